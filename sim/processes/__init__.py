@@ -1,0 +1,1 @@
+"""The SimPy world: one process for each thing that exists. The readable truth of the model."""

@@ -1,0 +1,135 @@
+"""The Administration Server, the life of its certificates and the operator, as SimPy processes (model 3, 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from sim.processes.clock import Clock, Moment
+from sim.world.certificates import Certificate
+from sim.world.order import Phase
+from sim.world.plan import Outage, Plan
+from sim.world.server import Change, Server
+
+if TYPE_CHECKING:
+    from sim.processes.device import Device
+
+Life = Generator[Moment, None, None]
+
+_AUTOMATIC_FIRST: Final = 0
+"""Before the actions of its second; where an action calls for it, before the next action."""
+
+
+class Administration:
+    """The server among processes: it lets the rules of `Server` happen at their instants.
+
+    After every switch of the presented certificate it tells the devices, and whoever listens.
+
+    Attributes:
+        server: the state that devices meet.
+        coverages: per change of the main certificate, for each device whether it held the coming one.
+    """
+
+    def __init__(self, clock: Clock, plan: Plan) -> None:
+        self.clock = clock
+        self.plan = plan
+        self.server = Server(plan)
+        self.devices: list[Device] = []
+        self.coverages: list[list[bool]] = []
+        self.on_loss: Callable[[Device], None] | None = None
+        self.on_switch: Callable[[], None] | None = None
+        self._sequence = count(len(plan.outages))
+
+    def open(self) -> None:
+        """Start the processes."""
+        self.clock.process(self._operator())
+        for number, outage in enumerate(self.plan.outages):
+            self.clock.process(self._outage(number, outage))
+        self._watch_main()
+
+    # --- the life of a certificate ---------------------------------------------------------------
+
+    def _watch_main(self) -> None:
+        """Follow the certificate that is main now: its validity, its expiry, its automatic successor."""
+        main, since_s = self.server.main, self.server.main_since_s
+        for instant_s in (main.not_before_s, main.not_after_s):
+            if instant_s > self.clock.now or instant_s == self.clock.now == 0:
+                self.clock.process(self._pass(instant_s, main, since_s))
+        automatic_s = self.server.automatic_instant_s()
+        if automatic_s is not None:
+            self.clock.process(self._reissue_automatically(automatic_s, main, since_s))
+
+    def _pass(self, instant_s: int, main: Certificate, since_s: int) -> Life:
+        yield self.clock.at(instant_s, Phase.CERTIFICATE)
+        if self.server.main is main and self.server.main_since_s == since_s:
+            self._let(self.server.pass_certificate_instant)
+
+    def _reissue_automatically(self, instant_s: int, main: Certificate, since_s: int) -> Life:
+        yield self.clock.at(instant_s, Phase.OPERATOR, _AUTOMATIC_FIRST)
+        if self.server.main is main and self.server.main_since_s == since_s:
+            self._let(self.server.reissue_automatically)
+
+    def _wait_for_the_date(self, reserve: Certificate, date_s: int) -> Life:
+        yield self.clock.at(date_s, Phase.CERTIFICATE)
+        if self.server.reserve is reserve:
+            self._let(self.server.pass_certificate_instant)
+
+    # --- outages, addresses, the operator --------------------------------------------------------
+
+    def _outage(self, number: int, outage: Outage) -> Life:
+        yield self.clock.at(outage.from_s, Phase.SERVER, number)
+        self.server.begin_outage(self.clock.now)
+        yield self.clock.at(outage.to_s, Phase.SERVER, number)
+        self.server.end_outage(self.clock.now)
+
+    def _turn_address(self, instant_s: int, what: str, address: str) -> Life:
+        yield self.clock.at(instant_s, Phase.SERVER, next(self._sequence))
+        turn = self.server.open_address if what == "open" else self.server.close_address
+        turn(self.clock.now, address)
+
+    def _operator(self) -> Life:
+        for order, action in enumerate(self.plan.actions, start=_AUTOMATIC_FIRST + 1):
+            yield self.clock.at(action.at_s, Phase.OPERATOR, order)
+            self._let(partial(self.server.act, action))
+
+    # --- what a switch sets off ------------------------------------------------------------------
+
+    def _let(self, rule: Callable[[int], Change | None]) -> None:
+        """Let one thing happen to the server; then tell the devices, and follow what has become new."""
+        server = self.server
+        main, since_s, reserve = server.main, server.main_since_s, server.reserve
+        held = [(device.main_slot, device.reserve_slot) for device in self.devices]
+        change = rule(self.clock.now)
+        if change not in (None, "expired", "valid"):
+            self.coverages.append([server.main.generation in slots for slots in held])
+        if change is not None:
+            self._tell_devices(change)
+        if (server.main, server.main_since_s) != (main, since_s):
+            self._watch_main()
+        if server.reserve is not None and server.reserve is not reserve and server.reserve_date_s is not None:
+            self.clock.process(self._wait_for_the_date(server.reserve, server.reserve_date_s))
+        for instant_s, what, address in server.take_agenda():
+            self.clock.process(self._turn_address(instant_s, what, address))
+
+    def _tell_devices(self, change: Change) -> None:
+        for device in self.devices:
+            if device.judge(self._cause(change, device)) and self.on_loss is not None:
+                self.on_loss(device)
+        if self.on_switch is not None:
+            self.on_switch()
+
+    def _cause(self, change: Change, device: Device) -> str:
+        """Why a device that is lost by this change is lost (model 8)."""
+        main = self.server.main
+        if change == "immediate":
+            return "immediate"
+        if change == "restored":
+            return "restored"
+        if change == "expired" or not main.is_valid_at(self.clock.now):
+            return "expired"
+        if main.generation in (device.main_slot, device.reserve_slot):
+            return "platform"
+        return "replaced_reserve" if device.reserve_slot in self.server.replaced else "not_delivered"
+

@@ -1,0 +1,48 @@
+"""SimPy's clock on whole seconds, with the order of events within one second (model 1.1, 2)."""
+
+from __future__ import annotations
+
+from heapq import heappush
+from typing import Final
+
+import simpy
+
+from sim.world.order import Phase
+
+_BEFORE_ALL_DEVICES: Final = -1
+_PHASE_STEP: Final = 1 << 40
+
+
+class Moment(simpy.Event):
+    """Happens at an instant, within it in the order (phase, device, sequence).
+
+    SimPy orders events by (time, priority, creation). Its own priorities 0 and 1, which start and
+    resume processes, come before every phase; so what a moment sets off is finished before the next.
+    """
+
+    def __init__(self, clock: Clock, instant_s: int, priority: int) -> None:
+        self.env = clock
+        self.callbacks = []
+        self._ok = True
+        self._value = None
+        clock.put(instant_s, priority, self)
+
+
+class Clock(simpy.Environment):
+    """An environment whose `now` is an int: seconds from the start."""
+
+    def __init__(self) -> None:
+        super().__init__(initial_time=0)
+
+    def put(self, instant_s: int, priority: int, moment: Moment) -> None:
+        """Schedule by instant, where SimPy's `schedule` takes a delay."""
+        heappush(self._queue, (instant_s, priority, next(self._eid), moment))  # type: ignore[misc]
+
+    def at(self, instant_s: int, phase: Phase, device: int = _BEFORE_ALL_DEVICES) -> Moment:
+        """An event at the instant; `device` is the device order, or the order among the phase's own events."""
+        return Moment(self, instant_s, priority(phase, device))
+
+
+def priority(phase: Phase, device: int = _BEFORE_ALL_DEVICES) -> int:
+    """One integer that sorts as (phase, device), above SimPy's own priorities."""
+    return (phase + 1) * _PHASE_STEP + device + 1

@@ -1,0 +1,239 @@
+"""A managed device as a SimPy process: its schedule, its absences, its two slots (model 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from itertools import count
+from typing import TYPE_CHECKING
+
+from sim.processes.clock import Clock, Moment, priority
+from sim.processes.tally import Tally
+from sim.world.certificates import NO_CERTIFICATE
+from sim.world.distributions import Distribution
+from sim.world.draws import Draws, Purpose, stream, stream_of_pairs
+from sim.world.fleet import Profile, Spells
+from sim.world.order import Phase
+from sim.world.server import Server
+
+if TYPE_CHECKING:
+    from sim.processes.helpdesk import Request
+
+Life = Generator[Moment, None, None]
+
+
+class Device:
+    """One device, and what happened to it.
+
+    Instants are whole seconds from the start; None where the thing did not happen. The first loss is
+    recorded in `lost_at_s` … `reconnected_by`; `times_lost` and `lost_for_s` count all (model 8).
+    """
+
+    __slots__ = (
+        "able", "clock", "draws", "first_spell_s", "helpdesk_s", "helped", "identity", "index", "is_lost",
+        "lost_at_s", "lost_cause", "lost_for_s", "lost_since_s", "main_slot", "noticed_at_s",
+        "on_reconnect", "phase_s", "profile", "received", "received_at_s", "reconnected_at_s", "reconnected_by",
+        "reinstalls", "request", "reserve_slot", "server", "starts_on", "starts_silent", "tally", "times_lost",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        clock: Clock,
+        server: Server,
+        tally: Tally,
+        profile: Profile,
+        draws: Draws,
+        *,
+        index: int,
+        identity: int,
+        phase_s: int,
+        starts_on: bool,
+        first_spell_s: int,
+        starts_silent: bool,
+        reserve_slot: int,
+    ) -> None:
+        self.clock = clock
+        self.server = server
+        self.tally = tally
+        self.profile = profile
+        self.draws = draws
+        self.index = index
+        self.identity = identity
+        self.phase_s = phase_s
+        self.starts_on = starts_on
+        self.first_spell_s = first_spell_s
+        self.starts_silent = starts_silent
+
+        self.main_slot = NO_CERTIFICATE
+        self.reserve_slot = NO_CERTIFICATE
+        self._fill_slots(server.main.generation, reserve_slot)
+        self.able = profile.platform not in server.main.refused_by
+        self.is_lost = False
+        self.lost_since_s = 0
+        self.helped = False
+        self.request: Request | None = None
+        self.on_reconnect: Callable[[Device], None] | None = None
+
+        self.received = reserve_slot
+        self.received_at_s: int | None = None if reserve_slot == NO_CERTIFICATE else 0
+        self.lost_at_s: int | None = None
+        self.lost_cause: str | None = None
+        self.noticed_at_s: int | None = None
+        self.reconnected_at_s: int | None = None
+        self.reconnected_by: str | None = None
+        self.times_lost = 0
+        self.lost_for_s = 0
+        self.reinstalls = 0
+        self.helpdesk_s = 0
+
+    # --- the process -----------------------------------------------------------------------------
+
+    def live(self) -> Life:
+        """Wake at every attempt, and at every coming and going."""
+        if isinstance(self.profile.presence, Spells):
+            return self._live_in_spells(self.profile.presence)
+        return self._live_always_on() if self.starts_on else iter(())  # type: ignore[return-value]
+
+    def _live_always_on(self) -> Life:
+        clock, attempt, in_turn = self.clock, self.attempt, priority(Phase.SYNC, self.index)
+        for due_s, succeeds in zip(self._schedule(), self._successes(), strict=False):
+            yield Moment(clock, due_s, in_turn)
+            attempt(succeeds)
+
+    def _live_in_spells(self, presence: Spells) -> Life:
+        at, index = self.clock.at, self.index
+        attempts = zip(self._schedule(), self._successes(), strict=False)
+        due_s, succeeds = next(attempts)
+        is_on, spell_ends_s = self.starts_on, self.first_spell_s
+        missed = self.starts_silent
+        on_spells = self._durations(presence.on, Purpose.ON_SPELL)
+        off_spells = self._durations(presence.off, Purpose.OFF_SPELL)
+        catch_ups = self._successes(Purpose.CATCH_UP_SUCCESS)
+        while True:
+            while is_on and due_s < spell_ends_s:
+                yield at(due_s, Phase.SYNC, index)
+                self.attempt(succeeds)
+                due_s, succeeds = next(attempts)
+            yield at(spell_ends_s, Phase.PRESENCE, index)
+            came_on_s, is_on = spell_ends_s, not is_on
+            spell_ends_s += next(on_spells if is_on else off_spells)
+            if not is_on:
+                missed = False
+                continue
+            while due_s < came_on_s:
+                missed = True
+                due_s, succeeds = next(attempts)
+            catch_up_succeeds = next(catch_ups)
+            if missed and self.profile.catch_up and due_s > came_on_s:
+                yield at(came_on_s, Phase.SYNC, index)
+                self.attempt(catch_up_succeeds)
+
+    def _schedule(self) -> Iterator[int]:
+        """Instants at which attempt 0, 1, 2, … is due: phase + k every + jitter (model 5.2)."""
+        every_s, jitter_s = self.profile.every_s, self.profile.jitter_s
+        if jitter_s == 0:
+            return count(self.phase_s, every_s)
+        jitters = stream(self.draws, self.identity, Purpose.JITTER)
+        return (grid_s + int(u * (jitter_s + 1)) for grid_s, u in zip(count(self.phase_s, every_s), jitters, strict=False))
+
+    def _successes(self, purpose: Purpose = Purpose.SUCCESS) -> Iterator[bool]:
+        """Whether attempt 0, 1, 2, … would succeed, whoever is there to hear it (model 5.4)."""
+        success = self.profile.success
+        if success == 1.0:
+            return iter(lambda: True, False)
+        return (u < success for u in stream(self.draws, self.identity, purpose))
+
+    def _durations(self, distribution: Distribution, purpose: Purpose) -> Iterator[int]:
+        return (distribution.draw(u, v) for u, v in stream_of_pairs(self.draws, self.identity, purpose))
+
+    # --- one attempt (model 5.4) -----------------------------------------------------------------
+
+    def attempt(self, succeeds: bool) -> None:
+        """Try to synchronize now: unreachable, failed, refused or synced."""
+        server = self.server
+        main = server.main
+        if main.generation == self.main_slot or main.generation == self.reserve_slot:
+            if not server.answers_now:
+                return
+        elif not server.is_reachable_at(server.address_dialled_with(self.main_slot, self.reserve_slot)):
+            return
+        if not succeeds:
+            return
+        if self.is_able():
+            self.synchronize()
+        elif self.is_lost and self.reconnected_at_s is None and self.noticed_at_s is None:
+            self.noticed_at_s = self.clock.now
+
+    def is_able(self) -> bool:
+        """Whether the presented certificate would not be refused now (model 5.5)."""
+        main = self.server.main
+        return (
+            (main.generation == self.main_slot or main.generation == self.reserve_slot)
+            and main.not_before_s <= self.clock.now < main.not_after_s
+            and self.profile.platform not in main.refused_by
+        )
+
+    def synchronize(self) -> None:
+        """The server accepted it: slots move, the reserve is received, a lost device is reconnected."""
+        now_s, main, reserve = self.clock.now, self.server.main, self.server.reserve
+        if self.main_slot != main.generation:
+            self._fill_slots(main.generation, NO_CERTIFICATE)
+        if reserve is not None and self.reserve_slot != reserve.generation:
+            self._receive_reserve(reserve.generation, now_s)
+        tally = self.tally
+        tally.syncs[self.index] += 1
+        tally.last_sync_at_s[self.index] = now_s
+        if self.is_lost:
+            self._reconnect(now_s)
+
+    def _receive_reserve(self, generation: int, now_s: int) -> None:
+        self._fill_slots(self.main_slot, generation)
+        if self.received != generation:
+            self.received, self.received_at_s = generation, now_s
+
+    def _fill_slots(self, main_slot: int, reserve_slot: int) -> None:
+        self.tally.holders.subtract({self.main_slot, self.reserve_slot})
+        self.main_slot, self.reserve_slot = main_slot, reserve_slot
+        self.tally.holders.update({main_slot, reserve_slot})
+
+    def _reconnect(self, now_s: int) -> None:
+        if self.reconnected_at_s is None:
+            self.reconnected_at_s = now_s
+            self.reconnected_by = "reinstall" if self.helped else "sync"
+        self.lost_for_s += now_s - self.lost_since_s
+        self.is_lost = False
+        self.tally.lost -= 1
+        if self.on_reconnect is not None:
+            self.on_reconnect(self)
+
+    # --- what the server's switches do to it (model 5.5) -----------------------------------------
+
+    def judge(self, cause: str) -> bool:
+        """After a switch: note a loss; true if it is one."""
+        was_able, self.able = self.able, self.is_able()
+        if self.able or not was_able:
+            return False
+        now_s = self.clock.now
+        self.times_lost += 1
+        if self.lost_at_s is None:
+            self.lost_at_s, self.lost_cause = now_s, cause
+        if not self.is_lost:
+            self.is_lost, self.lost_since_s = True, now_s
+            self.tally.lost += 1
+        self.helped = False
+        return True
+
+    def lost_for_s_at(self, end_s: int) -> int:
+        """Seconds lost up to `end_s`, over all losses."""
+        return self.lost_for_s + (end_s - self.lost_since_s if self.is_lost else 0)
+
+    def reinstall(self) -> None:
+        """The app is reinstalled: both slots hold what the server has, and it synchronizes if it can (model 6.2)."""
+        server, now_s = self.server, self.clock.now
+        self.reinstalls += 1
+        self.helped = True
+        self._fill_slots(server.main.generation, NO_CERTIFICATE)
+        if server.reserve is not None:
+            self._receive_reserve(server.reserve.generation, now_s)
+        self.able = self.is_able()
+        if self.able and server.is_reachable_at(server.main.address):
+            self.synchronize()

@@ -1,0 +1,131 @@
+"""The process engine: builds the SimPy world, lets it run, and reads off the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sim.processes.administration import Administration
+from sim.processes.clock import Clock
+from sim.processes.device import Device
+from sim.processes.helpdesk import HelpDesk
+from sim.processes.observer import Observer
+from sim.processes.tally import Tally
+from sim.world.certificates import NO_CERTIFICATE
+from sim.world.fleet import Fleet
+from sim.world.outcome import CAUSES, MEANS, NEVER, Devices, Outcome
+from sim.world.plan import Plan
+from sim.world.server import Server
+from sim.world.timeline import first_reserve_of
+
+
+def simulate(plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | None = None) -> Outcome:
+    """Run the plan on the fleet, one SimPy process for each thing that exists.
+
+    Args:
+        plan: what the server and the operator will do.
+        fleet: the devices, with their start drawn.
+        progress: called now and then with the share of the run that is done.
+    """
+    clock = Clock()
+    administration = Administration(clock, plan)
+    server = administration.server
+    first_reserve = first_reserve_of(plan)
+    tally = Tally(len(fleet))
+    devices = _devices(clock, server, tally, fleet, first_reserve)
+    administration.devices = devices
+
+    desk = None
+    if plan.recovery is not None:
+        desk = HelpDesk(clock, server, plan.recovery, horizon_s=plan.horizon_s)
+        administration.on_loss = desk.call
+        administration.on_switch = desk.look
+        for device in devices:
+            device.on_reconnect = desk.withdraw
+
+    roster = fleet.roster
+    every_s = np.array([profile.every_s for profile in roster.profiles], dtype=np.int64)[roster.profile]
+    observer = Observer(clock, plan, server, tally, desk, every_s=every_s, progress=progress)
+    administration.open()
+    for device in devices:
+        clock.process(device.live())
+    clock.process(observer.watch())
+    clock.run(until=plan.horizon_s)
+
+    held = [np.bincount(roster.profile[np.array(who)], minlength=len(roster.profiles)) for who in administration.coverages]
+    return Outcome(
+        roster=roster,
+        horizon_s=plan.horizon_s,
+        devices=_columns(devices, server, tally, fleet, first_reserve, plan.horizon_s),
+        is_lost=np.array([device.is_lost for device in devices], dtype=np.bool_),
+        coverage_held=np.array(held, dtype=np.int64).reshape(-1, len(roster.profiles)),
+        events=tuple(server.events),
+        certificates=tuple(server.certificates),
+        series=observer.series(),
+    )
+
+
+def _devices(clock: Clock, server: Server, tally: Tally, fleet: Fleet, first_reserve: int) -> list[Device]:
+    roster = fleet.roster
+    columns = zip(
+        roster.profile.tolist(),
+        roster.identity.tolist(),
+        fleet.phase_s.tolist(),
+        fleet.starts_on.tolist(),
+        fleet.first_spell_s.tolist(),
+        roster.silent.tolist(),
+        roster.holds_reserve.tolist(),
+        strict=True,
+    )
+    return [
+        Device(
+            clock,
+            server,
+            tally,
+            roster.profiles[profile],
+            fleet.draws,
+            index=index,
+            identity=identity,
+            phase_s=phase_s,
+            starts_on=starts_on,
+            first_spell_s=first_spell_s,
+            starts_silent=silent,
+            reserve_slot=first_reserve if holds else NO_CERTIFICATE,
+        )
+        for index, (profile, identity, phase_s, starts_on, first_spell_s, silent, holds) in enumerate(columns)
+    ]
+
+
+def _columns(
+    devices: list[Device], server: Server, tally: Tally, fleet: Fleet, first_reserve: int, horizon_s: int
+) -> Devices:
+    latest = max(server.specified_at_s, default=NO_CERTIFICATE)
+
+    def instants(values: list[int | None]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        return np.array([NEVER if value is None else value for value in values], dtype=np.int64)
+
+    received_at_s = [d.received_at_s if d.received == latest else None for d in devices]
+    critical_delay_s: list[int | None] = []
+    for device, at_s, held in zip(devices, received_at_s, fleet.roster.holds_reserve, strict=True):
+        if at_s is None:
+            critical_delay_s.append(None)
+        elif held and device.received == first_reserve:
+            critical_delay_s.append(0)
+        else:
+            critical_delay_s.append(at_s - server.specified_at_s[latest] + 1)
+    return Devices(
+        reserve_received_at_s=instants(received_at_s),
+        critical_delay_s=instants(critical_delay_s),
+        lost_at_s=instants([d.lost_at_s for d in devices]),
+        lost_cause=np.array([CAUSES.index(d.lost_cause or "") for d in devices], dtype=np.int8),
+        noticed_at_s=instants([d.noticed_at_s for d in devices]),
+        reconnected_at_s=instants([d.reconnected_at_s for d in devices]),
+        reconnected_by=np.array([MEANS.index(d.reconnected_by or "") for d in devices], dtype=np.int8),
+        times_lost=np.array([d.times_lost for d in devices], dtype=np.int32),
+        lost_for_s=np.array([d.lost_for_s_at(horizon_s) for d in devices], dtype=np.int64),
+        syncs=np.array(tally.syncs, dtype=np.int64),
+        last_sync_at_s=np.maximum(np.array(tally.last_sync_at_s, dtype=np.int64), NEVER),
+        reinstalls=np.array([d.reinstalls for d in devices], dtype=np.int32),
+        helpdesk_s=np.array([d.helpdesk_s for d in devices], dtype=np.int64),
+    )

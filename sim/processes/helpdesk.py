@@ -1,0 +1,115 @@
+"""The help desk: calls, a queue, technicians, reinstallations (model 6)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from sim.processes.clock import Clock, Moment
+from sim.processes.device import Device
+from sim.world.draws import Purpose
+from sim.world.order import Phase
+from sim.world.plan import Recovery
+from sim.world.server import Server
+
+Life = Generator[Moment, None, None]
+
+
+@dataclass(slots=True)
+class Request:
+    """One lost device's call for help, from the loss until it is helped or helps itself."""
+
+    device: Device
+    withdrawn: bool = False
+    in_work: bool = False
+
+
+class HelpDesk:
+    """Reinstalls the app on lost devices, first come first served by (ready instant, device).
+
+    Attributes:
+        free: technicians at rest.
+        queue: (ready instant, device order, request) of the ready, as a heap.
+    """
+
+    def __init__(self, clock: Clock, server: Server, recovery: Recovery, *, horizon_s: int) -> None:
+        self.clock = clock
+        self.server = server
+        self.recovery = recovery
+        self.horizon_s = horizon_s
+        self.free = recovery.technicians
+        self.queue: list[tuple[int, int, Request]] = []
+        self._called: dict[int, int] = {}
+        self._begun: dict[int, int] = {}
+        self._looks_at_s = -1
+
+    @property
+    def queue_length(self) -> int:
+        """How many ready devices wait for a technician."""
+        return sum(not request.withdrawn for _, _, request in self.queue)
+
+    def call(self, device: Device) -> None:
+        """A device was lost: its owner will call, unless nobody holds it or a call is under way."""
+        if device.request is None and device.profile.ever_on:
+            device.request = Request(device)
+            self.clock.process(self._get_ready(device.request))
+
+    def withdraw(self, device: Device) -> None:
+        """A device reconnected: it leaves the queue, unless a technician is already at it."""
+        if device.request is not None and not device.request.in_work:
+            device.request.withdrawn = True
+            device.request = None
+
+    def look(self) -> None:
+        """Something changed: let free technicians start in this second's last but one phase."""
+        if self.clock.now > self._looks_at_s:
+            self._looks_at_s = self.clock.now
+            self.clock.process(self._start())
+
+    def _get_ready(self, request: Request) -> Life:
+        device = request.device
+        number = self._called[device.index] = self._called.get(device.index, -1) + 1
+        u, v = device.draws.pair(device.identity, Purpose.OWNER_RESPONDS, number)
+        responds_s = self.recovery.owner_responds.draw(u, v)
+        yield self.clock.at(self.clock.now + self.recovery.begins_s + responds_s, Phase.QUEUE_JOIN, device.index)
+        if not request.withdrawn:
+            self._join(request)
+
+    def _join(self, request: Request) -> None:
+        heapq.heappush(self.queue, (self.clock.now, request.device.index, request))
+        self.look()
+
+    def _start(self) -> Life:
+        yield self.clock.at(self.clock.now, Phase.REINSTALL_START)
+        self._looks_at_s = -1
+        put_off = []
+        while self.free and self.queue and self.server.main.is_valid_at(self.clock.now):
+            turn = heapq.heappop(self.queue)
+            request = turn[2]
+            if request.withdrawn:
+                continue
+            if request.device.profile.platform in self.server.main.refused_by:
+                put_off.append(turn)
+                continue
+            self.free -= 1
+            request.in_work = True
+            self.clock.process(self._reinstall(request))
+        for turn in put_off:
+            heapq.heappush(self.queue, turn)
+
+    def _reinstall(self, request: Request) -> Life:
+        device, began_s = request.device, self.clock.now
+        number = self._begun[device.index] = self._begun.get(device.index, -1) + 1
+        u, v = device.draws.pair(device.identity, Purpose.REINSTALL_TAKES, number)
+        ends_s = began_s + self.recovery.takes.draw(u, v)
+        device.helpdesk_s += min(ends_s, self.horizon_s) - began_s
+        yield self.clock.at(ends_s, Phase.REINSTALL_END, device.index)
+        self.free += 1
+        request.in_work = False
+        device.request = None
+        device.reinstall()
+        if not device.able:
+            device.request = request
+            self._join(request)
+        self.look()

@@ -1,0 +1,4 @@
+"""What exists, as pure rules: time and order, certificates, slots, the server, presence and draws.
+
+Nothing in this room knows of YAML, SimPy, numba, pandas or the terminal. Both engines rest on it.
+"""

@@ -1,0 +1,46 @@
+"""A certificate as the engines see it: a generation number and a half-open life (model 1.4, 3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sim.world.order import SECONDS_PER_DAY
+
+Issuer = Literal["ksc", "custom"]
+
+LONGEST_LIFE_S: Final = 397 * SECONDS_PER_DAY
+"""No mobile certificate is valid for longer (model 3.2)."""
+
+NO_CERTIFICATE: Final = -1
+"""An empty slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate of the server.
+
+    Attributes:
+        generation: its number in order of issue; 0 is the main certificate at the start.
+        issuer: `ksc` or `custom`.
+        not_before_s: first second at which it is valid, from the start (may be negative).
+        not_after_s: first second at which it is no longer valid.
+        address: the connection address that a device holding it dials once it is main.
+        refused_by: platforms that refuse it (model 5.6).
+    """
+
+    generation: int
+    issuer: Issuer
+    not_before_s: int
+    not_after_s: int
+    address: str
+    refused_by: frozenset[str] = frozenset()
+
+    @property
+    def life_s(self) -> int:
+        """How long it is valid, in seconds."""
+        return self.not_after_s - self.not_before_s
+
+    def is_valid_at(self, instant_s: int) -> bool:
+        """Whether the instant lies in [not_before, not_after)."""
+        return self.not_before_s <= instant_s < self.not_after_s

@@ -1,0 +1,107 @@
+"""What an engine returns: columns over devices, the server's events, time series (model 8)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.world.certificates import Certificate
+from sim.world.fleet import Roster
+from sim.world.server import Event
+
+NEVER: Final = -1
+"""The instant of what did not happen."""
+
+CAUSES: Final = ("", "not_delivered", "replaced_reserve", "expired", "immediate", "restored", "platform")
+"""Why a device was lost; the column holds the index."""
+
+MEANS: Final = ("", "sync", "reinstall")
+"""How a device reconnected; the column holds the index."""
+
+SERIES: Final = ("at_s", "holding_reserve", "connected", "lost", "queue", "syncs")
+"""Names of the time series: see `Outcome.series`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Devices:
+    """One row a device, in device order; instants in whole seconds from the start, -1 for never.
+
+    Attributes:
+        reserve_received_at_s: when it first held the latest reserve; int64.
+        critical_delay_s: least activation delay that would have given it that reserve in time; int64.
+        lost_at_s: its first loss; int64.
+        lost_cause: index into `CAUSES`; int8.
+        noticed_at_s: first refusal after the first loss; int64.
+        reconnected_at_s: end of the first loss; int64.
+        reconnected_by: index into `MEANS`; int8.
+        times_lost: how often it lost the server; int32.
+        lost_for_s: seconds lost within the run, over all losses; int64.
+        syncs: successful synchronizations; int64.
+        last_sync_at_s: the last of them; int64.
+        reinstalls: finished reinstallations; int32.
+        helpdesk_s: seconds of technicians' work within the run; int64.
+    """
+
+    reserve_received_at_s: NDArray[np.int64]
+    critical_delay_s: NDArray[np.int64]
+    lost_at_s: NDArray[np.int64]
+    lost_cause: NDArray[np.int8]
+    noticed_at_s: NDArray[np.int64]
+    reconnected_at_s: NDArray[np.int64]
+    reconnected_by: NDArray[np.int8]
+    times_lost: NDArray[np.int32]
+    lost_for_s: NDArray[np.int64]
+    syncs: NDArray[np.int64]
+    last_sync_at_s: NDArray[np.int64]
+    reinstalls: NDArray[np.int32]
+    helpdesk_s: NDArray[np.int64]
+
+    def columns(self) -> Iterator[tuple[str, NDArray[np.generic]]]:
+        """Name and array of every column, in their order."""
+        return ((field.name, getattr(self, field.name)) for field in fields(self))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What happened in one replication.
+
+    Attributes:
+        roster: the devices.
+        horizon_s: length of the run.
+        devices: one row a device.
+        is_lost: shape (n,), whether it is lost at the end.
+        coverage_held: shape (changes, profiles), devices that held the certificate about to become main
+            just before each change of the main certificate.
+        events: what the server and the operator did.
+        certificates: by generation.
+        series: samples by the names of `SERIES`; `holding_reserve` is -1 while there is no reserve,
+            `connected` counts devices that synced within 2 x every, `syncs` those since the last sample.
+    """
+
+    roster: Roster
+    horizon_s: int
+    devices: Devices
+    is_lost: NDArray[np.bool_]
+    coverage_held: NDArray[np.int64]
+    events: tuple[Event, ...]
+    certificates: tuple[Certificate, ...]
+    series: dict[str, NDArray[np.int64]]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over every column, event and sample: equal where and only where outcomes are."""
+        digest = hashlib.sha256()
+        for name, column in (*self.devices.columns(), ("is_lost", self.is_lost), ("held", self.coverage_held)):
+            digest.update(f"{name} {column.dtype.str} {column.shape}\n".encode())
+            digest.update(np.ascontiguousarray(column).data)
+        for event in self.events:
+            digest.update(f"{event}\n".encode())
+        for name in SERIES:
+            digest.update(f"{name}\n".encode())
+            digest.update(np.ascontiguousarray(self.series[name]).data)
+        return digest.hexdigest()

@@ -1,0 +1,124 @@
+"""The plan: all that is decided before the first device moves. Frozen; both engines read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sim.world.certificates import Certificate, Issuer
+from sim.world.distributions import Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class AddressChange:
+    """The new connection address that comes with a reissue (model 4.3).
+
+    Attributes:
+        address: the new address.
+        opens_s: instant at which it opens; None: at activation.
+        old_stays_s: how long after activation the old one stays open.
+    """
+
+    address: str
+    opens_s: int | None
+    old_stays_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reissue:
+    """A new certificate is specified (model 3.4, 3.5).
+
+    Attributes:
+        at_s: instant.
+        activate: when it becomes main.
+        after_s: the activation delay N of `after`, in seconds.
+        issuer: who made it.
+        valid_for_s: its life; None: that of the certificate it succeeds.
+        not_before_s: from a certificate file: start of its validity; None: the instant of issue.
+        address: the change of address, if any.
+        unfit: why it breaks Kaspersky's requirements, so that the action fails (model 5.6); None if fit.
+        refused_by: platforms that refuse it.
+    """
+
+    at_s: int
+    activate: Literal["immediately", "after", "at expiry"]
+    after_s: int | None = None
+    issuer: Issuer = "ksc"
+    valid_for_s: int | None = None
+    not_before_s: int | None = None
+    address: AddressChange | None = None
+    unfit: str | None = None
+    refused_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReserve:
+    """The waiting reserve is removed from the server (model 3.9)."""
+
+    at_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePrevious:
+    """The previous main certificate is put back (model 3.9)."""
+
+    at_s: int
+
+
+Action = Reissue | CancelReserve | RestorePrevious
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The server answers nobody in [from_s, to_s)."""
+
+    from_s: int
+    to_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The help desk (model 6).
+
+    Attributes:
+        technicians: how many reinstallations run at once.
+        begins_s: from the loss to the call for help.
+        owner_responds: from the call until the device's owner is ready.
+        takes: length of a reinstallation.
+    """
+
+    technicians: int
+    begins_s: int
+    owner_responds: Distribution
+    takes: Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the server and the operator will do.
+
+    Attributes:
+        horizon_s: the run covers [0, horizon_s).
+        first: the main certificate at the start.
+        automatic_lead_s: how long before expiry the server makes a reserve by itself; None: never.
+        activation: which wins, the date or the expiry (model 3.5).
+        actions: the operator's, in the order of (instant, as written).
+        outages: of the server.
+        recovery: the help desk; None: nobody reinstalls.
+        sample_s: period of the time series.
+    """
+
+    horizon_s: int
+    first: Certificate
+    automatic_lead_s: int | None = None
+    activation: Literal["earliest", "date"] = "earliest"
+    actions: tuple[Action, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    recovery: Recovery | None = None
+    sample_s: int = 3600
+
+    def __post_init__(self) -> None:
+        """Hold the order that the operator follows."""
+        assert self.horizon_s > 0
+        assert all(a.at_s <= b.at_s for a, b in zip(self.actions, self.actions[1:], strict=False))
+        assert all(a.at_s >= 0 for a in self.actions)
