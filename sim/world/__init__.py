@@ -2,3 +2,8 @@
 
 Nothing in this room knows of YAML, SimPy, numba, pandas or the terminal. Both engines rest on it.
 """
+
+from typing import Final
+
+SEMANTICS: Final = "1"
+"""Version of the model's meaning: it moves when any published number would change."""

@@ -1,0 +1,54 @@
+"""The command `reissue`: one thin module per command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from sim.cli import check, new, run, schema
+from sim.cli.exits import INTERRUPTED, WRONG_INPUT
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: reissue new > plan.yaml, then reissue check plan.yaml, then reissue run plan.yaml.",
+)
+@click.version_option(package_name="reissue", message="reissue %(version)s")
+def cli() -> None:
+    """How many managed phones lose their server when its certificate is reissued, and how to lose none.
+
+    Exit codes: 0 done, every guarantee holds; 1 a guarantee fails; 2 the input is wrong; 3 a guarantee is
+    undecided or vacuous; 130 interrupted.
+    """
+
+
+for _command in (run.run, check.check, new.new, schema.schema):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is a message and an exit code, never a traceback."""
+    from sim.scenario.problems import ScenarioError
+    from sim.studies.store import OutputError
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except ScenarioError as error:
+        click.echo(str(error), err=True)
+        code = WRONG_INPUT
+    except OutputError as error:
+        click.echo(f"reissue: {error}", err=True)
+        code = WRONG_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: nothing was written", err=True)
+        code = INTERRUPTED
+    sys.exit(code)

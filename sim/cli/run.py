@@ -1,0 +1,99 @@
+"""`reissue run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cli.exits import DONE, FAILS, UNDECIDED
+from sim.cli.reading import file_argument, json_option, read_all, set_option
+
+if TYPE_CHECKING:
+    from sim.studies.result import Result
+
+
+@click.command(epilog="Example: reissue run scenarios/delayed_30d.yaml --set strategy.0.reissue.activate='after 14d'")
+@file_argument()
+@click.option("--engine", type=click.Choice(["auto", "process"]), default="auto", help="Which engine simulates.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
+@click.option("--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write tables and provenance to a new directory."
+)
+@click.option("--overwrite", is_flag=True, help="Let --out replace an earlier result.")
+@json_option()
+@set_option()
+def run(
+    files: tuple[Path, ...],
+    engine: Any,
+    seed: int | None,
+    replications: int | None,
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    overrides: tuple[tuple[str, str], ...],
+) -> int:
+    """Simulate scenarios, and tell how many devices lose their server."""
+    from sim.cli.progress import Progress
+    from sim.studies.run import run as simulate
+    from sim.studies.store import check_free, to_text, write
+
+    scenarios = read_all(files, overrides)
+    directories = _directories(files, out)
+    for directory in directories:
+        check_free(directory, overwrite=overwrite)
+    documents = []
+    code = DONE
+    for number, scenario in enumerate(scenarios):
+        with Progress(scenario.name) as progress:
+            result = simulate(
+                scenario, engine=engine, seed=seed, replications=replications, progress=progress.show
+            )
+            if directories:
+                write(result, directories[number], command=["reissue", *sys.argv[1:]], overwrite=overwrite)
+        if as_json:
+            documents.append(result.to_json())
+        else:
+            _print(result, first=number == 0, directory=directories[number] if directories else None)
+        code = worse(code, exit_code(result))
+    if as_json:
+        click.echo(to_text(documents[0] if len(documents) == 1 else {"runs": documents}), nl=False)
+    return code
+
+
+def exit_code(result: Result) -> int:
+    """0: every guarantee holds; 1: one fails; 3: one is undecided or vacuous."""
+    verdicts = {verdict.verdict for verdict in result.guarantees if not verdict.passes}
+    if "fails" in verdicts:
+        return FAILS
+    return UNDECIDED if verdicts else DONE
+
+
+def worse(one: int, other: int) -> int:
+    """The exit code that says more: a failure before an open question before none."""
+    return max(one, other, key=(DONE, UNDECIDED, FAILS).index)
+
+
+def _directories(files: tuple[Path, ...], out: Path | None) -> list[Path]:
+    """Where each file's result goes: DIR itself, or a directory in it for each of several."""
+    if out is None:
+        return []
+    if len(files) == 1:
+        return [out]
+    names = [file.stem for file in files]
+    if len(set(names)) < len(names):
+        raise click.UsageError("--out needs scenario files of different names: run them one by one")
+    return [out / name for name in names]
+
+
+def _print(result: Result, *, first: bool, directory: Path | None) -> None:
+    from sim.cli.table import print_result
+
+    if not first:
+        click.echo()
+    print_result(result)
+    if directory is not None:
+        click.echo(f"written to {directory}", err=True)

@@ -1,0 +1,1 @@
+"""What a plan must achieve, and whether it does."""

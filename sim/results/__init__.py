@@ -1,0 +1,1 @@
+"""What an outcome amounts to: measures, and many replications in few numbers."""

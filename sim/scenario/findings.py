@@ -1,0 +1,221 @@
+"""The documented rules, held against a plan (language 1.3).
+
+A finding is not an error: the plan can be run, and the run shows what becomes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sim.scenario.building import plan_of, roster_of
+from sim.scenario.durations import format_duration
+from sim.scenario.scenario import Scenario
+from sim.world.fleet import Roster
+from sim.world.order import SECONDS_PER_DAY
+from sim.world.plan import Plan
+from sim.world.server import Event
+from sim.world.timeline import Timeline, play
+
+REISSUING: Final = 'Kaspersky SMM 6.0, "Reissuing the mobile Administration Server certificate"'
+NO_RESERVE: Final = f"{REISSUING}; support.kaspersky.ru/help/KSMM/4.1/en-US/274364.htm"
+ASSUMED: Final = "an assumption of the model, not documented"
+ADVISED_S: Final = 30 * SECONDS_PER_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that the plan goes against.
+
+    Attributes:
+        rule: its short name.
+        line: in the scenario file; None where there is no file.
+        message: what it is and what would mend it.
+        source: who says so.
+    """
+
+    rule: str
+    line: int | None
+    message: str
+    source: str
+
+
+def findings_of(scenario: Scenario) -> list[Finding]:
+    """Every rule the plan goes against, in the order of the file."""
+    found = list(_Judge(scenario).findings())
+    return sorted(found, key=lambda finding: (finding.line is None, finding.line or 0, finding.rule))
+
+
+class _Judge:
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.plan: Plan = plan_of(scenario)
+        self.roster: Roster = roster_of(scenario)
+        self.timeline: Timeline = play(self.plan)
+        self.specified = {e.generation: e for e in self.timeline.events if e.name == "reserve specified"}
+
+    def findings(self) -> Iterator[Finding]:
+        yield from self._periods()
+        yield from self._steps()
+        yield from self._replaced()
+        yield from self._expiries()
+        yield from self._devices()
+        yield from self._horizon()
+
+    def _finding(self, rule: str, key: str, message: str, source: str = REISSUING) -> Finding:
+        return Finding(rule, self.scenario.line_of(key), message, source)
+
+    def _date(self, instant_s: int) -> str:
+        return f"{self.scenario.start + timedelta(seconds=instant_s):%Y-%m-%d %H:%M}"
+
+    # --- what the operator and the server do -----------------------------------------------------
+
+    def _key_of(self, event: Event) -> str:
+        """The part of the file that made the server do it."""
+        if event.by != "operator":
+            return "server.automatic_reissue"
+        steps = [
+            number
+            for number, step in enumerate(self.scenario.strategy)
+            if step.reissue is not None and self.scenario.instant(step.at) == event.at_s
+        ]
+        kin = [e for e in self.specified.values() if e.by == "operator" and e.at_s == event.at_s]
+        at = kin.index(event) if event in kin else 0
+        return f"strategy.{steps[min(at, len(steps) - 1)]}.reissue"
+
+    def _periods(self) -> Iterator[Finding]:
+        """How long each reserve waits before it becomes main."""
+        slowest = max(
+            (
+                profile
+                for number, profile in enumerate(self.roster.profiles)
+                if (self.roster.profile == number).any()
+            ),
+            key=lambda profile: profile.every_s + profile.jitter_s,
+            default=None,
+        )
+        for event in self.timeline.events:
+            if event.name != "reserve activated" or event.generation not in self.specified:
+                continue
+            specified = self.specified[event.generation]
+            period_s = event.at_s - specified.at_s
+            key, written = self._key_of(specified), format_duration(period_s)
+            if slowest is not None and period_s <= slowest.every_s + slowest.jitter_s:
+                slow = format_duration(slowest.every_s + slowest.jitter_s)
+                yield self._finding(
+                    "activation-within-sync-period",
+                    key,
+                    f"the reserve becomes main {written} after it is specified, which is not longer than the "
+                    f"synchronization period of {slowest.group} ({slow}): devices that have not synchronized in "
+                    "between are lost; choose a longer activation delay",
+                )
+            elif period_s < ADVISED_S:
+                yield self._finding(
+                    "activation-below-30-days",
+                    key,
+                    f"the reserve becomes main {written} after it is specified; at least 30 days are advised",
+                )
+
+    def _steps(self) -> Iterator[Finding]:
+        expiry_s = self.plan.first.not_after_s
+        for number, step in enumerate(self.scenario.strategy):
+            at_s, key = self.scenario.instant(step.at), f"strategy.{number}"
+            if at_s >= self.plan.horizon_s:
+                yield self._finding(
+                    "action-after-the-end",
+                    f"{key}.at",
+                    f"this happens on {self._date(at_s)}, when the run has ended: choose a longer duration",
+                    ASSUMED,
+                )
+            elif step.reissue is not None and step.reissue.activate.kind == "immediately":
+                if len(self.roster):
+                    yield self._finding(
+                        "immediately-with-devices",
+                        f"{key}.reissue",
+                        f"all {len(self.roster):,} devices lose the server, and the app must be reinstalled on "
+                        "each: activate after a delay instead",
+                    )
+            elif step.reissue is not None and expiry_s - ADVISED_S < at_s < self._main_expiry_s(at_s):
+                left = format_duration(self._main_expiry_s(at_s) - at_s)
+                if self._main_expiry_s(at_s) - at_s < ADVISED_S:
+                    yield self._finding(
+                        "reissue-below-30-days-before-expiry",
+                        f"{key}.at",
+                        f"the main certificate expires {left} later; specify the reserve at least 30 days before",
+                    )
+
+    def _main_expiry_s(self, at_s: int) -> int:
+        """When the certificate that is main at an instant expires."""
+        main = 0
+        for switch in self.timeline.switches:
+            if switch.at_s <= at_s:
+                main = switch.after
+        return self.timeline.server.certificates[main].not_after_s
+
+    def _replaced(self) -> Iterator[Finding]:
+        for number, event in enumerate(self.timeline.events):
+            if event.name in ("reserve replaced", "reserve discarded"):
+                follower = self.timeline.events[number + 1]
+                yield self._finding(
+                    "reserve-replaced",
+                    self._key_of(follower),
+                    f"on {self._date(event.at_s)} the reserve that waits is dropped before it was activated: devices "
+                    "that hold only that one are lost when another becomes main; activate it first, or leave longer",
+                    ASSUMED,
+                )
+
+    def _expiries(self) -> Iterator[Finding]:
+        for switch in self.timeline.switches:
+            if switch.change == "expired":
+                yield self._finding(
+                    "expiry-without-reserve",
+                    "server.certificate.expires",
+                    f"the main certificate expires on {self._date(switch.at_s)} and no reserve takes over: every "
+                    "device loses the server; specify a reserve at least 30 days before, or reissue automatically",
+                    NO_RESERVE,
+                )
+            main = self.timeline.server.certificates[switch.after]
+            if switch.change == "activated" and not main.is_valid_at(switch.at_s):
+                yield self._finding(
+                    "reserve-not-valid-at-activation",
+                    self._key_of(self.specified[switch.after]),
+                    f"the reserve becomes main on {self._date(switch.at_s)}, when it is no longer valid: every device "
+                    "refuses it; make it valid for longer, or reissue later",
+                    ASSUMED,
+                )
+
+    # --- the fleet and the run -------------------------------------------------------------------
+
+    def _devices(self) -> Iterator[Finding]:
+        for number, group in enumerate(self.scenario.fleet):
+            if group.inventory is None or group.presence != "always":
+                continue
+            rows = self.scenario.inventories[number].rows
+            every_s = group.sync.every
+            silent = [
+                row
+                for row in rows
+                if row.last_sync is not None
+                and (self.scenario.start - row.last_sync).total_seconds() > (row.sync_every or every_s)
+            ]
+            if silent:
+                yield self._finding(
+                    "silent-devices-stay-off",
+                    f"fleet.{number}",
+                    f"{len(silent):,} of {len(rows):,} devices have been silent for longer than they synchronize, and "
+                    f"presence does not say when they come back: they stay off (the first is {silent[0].id}); write "
+                    "presence: {on: …, off: …}",
+                    ASSUMED,
+                )
+
+    def _horizon(self) -> Iterator[Finding]:
+        if not self.timeline.switches:
+            yield self._finding(
+                "nothing-happens",
+                "duration",
+                "the run ends before the main certificate changes or expires "
+                f"(on {self._date(self.plan.first.not_after_s)}): choose a longer duration, or a reissue within it",
+                ASSUMED,
+            )

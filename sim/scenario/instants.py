@@ -1,0 +1,195 @@
+"""Instants as a planner writes them: dates, `day 10 08:00`, `start + 10d`, `expiry - 33d` (language 1.1)."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final, Literal
+
+from sim.scenario.durations import UNITS_S, parse_duration
+from sim.scenario.problems import quoted
+
+HOW: Final = (
+    "write an instant such as 2026-03-20, 2026-03-20 09:00, day 10, day 10 08:00, start + 10d or expiry - 33d"
+)
+HOW_DATE: Final = "write a date such as 2026-03-01, or a date and time such as 2026-03-01 09:00 (UTC)"
+PATTERN_DATE: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(([Tt]| +)[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.0+)?)? ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?)?$"
+)
+PATTERN: Final = (
+    PATTERN_DATE
+    + r"|^day +[0-9]+( +[0-9]{2}:[0-9]{2}(:[0-9]{2})?)?$|^(start|expiry)( *[+-] *[0-9A-Za-z ]+)?$"
+)
+
+_DATE: Final = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:(?:[Tt]| +)([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.0+)?)?(?: ?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+)
+_DAY: Final = re.compile(r"day +([0-9]{1,9})(?: +([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)?")
+_RELATIVE: Final = re.compile(r"(start|expiry)(?: *([+-]) *(.+))?")
+_LAST_DAY: Final = 3_652_059
+"""Days from year 1 to year 9999: beyond them there is no date to print."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A point in time as written: absolute, or relative to the start or to the first certificate's expiry.
+
+    Two instants are equal if they mean the same, however they are written.
+    """
+
+    text: str = field(compare=False)
+    anchor: Literal["date", "start", "expiry"]
+    offset_s: int = 0
+    moment: datetime | None = None
+
+    @property
+    def depends_on_expiry(self) -> bool:
+        """Whether it is counted from the expiry of the certificate that is main at the start."""
+        return self.anchor == "expiry"
+
+    def resolve(self, *, start: datetime, expiry_s: int | None) -> int:
+        """Seconds from `start`, negative before it (model 1.1).
+
+        Args:
+            start: the scenario's start, aware.
+            expiry_s: when the first certificate expires, in seconds from the start.
+
+        Raises:
+            ValueError: the instant is counted from the expiry, and `expiry_s` is None.
+        """
+        if self.moment is not None:
+            return int((self.moment - start) // timedelta(seconds=1))
+        if self.anchor == "start":
+            return self.offset_s
+        if expiry_s is None:
+            raise ValueError(f"{quoted(self.text)} is counted from an expiry that is not known")
+        return expiry_s + self.offset_s
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_moment(text: str, *, how: str = HOW_DATE) -> datetime:
+    """A date or a date and time as an aware datetime in UTC; without an offset it is UTC.
+
+    Raises:
+        ValueError: `text` is not one, or no such date exists; the message says what to write instead.
+    """
+    match = _DATE.fullmatch(text)
+    if match is None:
+        raise ValueError(_mend_date(text, how=how))
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    shown = quoted(text)
+    if year < 1:
+        raise ValueError(f"{shown} has no year: {how}")
+    if not 1 <= month <= 12:
+        raise ValueError(f"{shown} has no such month: write year-month-day, the month from 01 to 12")
+    days = calendar.monthrange(year, month)[1]
+    if not 1 <= day <= days:
+        raise ValueError(
+            f"{shown} does not exist: {year}-{month:02} has {days} days, so write a day from 01 to {days}"
+        )
+    _check_clock(shown, hour, minute, second)
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=_zone(shown, match[7]))
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{shown} falls outside the years 1 to 9999 in UTC: {how}") from error
+
+
+def parse_instant(text: str) -> Instant:
+    """An instant in any of the forms of the language.
+
+    Raises:
+        ValueError: `text` is not an instant; the message says what to write instead.
+    """
+    shown = quoted(text)
+    if match := _DAY.fullmatch(text):
+        days, hour, minute, second = (int(part or 0) for part in match.groups())
+        _check_clock(shown, hour, minute, second)
+        if days > _LAST_DAY:
+            raise ValueError(f"{shown} is thousands of years away: {HOW}")
+        return Instant(text, "start", days * UNITS_S["d"] + hour * 3600 + minute * 60 + second)
+    if match := _RELATIVE.fullmatch(text):
+        anchor: Literal["start", "expiry"] = "start" if match[1] == "start" else "expiry"
+        if match[2] is None:
+            return Instant(text, anchor)
+        offset_s = parse_duration(match[3])
+        return Instant(text, anchor, -offset_s if match[2] == "-" else offset_s)
+    if _DATE.fullmatch(text):
+        return Instant(text, "date", moment=parse_moment(text, how=HOW))
+    raise ValueError(_mend(text))
+
+
+def _check_clock(shown: str, hour: int, minute: int, second: int) -> None:
+    if (hour, minute, second) == (24, 0, 0):
+        raise ValueError(f"{shown} ends a day: write 00:00 of the next day")
+    if hour > 23 or minute > 59 or second > 59:
+        raise ValueError(f"{shown} has no such time of day: write a time from 00:00 to 23:59:59")
+
+
+def _zone(shown: str, offset: str | None) -> timezone:
+    if offset is None or offset in "Zz":
+        return UTC
+    digits = offset[1:].replace(":", "").ljust(4, "0")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 14 or minutes > 59:
+        raise ValueError(f"{shown} has no such offset from UTC: write Z, or an offset from -14:00 to +14:00")
+    sign = -1 if offset[0] == "-" else 1
+    return timezone(sign * timedelta(hours=hours, minutes=minutes))
+
+
+def _mend(written: str) -> str:
+    """The message for a text that is no instant, recognising the usual slips."""
+    shown = quoted(written)
+    plain = written.strip().replace("−", "-").replace("–", "-")
+    lower = plain.lower()
+    if not written:
+        return f"an instant is missing: {HOW}"
+    if lower != written and (_DAY.fullmatch(lower) or re.match(r"(start|expiry)\b", lower)):
+        return f"{shown} is not an instant as written: write {quoted(lower)[1:-1]}"
+    if re.fullmatch(r"[0-9]{1,7}", lower):
+        return f"{shown} alone is not an instant: write day {int(lower)}"
+    if match := re.fullmatch(r"days? *([0-9]{1,9})(?: +([0-9]{1,2}):([0-9]{2}))?", lower):
+        clock = f" {int(match[2]):02}:{match[3]}" if match[2] else ""
+        return f"{shown} is not an instant as written: write day {int(match[1])}{clock}"
+    if re.match(r"day *-", lower):
+        return f"{shown} is before day 0, and day 0 is the start: write day 0 or later"
+    if match := re.fullmatch(r"day *([0-9]{1,9})[.,]5", lower):
+        return f"{shown} is not a whole day: write day {int(match[1])} 12:00"
+    if match := re.match(r"(expires?|expiration|expired|exp|end of life)\b *", lower):
+        return f"{shown} is not an instant: write {quoted(('expiry ' + lower[match.end() :]).strip())[1:-1]}"
+    try:
+        parse_duration(lower)
+    except ValueError:
+        return _mend_date(written, how=HOW)
+    return f"{shown} is a duration, not an instant: write start + {quoted(lower)[1:-1]}"
+
+
+def _mend_date(written: str, *, how: str) -> str:
+    shown = quoted(written)
+    if not written:
+        return f"a date is missing: {how}"
+    if re.search(r":[0-9]{2}[.,][0-9]*[1-9]", written):
+        return f"{shown} has parts of a second, and the clock counts whole seconds: leave them out"
+    if match := re.fullmatch(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})(.*)", written):
+        date = f"{match[3]}-{int(match[2]):02}-{int(match[1]):02}"
+        return f"{shown} is not how a date is written: write {date}{match[4][:20]}"
+    if re.match(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", written):
+        return f"{shown} does not tell day from month: write year-month-day, such as 2026-03-20"
+    if match := re.match(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?![0-9])", written):
+        date = f"{match[1]}-{int(match[2]):02}-{int(match[3]):02}"
+        rest = written[match.end() :]
+        if clock := re.fullmatch(r"[T ] *([0-9]{1,2}):([0-9]{2})", rest):
+            rest = f" {int(clock[1]):02}:{clock[2]}"
+        if rest in ("", "T") or _DATE.fullmatch(date + rest):
+            return f"{shown} is not how a date is written: write {date}{rest.rstrip('T')}"
+        if re.search(r"[A-Za-z]{2,}", rest):
+            return f"{shown} names a time zone: write Z for UTC or an offset such as +02:00"
+    if re.fullmatch(r"[0-9]{8}", written):
+        return f"{shown} is not how a date is written: write {written[:4]}-{written[4:6]}-{written[6:]}"
+    return f"{shown} is not {'a date' if how is HOW_DATE else 'an instant'}: {how}"

@@ -1,0 +1,1 @@
+"""From a scenario to an answer: running it, and what the answer looks like."""

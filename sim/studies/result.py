@@ -1,0 +1,190 @@
+"""The result of a run: measures, tables, guarantees, and the JSON document (language 3)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sim.guarantees.verdicts import Verdict, judge
+from sim.results.measures import QUANTILES, Selection
+from sim.results.summary import mean_of, summary_of
+from sim.scenario.scenario import Scenario
+from sim.world import SEMANTICS
+from sim.world.outcome import Outcome
+from sim.world.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What became of a scenario.
+
+    Attributes:
+        scenario: as it was run, seed and replications included.
+        engine: which engine ran it.
+        plan: what the server and the operator were to do.
+        outcomes: one a replication.
+        took_s: wall-clock seconds.
+    """
+
+    scenario: Scenario
+    engine: str
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+    took_s: float
+
+    @property
+    def replications(self) -> int:
+        """How many runs there were."""
+        return len(self.outcomes)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the whole outcome: equal where and only where two runs are."""
+        if self.replications == 1:
+            return self.outcomes[0].fingerprint
+        return hashlib.sha256("".join(o.fingerprint for o in self.outcomes).encode()).hexdigest()
+
+    # --- numbers ---------------------------------------------------------------------------------
+
+    @cached_property
+    def runs(self) -> tuple[dict[str, float | None], ...]:
+        """The measures of each replication."""
+        return tuple(Selection(outcome).measures() for outcome in self.outcomes)
+
+    @property
+    def measures(self) -> dict[str, float | None]:
+        """The measures of the fleet; over several replications their means."""
+        return mean_of(self.runs)
+
+    @cached_property
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Per measure: mean, standard deviation, 95 % interval of the mean, extremes and quantiles."""
+        return summary_of(self.runs)
+
+    @cached_property
+    def groups(self) -> dict[str, dict[str, float | None]]:
+        """The measures of each group, by name."""
+        names = self.outcomes[0].roster.groups
+        return {name: mean_of([Selection(o, group=name).measures() for o in self.outcomes]) for name in names}
+
+    @cached_property
+    def platforms(self) -> dict[str, dict[str, float | None]]:
+        """The measures of each platform that the fleet has."""
+        names = sorted({profile.platform for profile in self.outcomes[0].roster.profiles})
+        return {name: mean_of([Selection(o, platform=name).measures() for o in self.outcomes]) for name in names}
+
+    @cached_property
+    def time_to_reconnect_s(self) -> dict[str, float | None]:
+        """Quantiles over the lost devices of all replications' worst, in seconds; None: not within the run."""
+        selections = [Selection(outcome) for outcome in self.outcomes]
+        answer: dict[str, float | None] = {}
+        for q in QUANTILES:
+            taken = [t for t in (selection.time_to_reconnect_s(q) for selection in selections) if t is not None]
+            worst = max(taken, default=None)
+            answer["max" if q == 1.0 else f"p{q * 100:.0f}"] = None if worst == float("inf") else worst
+        return answer
+
+    @cached_property
+    def guarantees(self) -> tuple[Verdict, ...]:
+        """What became of each guarantee of the scenario."""
+        return tuple(judge(guarantee, self.outcomes) for guarantee in self.scenario.guarantees)
+
+    # --- tables ----------------------------------------------------------------------------------
+
+    @cached_property
+    def devices(self) -> pd.DataFrame:
+        """One row a device and replication; instants as UTC timestamps, durations in seconds."""
+        from sim.studies.tables import devices_table
+
+        return devices_table(self)
+
+    @cached_property
+    def timeline(self) -> pd.DataFrame:
+        """One row a sample and replication; shares in [0, 1], syncs per hour."""
+        from sim.studies.tables import timeline_table
+
+        return timeline_table(self)
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """What the server and the operator did, one row an event."""
+        from sim.studies.tables import events_table
+
+        return events_table(self)
+
+    # --- JSON ------------------------------------------------------------------------------------
+
+    def at(self, instant_s: int) -> datetime:
+        """The date of an instant."""
+        return self.scenario.start + timedelta(seconds=instant_s)
+
+    @cached_property
+    def certificates(self) -> Mapping[int, str]:
+        """The SHA-256 fingerprint of each certificate, by generation (model 3.1)."""
+        from sim.studies.certificates import fingerprints_of
+
+        return fingerprints_of(self.scenario, self.outcomes[0].certificates)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `reissue run --json` prints; the same for the same scenario and seed."""
+        document: dict[str, Any] = {
+            "scenario": self.scenario.name,
+            "engine": self.engine,
+            "seed": self.scenario.seed,
+            "replications": self.replications,
+            "semantics": SEMANTICS,
+            "fingerprint": self.fingerprint,
+            "start": iso(self.at(0)),
+            "end": iso(self.at(self.scenario.duration)),
+            "measures": {**self.measures, "time_to_reconnect_s": self.time_to_reconnect_s},
+            "groups": self.groups,
+            "platforms": self.platforms,
+            "guarantees": [self._guarantee(verdict) for verdict in self.guarantees],
+            "events": list(self._events()),
+        }
+        if self.replications > 1:
+            document["summary"] = self.summary
+            document["runs"] = [{"replication": r, **row} for r, row in enumerate(self.runs)]
+        return document
+
+    def _guarantee(self, verdict: Verdict) -> dict[str, Any]:
+        written = self.scenario.document["guarantees"][self.guarantees.index(verdict)]
+        observed = None if verdict.observed == float("inf") else verdict.observed
+        told = {"reason": verdict.reason, "witness": verdict.witness, "replication": verdict.replication}
+        return {
+            **written,
+            "observed": observed,
+            "verdict": verdict.verdict,
+            **{key: value for key, value in told.items() if value is not None},
+        }
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        for event in self.outcomes[0].events:
+            told = {
+                "certificate": None if event.generation is None else self.certificates[event.generation],
+                "by": event.by,
+                "detail": event.detail,
+                "reason": event.reason,
+            }
+            yield {
+                "at": iso(self.at(event.at_s)),
+                "event": event.name,
+                **{key: value for key, value in told.items() if value is not None},
+            }
+
+    def _repr_html_(self) -> str:
+        from sim.studies.html import result_html
+
+        return result_html(self)
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with a Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,126 @@
+"""The output directory of a run: written whole or not at all (language 3)."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from sim.scenario.tree import read_tree
+from sim.studies.result import Result
+
+LIBRARIES: Final = ("reissue", "simpy", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
+
+
+class OutputError(Exception):
+    """The directory cannot be written; the message says why and what would help."""
+
+
+def write(result: Result, directory: Path, *, command: Sequence[str] = (), overwrite: bool = False) -> None:
+    """Write `devices`, `timeline` and `events` (Parquet), `run.json`, `scenario.yaml` and the inventories.
+
+    Everything goes to a directory beside it first, which then takes the name; so the name never stands for
+    half a result. `reissue run DIRECTORY/scenario.yaml` gives the same result again.
+
+    Args:
+        result: of a run.
+        directory: the name it gets.
+        command: what was typed, for the record.
+        overwrite: replace a directory that holds an earlier result.
+
+    Raises:
+        OutputError: it exists already, or cannot be written.
+    """
+    check_free(directory, overwrite=overwrite)
+    try:
+        with _whole(directory) as partial:
+            result.devices.to_parquet(partial / "devices.parquet", index=False)
+            result.timeline.to_parquet(partial / "timeline.parquet", index=False)
+            result.events.to_parquet(partial / "events.parquet", index=False)
+            document = {**result.to_json(), "provenance": provenance(result, command)}
+            (partial / "run.json").write_text(to_text(document), encoding="utf-8")
+            (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
+            for inventory in result.scenario.inventories.values():
+                copy = partial / PurePosixPath(inventory.path)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(inventory.text)
+    except OSError as error:
+        raise OutputError(f"{directory} cannot be written: {error.strerror or error}") from error
+
+
+def check_free(directory: Path, *, overwrite: bool) -> None:
+    """Refuse a directory that holds something, unless it is an earlier result to overwrite.
+
+    Raises:
+        OutputError: it may not be written.
+    """
+    if not directory.exists():
+        if not directory.absolute().parent.is_dir():
+            raise OutputError(f"{directory} cannot be written: the folder {directory.parent} does not exist")
+        return
+    if not directory.is_dir():
+        raise OutputError(f"{directory} is a file: name a directory that does not exist yet")
+    if not any(directory.iterdir()):
+        return
+    if not overwrite:
+        raise OutputError(f"{directory} exists and is not empty: choose another name, or add --overwrite")
+    if not (directory / "run.json").is_file():
+        raise OutputError(f"{directory} holds something other than a result: it is left as it is")
+
+
+def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
+    """Where a result came from: enough to run it again."""
+    scenario = result.scenario
+    return {
+        "command": list(command),
+        "took_s": round(result.took_s, 3),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "document": json.loads(json.dumps(scenario.document, default=str)),
+        "resolved": scenario.model_dump(mode="json", by_alias=True),
+        "inventories": {inventory.path: inventory.sha256 for inventory in scenario.inventories.values()},
+        "certificates": {str(generation): name for generation, name in result.certificates.items()},
+    }
+
+
+def to_text(document: object) -> str:
+    """JSON as every command prints it: two spaces, no NaN, a line feed at the end."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _scenario_bytes(result: Result) -> bytes:
+    """The scenario file as read; where something was set over it, the scenario that was run."""
+    source = result.scenario.source
+    if source is not None:
+        as_read, problems = read_tree(source.text.decode("utf-8-sig"), file=str(source.path))
+        if not problems and as_read.plain() == result.scenario.document:
+            return source.text
+    return result.scenario.to_yaml().encode("utf-8")
+
+
+@contextmanager
+def _whole(directory: Path) -> Iterator[Path]:
+    """A directory to fill, which takes its name only when it is full."""
+    parent = directory.absolute().parent
+    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".partial", dir=parent))
+    try:
+        yield partial
+        umask = os.umask(0)
+        os.umask(umask)
+        partial.chmod(0o777 & ~umask)
+        if directory.exists():
+            old = partial.with_suffix(".old")
+            directory.rename(old)
+            partial.rename(directory)
+            shutil.rmtree(old)
+        else:
+            partial.rename(directory)
+    finally:
+        if partial.exists():
+            shutil.rmtree(partial)

@@ -1,0 +1,99 @@
+"""The outcome as pandas tables: devices, timeline, events (language 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.world.order import SECONDS_PER_HOUR
+from sim.world.outcome import CAUSES, MEANS, Outcome
+
+if TYPE_CHECKING:
+    from sim.studies.result import Result
+
+
+def devices_table(result: Result) -> pd.DataFrame:
+    """One row a device and replication: device, group, platform, replication, and the columns of the outcome.
+
+    Instants (`…_at`) are UTC timestamps, NaT where it never happened; `critical_delay_s` and the other
+    durations are seconds, missing where there is none.
+    """
+    return pd.concat([_devices(result, r, o) for r, o in enumerate(result.outcomes)], ignore_index=True)
+
+
+def _devices(result: Result, replication: int, outcome: Outcome) -> pd.DataFrame:
+    roster = outcome.roster
+    groups = pd.Categorical.from_codes(roster.group, list(roster.groups))
+    platforms = pd.Categorical(roster.platform[roster.profile], categories=["android", "ios"])
+    columns: dict[str, object] = {
+        "device": roster.names(),
+        "group": groups,
+        "platform": platforms,
+        "replication": np.full(len(roster), replication, dtype=np.int32),
+    }
+    for name, values in outcome.devices.columns():
+        if name.endswith("_at_s"):
+            columns[name.removesuffix("_s")] = _dates(result, values)
+        elif name == "critical_delay_s":
+            columns[name] = pd.array(np.where(values < 0, 0, values), dtype="Int64")
+            columns[name][values < 0] = pd.NA  # type: ignore[index]
+        elif name in ("lost_cause", "reconnected_by"):
+            words = CAUSES if name == "lost_cause" else MEANS
+            columns[name] = pd.Categorical.from_codes(values.astype(np.int8) - 1, list(words[1:]))
+        else:
+            columns[name] = values
+    columns["lost_at_end"] = outcome.is_lost
+    return pd.DataFrame(columns)
+
+
+def _dates(result: Result, instants_s: NDArray[np.generic]) -> pd.Series[pd.Timestamp]:
+    seconds = pd.Series(instants_s.astype(np.int64))
+    start = pd.Timestamp(result.scenario.start).tz_convert("UTC").as_unit("s")
+    return (start + pd.to_timedelta(seconds, unit="s").astype("timedelta64[s]")).where(seconds >= 0)
+
+
+def timeline_table(result: Result) -> pd.DataFrame:
+    """One row a sample and replication.
+
+    `coverage`: share of devices that hold the waiting reserve, missing while none waits; `connected`:
+    synchronized within the last 2 x every; `lost`; `queue`: ready devices that wait for a technician;
+    `syncs_per_hour`.
+    """
+    tables = []
+    for replication, outcome in enumerate(result.outcomes):
+        series, devices = outcome.series, max(len(outcome.roster), 1)
+        holding = series["holding_reserve"].astype(np.float64)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "at": _dates(result, series["at_s"]),
+                    "replication": np.full(len(holding), replication, dtype=np.int32),
+                    "coverage": np.where(holding < 0, np.nan, holding / devices),
+                    "connected": series["connected"],
+                    "lost": series["lost"],
+                    "queue": series["queue"],
+                    "syncs_per_hour": series["syncs"] * SECONDS_PER_HOUR / result.plan.sample_s,
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def events_table(result: Result) -> pd.DataFrame:
+    """One row an event of the server or the operator; the same in every replication."""
+    events = result.outcomes[0].events
+    return pd.DataFrame(
+        {
+            "at": _dates(result, np.array([event.at_s for event in events], dtype=np.int64)),
+            "event": [event.name for event in events],
+            "certificate": [
+                None if event.generation is None else result.certificates[event.generation] for event in events
+            ],
+            "by": [event.by for event in events],
+            "detail": [event.detail for event in events],
+            "reason": [event.reason for event in events],
+        }
+    )

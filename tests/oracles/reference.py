@@ -1,0 +1,551 @@
+"""The model once more, as plainly as it can be written: one heap of events, dictionaries and ifs.
+
+Every event that a device can make (attempts with their jitter, spells, comings-on) is put on the heap
+before anything happens; the rest of the heap are wake-ups of the server, the operator and the help desk.
+Events are taken in the order of model 2, one by one, and who is able to authenticate is asked of every
+device before and after each certificate and operator event. Only the data types of the world and the
+random numbers are shared with the engines; no rule is. Slow on purpose.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from math import floor
+from typing import Any
+
+import numpy as np
+
+from sim.world.distributions import Distribution
+from sim.world.draws import Draws, Purpose
+from sim.world.fleet import Fleet, Profile, Spells
+from sim.world.plan import CancelReserve, Plan, Reissue, RestorePrevious
+
+CERTIFICATE, SERVER, OPERATOR, PRESENCE, SYNC, END, JOIN, START = range(8)
+CAUSES = ["", "not_delivered", "replaced_reserve", "expired", "immediate", "restored", "platform"]
+COLUMNS = [
+    "reserve_received_at_s", "critical_delay_s", "lost_at_s", "lost_cause", "noticed_at_s", "reconnected_at_s",
+    "reconnected_by", "times_lost", "lost_for_s", "syncs", "last_sync_at_s", "reinstalls", "helpdesk_s",
+]  # fmt: skip
+HELD_FROM_THE_START = -2
+
+
+@dataclass
+class Answer:
+    """What the reference says: the columns by name, and what the server and the operator did."""
+
+    columns: dict[str, list[int]]
+    is_lost: list[bool]
+    coverage_held: list[list[int]]
+    events: list[tuple[int, str, int | None]]
+
+
+@dataclass
+class Phone:
+    """One device."""
+
+    number: int
+    kind: int
+    profile: Profile
+    identity: int
+    draws: Draws
+    on: bool
+    main_slot: int
+    reserve_slot: int | None
+    missed: bool
+    lost: bool = False
+    lost_since: int = -1
+    reinstalled_since_loss: bool = False
+    call: str = ""  # "", "asking", "queued", "working"
+    call_number: int = 0
+    calls: int = 0
+    works: int = 0
+    ready_at: int = -1
+    comings_on: int = 0
+    attempted_at: int = -1
+    row: dict[str, int] = field(default_factory=dict)
+
+    def uniform(self, purpose: Purpose, number: int) -> float:
+        return self.draws.pair(self.identity, purpose, number // 2)[number % 2]
+
+    def duration(self, distribution: Distribution, purpose: Purpose, number: int) -> int:
+        return distribution.draw(*self.draws.pair(self.identity, purpose, number))
+
+
+class World:
+    """One run."""
+
+    def __init__(self, plan: Plan, fleet: Fleet) -> None:
+        self.plan = plan
+        self.kinds = len(fleet.roster.profiles)
+        self.heap: list[tuple[int, int, int, int, str, Any]] = []
+        self.sequence = 0
+        self.certificates: list[dict[str, Any]] = []
+        self.events: list[tuple[int, str, int | None]] = []
+        self.coverage: list[list[int]] = []
+        self.main = 0
+        self.main_since = 0
+        self.looked = False
+        self.previous: int | None = None
+        self.reserve: int | None = None
+        self.reserve_due_date: int | None = None  # None: at expiry alone
+        self.latest_reserve: int | None = None
+        self.latest_reserve_at = -1
+        self.replaced: set[int] = set()
+        self.open: set[str] = {plan.first.address}
+        self.opening: list[tuple[int, str]] = []
+        self.closing: dict[str, int] = {}
+        self.actions = list(plan.actions)
+        self.working = 0
+
+        self.certificates.append(
+            {
+                "issuer": plan.first.issuer,
+                "from": plan.first.not_before_s,
+                "to": plan.first.not_after_s,
+                "address": plan.first.address,
+                "refused_by": plan.first.refused_by,
+                "old_stays": 0,
+                "opens": None,
+                "was_main": True,
+            }
+        )
+        self.wake_for_certificate(0)
+        self.put(self.look_at(), OPERATOR, -1, "operator", None)
+        for action in plan.actions:
+            self.put(action.at_s, OPERATOR, -1, "operator", None)
+        for outage in plan.outages:
+            self.put(outage.from_s, SERVER, -1, "server", None)
+            self.put(outage.to_s, SERVER, -1, "server", None)
+
+        self.phones: list[Phone] = []
+        for i in range(len(fleet)):
+            kind = int(fleet.roster.profile[i])
+            phone = Phone(
+                number=i,
+                kind=kind,
+                profile=fleet.roster.profiles[kind],
+                identity=int(fleet.roster.identity[i]),
+                draws=fleet.draws,
+                on=bool(fleet.starts_on[i]),
+                main_slot=0,
+                reserve_slot=HELD_FROM_THE_START if fleet.roster.holds_reserve[i] else None,
+                missed=bool(fleet.roster.silent[i]),
+            )
+            phone.row = dict.fromkeys(COLUMNS, -1)
+            for total in ("lost_cause", "reconnected_by", "times_lost", "lost_for_s", "syncs", "reinstalls", "helpdesk_s"):
+                phone.row[total] = 0
+            self.phones.append(phone)
+            self.schedule_device(phone, int(fleet.phase_s[i]), int(fleet.first_spell_s[i]))
+
+    # ---- the heap -------------------------------------------------------------------------------
+
+    def put(self, instant: int, phase: int, device: int, what: str, data: Any) -> None:
+        if instant < self.plan.horizon_s:
+            heapq.heappush(self.heap, (instant, phase, device, self.sequence, what, data))
+            self.sequence += 1
+
+    def schedule_device(self, phone: Phone, phase: int, first_spell: int) -> None:
+        profile, horizon = phone.profile, self.plan.horizon_s
+        k = 0
+        while phase + k * profile.every_s < horizon:
+            jitter = floor(phone.uniform(Purpose.JITTER, k) * (profile.jitter_s + 1))
+            self.put(phase + k * profile.every_s + jitter, SYNC, phone.number, "attempt", k)
+            k += 1
+        if isinstance(profile.presence, Spells):
+            instant, on, ons, offs = first_spell, phone.on, 0, 0
+            while instant < horizon:
+                on = not on
+                self.put(instant, PRESENCE, phone.number, "on" if on else "off", None)
+                if on:
+                    instant += phone.duration(profile.presence.on, Purpose.ON_SPELL, ons)
+                    ons += 1
+                else:
+                    instant += phone.duration(profile.presence.off, Purpose.OFF_SPELL, offs)
+                    offs += 1
+
+    def run(self) -> Answer:
+        started: set[tuple[int, int]] = set()
+        while self.heap:
+            t, phase, device, _, what, data = heapq.heappop(self.heap)
+            if (t, START) not in started:  # whatever happens in a second, the technicians look around after it
+                started.add((t, START))
+                self.put(t, START, -1, "start", None)
+            if phase == CERTIFICATE:
+                if (t, CERTIFICATE) not in started:  # the certificate events of one second are one event
+                    started.add((t, CERTIFICATE))
+                    self.certificate_event(t)
+            elif phase == SERVER:
+                self.server_event(t)
+            elif phase == OPERATOR:
+                self.operator_event(t)
+            elif what == "on":
+                self.come_on(self.phones[device], t)
+            elif what == "off":
+                self.phones[device].on = False
+            elif what == "attempt":
+                self.scheduled(self.phones[device], data, t)
+            elif what == "catch up":
+                self.catch_up(self.phones[device], data, t)
+            elif what == "end":
+                self.end_reinstallation(self.phones[device], t)
+            elif what == "ready":
+                phone = self.phones[device]
+                if phone.call == "asking" and phone.call_number == data:
+                    phone.call, phone.ready_at = "queued", t
+            elif what == "start":
+                self.start_reinstallations(t)
+        for phone in self.phones:
+            if phone.lost:
+                phone.row["lost_for_s"] += self.plan.horizon_s - phone.lost_since
+        return Answer(
+            columns={name: [phone.row[name] for phone in self.phones] for name in COLUMNS},
+            is_lost=[phone.lost for phone in self.phones],
+            coverage_held=self.coverage,
+            events=self.events,
+        )
+
+    # ---- what is true now -----------------------------------------------------------------------
+
+    def accepted(self, profile: Profile, t: int) -> bool:
+        main = self.certificates[self.main]
+        return main["from"] <= t < main["to"] and profile.platform not in main["refused_by"]
+
+    def able(self, phone: Phone, t: int) -> bool:
+        return self.main in (phone.main_slot, phone.reserve_slot) and self.accepted(phone.profile, t)
+
+    def in_outage(self, t: int) -> bool:
+        return any(outage.from_s <= t < outage.to_s for outage in self.plan.outages)
+
+    def dialled(self, phone: Phone) -> str:
+        if self.main in (phone.main_slot, phone.reserve_slot):
+            return str(self.certificates[self.main]["address"])
+        slot = phone.reserve_slot
+        if slot is not None and slot >= 0 and self.certificates[slot]["was_main"]:
+            return str(self.certificates[slot]["address"])
+        return str(self.certificates[phone.main_slot]["address"])
+
+    def reachable(self, phone: Phone, t: int) -> bool:
+        return not self.in_outage(t) and self.dialled(phone) in self.open
+
+    def reserve_is_due(self, t: int) -> bool:
+        if self.reserve is None:
+            return False
+        expired = self.certificates[self.main]["to"] <= t
+        if self.reserve_due_date is None:
+            return expired
+        if self.plan.activation == "earliest":
+            return expired or self.reserve_due_date <= t
+        return self.reserve_due_date <= t
+
+    def look_at(self) -> int:
+        """When the server looks whether it has to make a reserve by itself."""
+        lead = self.plan.automatic_lead_s
+        if lead is None or self.looked or self.certificates[self.main]["issuer"] != "ksc":
+            return self.plan.horizon_s
+        return int(max(self.main_since, self.certificates[self.main]["to"] - lead))
+
+    # ---- certificates ---------------------------------------------------------------------------
+
+    def certificate_event(self, t: int) -> None:
+        before = [self.able(phone, t - 1) for phone in self.phones]
+        rule = "expiry"
+        if self.certificates[self.main]["to"] == t and self.main_since < t:
+            self.events.append((t, "certificate expired", self.main))
+        if self.reserve_is_due(t):
+            self.activate_reserve(t)
+            rule = "activation"
+        self.lose(before, t, rule)
+
+    def activate_reserve(self, t: int) -> None:
+        reserve = self.reserve
+        assert reserve is not None
+        self.reserve = None
+        self.events.append((t, "reserve activated", reserve))
+        self.become_main(reserve, t)
+
+    def become_main(self, generation: int, t: int) -> None:
+        held = [0] * self.kinds
+        for phone in self.phones:
+            if generation in (phone.main_slot, phone.reserve_slot):
+                held[phone.kind] += 1
+        self.coverage.append(held)
+        old, new = self.certificates[self.main], self.certificates[generation]
+        self.previous, self.main, self.main_since, self.looked = self.main, generation, t, False
+        new["was_main"] = True
+        self.closing.pop(new["address"], None)
+        if new["address"] != old["address"]:
+            opens = t if new["opens"] is None else max(t, new["opens"])
+            if opens == t:
+                self.open_address(new["address"], t)
+            # a later opening is on its way since the certificate was specified
+            if new["old_stays"] == 0:
+                self.close_address(old["address"], t)
+            else:
+                self.closing[old["address"]] = t + new["old_stays"]
+                self.put(t + new["old_stays"], SERVER, -1, "server", None)
+        self.wake_for_certificate(t)
+        self.put(self.look_at(), OPERATOR, -1, "operator", None)
+
+    def wake_for_certificate(self, t: int) -> None:
+        main = self.certificates[self.main]
+        if main["to"] > t:
+            self.put(main["to"], CERTIFICATE, -1, "certificate", None)
+        if main["from"] > t:  # the technicians may start then
+            self.put(main["from"], START, -1, "start", None)
+
+    def lose(self, before: list[bool], t: int, rule: str) -> None:
+        main = self.certificates[self.main]
+        for phone, was_able in zip(self.phones, before, strict=True):
+            if not was_able or self.able(phone, t):
+                continue
+            if rule in ("immediate", "restored"):
+                cause = rule
+            elif rule == "expiry" or not main["from"] <= t < main["to"]:
+                cause = "expired"
+            elif self.main in (phone.main_slot, phone.reserve_slot):
+                cause = "platform"
+            elif phone.reserve_slot in self.replaced:
+                cause = "replaced_reserve"
+            else:
+                cause = "not_delivered"
+            phone.row["times_lost"] += 1
+            phone.reinstalled_since_loss = False
+            if phone.row["lost_at_s"] == -1:
+                phone.row["lost_at_s"] = t
+                phone.row["lost_cause"] = CAUSES.index(cause)
+            if not phone.lost:
+                phone.lost, phone.lost_since = True, t
+            recovery = self.plan.recovery
+            if recovery is not None and phone.call == "" and phone.profile.presence != "never":
+                phone.call = "asking"
+                phone.call_number = phone.calls
+                responds = phone.duration(recovery.owner_responds, Purpose.OWNER_RESPONDS, phone.calls)
+                phone.calls += 1
+                self.put(t + recovery.begins_s + responds, JOIN, phone.number, "ready", phone.call_number)
+
+    # ---- addresses and outages ------------------------------------------------------------------
+
+    def open_address(self, address: str, t: int) -> None:
+        if address not in self.open:
+            self.open.add(address)
+            self.events.append((t, "address opened", None))
+
+    def close_address(self, address: str, t: int) -> None:
+        if address in self.open:
+            self.open.remove(address)
+            self.events.append((t, "address closed", None))
+
+    def server_event(self, t: int) -> None:
+        if self.in_outage(t) and not self.in_outage(t - 1):
+            self.say_once(t, "outage began")
+        if self.in_outage(t - 1) and not self.in_outage(t):
+            self.say_once(t, "outage ended")
+        for opens, address in list(self.opening):
+            if opens == t:
+                self.opening.remove((opens, address))
+                self.open_address(address, t)
+        for address, closes in list(self.closing.items()):
+            if closes == t:
+                del self.closing[address]
+                if address != self.certificates[self.main]["address"]:
+                    self.close_address(address, t)
+
+    def say_once(self, t: int, name: str) -> None:
+        if (t, name, None) not in self.events:
+            self.events.append((t, name, None))
+
+    # ---- the operator ---------------------------------------------------------------------------
+
+    def operator_event(self, t: int) -> None:
+        self.automatic_reissue(t)
+        while self.actions and self.actions[0].at_s == t:
+            action = self.actions.pop(0)
+            before = [self.able(phone, t) for phone in self.phones]
+            rule = ""
+            if isinstance(action, Reissue):
+                rule = self.reissue(action, t)
+            elif isinstance(action, CancelReserve):
+                self.cancel(t)
+            else:
+                assert isinstance(action, RestorePrevious)
+                rule = self.restore(t)
+            self.lose(before, t, rule)
+            self.automatic_reissue(t)
+
+    def automatic_reissue(self, t: int) -> None:
+        while self.look_at() == t:
+            self.looked = True
+            if self.reserve is None:
+                main = self.certificates[self.main]
+                new = dict(main)
+                new.update({"from": t, "to": t + main["to"] - main["from"], "was_main": False})
+                new.update({"old_stays": 0, "opens": None})
+                before = [self.able(phone, t) for phone in self.phones]
+                self.certificates.append(new)
+                self.specify(len(self.certificates) - 1, None, t)
+                self.lose(before, t, "activation")
+
+    def reissue(self, action: Reissue, t: int) -> str:
+        if action.unfit is not None:
+            self.events.append((t, "reissue failed", None))
+            return ""
+        main = self.certificates[self.main]
+        begins = t if action.not_before_s is None else action.not_before_s
+        life = main["to"] - main["from"] if action.valid_for_s is None else action.valid_for_s
+        new = {
+            "issuer": action.issuer,
+            "from": begins,
+            "to": begins + life,
+            "address": main["address"] if action.address is None else action.address.address,
+            "refused_by": action.refused_by,
+            "old_stays": 0 if action.address is None else action.address.old_stays_s,
+            "opens": None if action.address is None else action.address.opens_s,
+            "was_main": False,
+        }
+        self.certificates.append(new)
+        generation = len(self.certificates) - 1
+        if new["opens"] is not None:
+            if new["opens"] <= t:
+                self.open_address(str(new["address"]), t)
+            else:
+                self.opening.append((new["opens"], str(new["address"])))
+                self.put(new["opens"], SERVER, -1, "server", None)
+        if action.activate == "immediately":
+            if self.reserve is not None:
+                self.events.append((t, "reserve discarded", self.reserve))
+                self.reserve = None
+            self.events.append((t, "certificate replaced immediately", generation))
+            self.become_main(generation, t)
+            return "immediate"
+        date = None
+        if action.activate == "after":
+            assert action.after_s is not None
+            date = t + action.after_s
+        self.specify(generation, date, t)
+        return "activation"
+
+    def specify(self, generation: int, date: int | None, t: int) -> None:
+        if self.reserve is not None:
+            self.replaced.add(self.reserve)
+            self.events.append((t, "reserve replaced", self.reserve))
+        self.reserve, self.reserve_due_date = generation, date
+        self.events.append((t, "reserve specified", generation))
+        first_of_the_run = self.latest_reserve is None
+        self.latest_reserve, self.latest_reserve_at = generation, t
+        for phone in self.phones:
+            phone.row["reserve_received_at_s"] = -1
+            phone.row["critical_delay_s"] = -1
+            if first_of_the_run and phone.reserve_slot == HELD_FROM_THE_START:
+                phone.reserve_slot = generation
+                phone.row["reserve_received_at_s"] = 0
+                phone.row["critical_delay_s"] = 0
+        if date is not None:
+            self.put(date, CERTIFICATE, -1, "certificate", None)
+        if self.reserve_is_due(t):
+            self.activate_reserve(t)
+
+    def cancel(self, t: int) -> None:
+        if self.reserve is None:
+            self.events.append((t, "cancel failed", None))
+        else:
+            self.events.append((t, "reserve cancelled", self.reserve))
+            self.reserve = None
+
+    def restore(self, t: int) -> str:
+        previous = self.previous
+        if previous is None or not self.certificates[previous]["from"] <= t < self.certificates[previous]["to"]:
+            self.events.append((t, "restore failed", None))
+            return ""
+        self.events.append((t, "previous restored", previous))
+        self.become_main(previous, t)
+        return "restored"
+
+    # ---- devices --------------------------------------------------------------------------------
+
+    def come_on(self, phone: Phone, t: int) -> None:
+        phone.on = True
+        number, phone.comings_on = phone.comings_on, phone.comings_on + 1
+        if phone.missed and phone.profile.catch_up:
+            self.put(t, SYNC, phone.number, "catch up", number)
+        phone.missed = False
+
+    def scheduled(self, phone: Phone, k: int, t: int) -> None:
+        if not phone.on:
+            phone.missed = True
+            return
+        phone.attempted_at = t
+        self.attempt(phone, t, phone.uniform(Purpose.SUCCESS, k))
+
+    def catch_up(self, phone: Phone, number: int, t: int) -> None:
+        if phone.attempted_at != t:  # the scheduled one of this second came first on the heap
+            self.attempt(phone, t, phone.uniform(Purpose.CATCH_UP_SUCCESS, number))
+
+    def attempt(self, phone: Phone, t: int, u: float) -> None:
+        if not self.reachable(phone, t):
+            return
+        if not u < phone.profile.success:
+            return
+        if not self.able(phone, t):
+            if phone.lost and phone.row["noticed_at_s"] == -1 and phone.row["reconnected_at_s"] == -1:
+                phone.row["noticed_at_s"] = t
+            return
+        if phone.main_slot != self.main:
+            phone.main_slot, phone.reserve_slot = self.main, None
+        self.synced(phone, t)
+
+    def synced(self, phone: Phone, t: int) -> None:
+        if self.reserve is not None:
+            phone.reserve_slot = self.reserve
+            self.received(phone, t)
+        phone.row["syncs"] += 1
+        phone.row["last_sync_at_s"] = t
+        if phone.lost:
+            phone.lost = False
+            phone.row["lost_for_s"] += t - phone.lost_since
+            if phone.row["reconnected_at_s"] == -1:
+                phone.row["reconnected_at_s"] = t
+                phone.row["reconnected_by"] = 2 if phone.reinstalled_since_loss else 1
+            if phone.call in ("asking", "queued"):
+                phone.call = ""
+
+    def received(self, phone: Phone, t: int) -> None:
+        if phone.row["reserve_received_at_s"] == -1:
+            assert self.reserve == self.latest_reserve
+            phone.row["reserve_received_at_s"] = t
+            phone.row["critical_delay_s"] = t - self.latest_reserve_at + 1
+
+    # ---- the help desk --------------------------------------------------------------------------
+
+    def start_reinstallations(self, t: int) -> None:
+        recovery = self.plan.recovery
+        if recovery is None:
+            return
+        waiting = [phone for phone in self.phones if phone.call == "queued"]
+        for phone in sorted(waiting, key=lambda phone: (phone.ready_at, phone.number)):
+            if self.working < recovery.technicians and self.accepted(phone.profile, t):
+                self.working += 1
+                phone.call = "working"
+                takes = phone.duration(recovery.takes, Purpose.REINSTALL_TAKES, phone.works)
+                phone.works += 1
+                phone.row["helpdesk_s"] += min(t + takes, self.plan.horizon_s) - t
+                self.put(t + takes, END, phone.number, "end", None)
+
+    def end_reinstallation(self, phone: Phone, t: int) -> None:
+        self.working -= 1
+        phone.call = ""
+        phone.row["reinstalls"] += 1
+        phone.reinstalled_since_loss = True
+        phone.main_slot, phone.reserve_slot = self.main, self.reserve
+        if self.reserve is not None:
+            self.received(phone, t)
+        if not self.able(phone, t):
+            phone.call, phone.ready_at = "queued", t
+        elif self.reachable(phone, t):
+            self.synced(phone, t)
+        self.put(t, START, -1, "start", None)
+
+
+def simulate(plan: Plan, fleet: Fleet) -> Answer:
+    """Run the plan over the fleet, one event at a time."""
+    return World(plan, fleet).run()
