@@ -1,8 +1,8 @@
 """reissue: what becomes of a fleet of managed phones when its server's certificate is reissued.
 
-    import sim
-    result = sim.run(sim.load("scenarios/delayed_30d.yaml"))
-    result.measures["lost_devices"]
+import sim
+result = sim.run(sim.load("scenarios/delayed_30d.yaml"))
+result.measures["lost_devices"]
 """
 
 from __future__ import annotations

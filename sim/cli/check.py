@@ -30,7 +30,9 @@ def check(
             _print_json({"findings": [], "problems": [asdict(problem) for problem in error.problems]})
             return WRONG_INPUT
         raise
-    findings = [(file, finding) for file, s in zip(files, scenarios, strict=True) for finding in findings_of(s)]
+    findings = [
+        (file, finding) for file, s in zip(files, scenarios, strict=True) for finding in findings_of(s)
+    ]
     if as_json:
         _print_json({"findings": [{"file": str(file), **asdict(finding)} for file, finding in findings]})
     else:

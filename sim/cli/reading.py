@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from sim.scenario.problems import Problem
     from sim.scenario.scenario import Scenario
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
 
 
 class KeyValue(click.ParamType[tuple[str, str]]):
@@ -25,7 +29,9 @@ class KeyValue(click.ParamType[tuple[str, str]]):
             return value
         key, equals, written = str(value).partition("=")
         if not equals or not key:
-            self.fail(f"{value!r} is not key=value: write for example --set fleet.0.sync.every=12h", param, ctx)
+            self.fail(
+                f"{value!r} is not key=value: write for example --set fleet.0.sync.every=12h", param, ctx
+            )
         return key, written
 
 
@@ -37,7 +43,8 @@ def read_all(paths: Sequence[Path], overrides: Sequence[tuple[str, str]]) -> lis
     """
     from sim.scenario import ScenarioError, load
 
-    scenarios, problems = [], []
+    scenarios: list[Scenario] = []
+    problems: list[Problem] = []
     for path in paths:
         try:
             scenarios.append(load(path, overrides=overrides))
@@ -48,12 +55,14 @@ def read_all(paths: Sequence[Path], overrides: Sequence[tuple[str, str]]) -> lis
     return scenarios
 
 
-def file_argument() -> Any:
+def file_argument() -> Decorator[Any]:
     """One or more scenario files."""
-    return click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+    return click.argument(
+        "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    )
 
 
-def set_option() -> Any:
+def set_option() -> Decorator[Any]:
     """`--set key.path=value`, any number of times."""
     return click.option(
         "--set",
@@ -65,6 +74,6 @@ def set_option() -> Any:
     )
 
 
-def json_option() -> Any:
+def json_option() -> Decorator[Any]:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")

@@ -15,13 +15,20 @@ if TYPE_CHECKING:
     from sim.studies.result import Result
 
 
-@click.command(epilog="Example: reissue run scenarios/delayed_30d.yaml --set strategy.0.reissue.activate='after 14d'")
+@click.command(
+    epilog="Example: reissue run scenarios/delayed_30d.yaml --set strategy.0.reissue.activate='after 14d'"
+)
 @file_argument()
-@click.option("--engine", type=click.Choice(["auto", "process"]), default="auto", help="Which engine simulates.")
+@click.option(
+    "--engine", type=click.Choice(["auto", "process"]), default="auto", help="Which engine simulates."
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
 @click.option("--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write tables and provenance to a new directory."
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write tables and provenance to a new directory.",
 )
 @click.option("--overwrite", is_flag=True, help="Let --out replace an earlier result.")
 @json_option()

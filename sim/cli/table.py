@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sim.scenario.durations import format_duration
+from sim.studies.words import answer, number, observed, promise, share
 
 if TYPE_CHECKING:
-    from sim.guarantees.verdicts import Verdict
     from sim.studies.result import Result
 
 _MARKS = {"holds": "green", "fails": "red", "undecided": "yellow", "vacuous": "yellow"}
@@ -39,43 +39,30 @@ def _lines(result: Result) -> Iterator[str]:
     yield from _guarantees(result)
 
 
-def answer(result: Result) -> str:
-    """How many devices lose the server, in a sentence."""
-    m = result.measures
-    devices, lost, still = m["devices"] or 0, m["lost_devices"] or 0, m["still_lost_devices"] or 0
-    if devices == 0:
-        return "The fleet has no devices."
-    if lost == 0:
-        return f"None of {devices:,.0f} devices loses the server."
-    end = "all of them are still without it at the end" if still == lost else (
-        f"{number(still)} still without it at the end" if still else "all are connected again at the end"
-    )
-    share = f"{100 * (m['lost_share'] or 0):.3g} %"
-    return f"{number(lost)} of {devices:,.0f} devices lose the server ({share}); {end}."
-
-
-def number(value: float | None) -> str:
-    """A count, or a mean of counts, for reading."""
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-
-
 def _groups(result: Result) -> Iterator[tuple[str, ...]]:
-    yield ("", "devices", "lost", "share", "reconnected", "still lost", "held it in time", "days lost", "reinstalls")
+    yield (
+        "",
+        "devices",
+        "lost",
+        "share",
+        "reconnected",
+        "still lost",
+        "held it in time",
+        "days lost",
+        "reinstalls",
+    )
     rows = dict(result.groups)
     if len(rows) != 1:
         rows["all"] = result.measures
     for name, m in rows.items():
-        coverage = m["reserve_coverage"]
         yield (
             name,
             number(m["devices"]),
             number(m["lost_devices"]),
-            f"{100 * (m['lost_share'] or 0):.2f} %",
+            share(m["lost_share"]),
             number(m["reconnected_devices"]),
             number(m["still_lost_devices"]),
-            "-" if coverage is None else f"{100 * coverage:.2f} %",
+            share(m["reserve_coverage"]),
             f"{m['device_days_lost'] or 0:,.1f}",
             number(m["reinstalls"]),
         )
@@ -115,40 +102,4 @@ def _guarantees(result: Result) -> Iterator[str]:
         yield "Guarantees"
     for verdict in result.guarantees:
         mark = click.style(f"{verdict.verdict:9}", fg=_MARKS[verdict.verdict])
-        yield f"  {mark}  {promise(verdict)}: {_observed(verdict)}"
-
-
-def promise(verdict: Verdict) -> str:
-    """The guarantee in words."""
-    g = verdict.guarantee
-    words = [g.measure.replace("_", " ")]
-    if g.quantile is not None:
-        words.append(f"({100 * g.quantile:g} % of devices)")
-    if g.within is not None:
-        words.append(f"within {format_duration(g.within)}")
-    side, threshold = ("at most", g.at_most) if g.at_most is not None else ("at least", g.at_least)
-    words.append(f"{side} {_value(g.measure, threshold)}")
-    if g.probability is not None:
-        words.append(f"in {100 * g.probability:g} % of cases")
-    of = [part for part in (g.group, g.platform) if part]
-    return " ".join(words) + (f", {', '.join(of)}" if of else "")
-
-
-def _observed(verdict: Verdict) -> str:
-    parts = [_value(verdict.guarantee.measure, verdict.observed)]
-    if verdict.reason:
-        parts.append(verdict.reason)
-    if verdict.witness:
-        where = "" if not verdict.replication else f" in replication {verdict.replication}"
-        parts.append(f"for example {verdict.witness}{where}")
-    return "; ".join(parts)
-
-
-def _value(measure: str, value: float | None) -> str:
-    if value is None:
-        return "nothing to measure"
-    if measure == "time_to_reconnect":
-        return "not within the run" if value == float("inf") else format_duration(int(value))
-    if measure.endswith("_share") or measure == "reserve_coverage":
-        return f"{100 * value:.6g} %"
-    return number(value)
+        yield f"  {mark}  {promise(verdict)}: {observed(verdict)}"

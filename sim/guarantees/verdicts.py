@@ -85,7 +85,11 @@ def is_kept(guarantee: Guarantee, value: float) -> bool:
 def _decide(guarantee: Guarantee, kept: Sequence[bool]) -> tuple[Answer, str | None]:
     good, n = sum(kept), len(kept)
     if guarantee.probability is None:
-        return ("holds", None) if good == n else ("fails", None if n == 1 else f"in {n - good} of {n} replications")
+        return (
+            ("holds", None)
+            if good == n
+            else ("fails", None if n == 1 else f"in {n - good} of {n} replications")
+        )
     confidence = 0.95 if guarantee.confidence is None else guarantee.confidence
     low, high = lower_bound(good, n, confidence), upper_bound(good, n, confidence)
     seen = f"kept in {good} of {n} replications, so with {confidence:.4g} confidence"
@@ -108,7 +112,9 @@ def _vacuous(guarantee: Guarantee, selection: Selection, measured: Sequence[floa
 
 
 def _is_exercised(outcome: Outcome) -> bool:
-    return len(outcome.coverage_held) > 0 or any(event.name == "certificate expired" for event in outcome.events)
+    return len(outcome.coverage_held) > 0 or any(
+        event.name == "certificate expired" for event in outcome.events
+    )
 
 
 def _witness(guarantee: Guarantee, selection: Selection) -> str | None:
@@ -118,7 +124,11 @@ def _witness(guarantee: Guarantee, selection: Selection) -> str | None:
         case "reconnected_devices" | "reconnected_share":
             shows = lost & ~selection.reconnected(guarantee.within)
         case "time_to_reconnect":
-            taken = np.where(selection.reconnected(), selection.column("reconnected_at_s") - selection.column("lost_at_s"), math.inf)
+            taken = np.where(
+                selection.reconnected(),
+                selection.column("reconnected_at_s") - selection.column("lost_at_s"),
+                math.inf,
+            )
             shows = lost & (taken == np.max(taken, where=lost, initial=0))
         case "still_lost_devices":
             shows = selection.outcome.is_lost[selection.members]

@@ -158,7 +158,7 @@ def _key(file_name: str) -> RSAPrivateKey:
     # The consistency check of a fixed key takes half a second; the tests make it once.
     text = files("sim.pki").joinpath(file_name).read_bytes()
     key = load_pem_private_key(text, password=None, unsafe_skip_rsa_key_validation=True)
-    assert isinstance(key, RSAPrivateKey)  # noqa: S101 - narrows the type of a file of our own
+    assert isinstance(key, RSAPrivateKey)
     return key
 
 

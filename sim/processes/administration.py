@@ -1,4 +1,4 @@
-"""The Administration Server, the life of its certificates and the operator, as SimPy processes (model 3, 4)."""
+"""The Administration Server, its certificates and the operator, as SimPy processes (model 3, 4)."""
 
 from __future__ import annotations
 
@@ -132,4 +132,3 @@ class Administration:
         if main.generation in (device.main_slot, device.reserve_slot):
             return "platform"
         return "replaced_reserve" if device.reserve_slot in self.server.replaced else "not_delivered"
-

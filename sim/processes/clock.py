@@ -34,12 +34,17 @@ class Clock(simpy.Environment):
     def __init__(self) -> None:
         super().__init__(initial_time=0)
 
+    @property
+    def now(self) -> int:
+        """The present instant, in whole seconds from the start."""
+        return self._now  # type: ignore[return-value]
+
     def put(self, instant_s: int, priority: int, moment: Moment) -> None:
         """Schedule by instant, where SimPy's `schedule` takes a delay."""
         heappush(self._queue, (instant_s, priority, next(self._eid), moment))  # type: ignore[misc]
 
     def at(self, instant_s: int, phase: Phase, device: int = _BEFORE_ALL_DEVICES) -> Moment:
-        """An event at the instant; `device` is the device order, or the order among the phase's own events."""
+        """An event at the instant; `device` is the device order, or that among the phase's own events."""
         return Moment(self, instant_s, priority(phase, device))
 
 

@@ -10,8 +10,8 @@ from sim.processes.clock import Clock, Moment, priority
 from sim.processes.tally import Tally
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.distributions import Distribution
-from sim.world.draws import Draws, Purpose, stream, stream_of_pairs
-from sim.world.fleet import Profile, Spells
+from sim.world.draws import Purpose, stream, stream_of_pairs
+from sim.world.fleet import Fleet, Profile, Spells
 from sim.world.order import Phase
 from sim.world.server import Server
 
@@ -28,45 +28,26 @@ class Device:
     recorded in `lost_at_s` … `reconnected_by`; `times_lost` and `lost_for_s` count all (model 8).
     """
 
-    __slots__ = (
-        "able", "clock", "draws", "first_spell_s", "helpdesk_s", "helped", "identity", "index", "is_lost",
-        "lost_at_s", "lost_cause", "lost_for_s", "lost_since_s", "main_slot", "noticed_at_s",
-        "on_reconnect", "phase_s", "profile", "received", "received_at_s", "reconnected_at_s", "reconnected_by",
-        "reinstalls", "request", "reserve_slot", "server", "starts_on", "starts_silent", "tally", "times_lost",
-    )  # fmt: skip
-
     def __init__(
-        self,
-        clock: Clock,
-        server: Server,
-        tally: Tally,
-        profile: Profile,
-        draws: Draws,
-        *,
-        index: int,
-        identity: int,
-        phase_s: int,
-        starts_on: bool,
-        first_spell_s: int,
-        starts_silent: bool,
-        reserve_slot: int,
+        self, clock: Clock, server: Server, tally: Tally, fleet: Fleet, index: int, *, reserve_slot: int
     ) -> None:
+        roster = fleet.roster
         self.clock = clock
         self.server = server
         self.tally = tally
-        self.profile = profile
-        self.draws = draws
+        self.draws = fleet.draws
         self.index = index
-        self.identity = identity
-        self.phase_s = phase_s
-        self.starts_on = starts_on
-        self.first_spell_s = first_spell_s
-        self.starts_silent = starts_silent
+        self.profile: Profile = roster.profiles[roster.profile[index]]
+        self.identity = int(roster.identity[index])
+        self.phase_s = int(fleet.phase_s[index])
+        self.starts_on = bool(fleet.starts_on[index])
+        self.first_spell_s = int(fleet.first_spell_s[index])
+        self.starts_silent = bool(roster.silent[index])
 
         self.main_slot = NO_CERTIFICATE
         self.reserve_slot = NO_CERTIFICATE
         self._fill_slots(server.main.generation, reserve_slot)
-        self.able = profile.platform not in server.main.refused_by
+        self.able = self.profile.platform not in server.main.refused_by
         self.is_lost = False
         self.lost_since_s = 0
         self.helped = False
@@ -133,7 +114,10 @@ class Device:
         if jitter_s == 0:
             return count(self.phase_s, every_s)
         jitters = stream(self.draws, self.identity, Purpose.JITTER)
-        return (grid_s + int(u * (jitter_s + 1)) for grid_s, u in zip(count(self.phase_s, every_s), jitters, strict=False))
+        return (
+            grid_s + int(u * (jitter_s + 1))
+            for grid_s, u in zip(count(self.phase_s, every_s), jitters, strict=False)
+        )
 
     def _successes(self, purpose: Purpose = Purpose.SUCCESS) -> Iterator[bool]:
         """Whether attempt 0, 1, 2, … would succeed, whoever is there to hear it (model 5.4)."""
@@ -227,7 +211,7 @@ class Device:
         return self.lost_for_s + (end_s - self.lost_since_s if self.is_lost else 0)
 
     def reinstall(self) -> None:
-        """The app is reinstalled: both slots hold what the server has, and it synchronizes if it can (model 6.2)."""
+        """The app is reinstalled: both slots hold what the server has; it syncs if it can (model 6.2)."""
         server, now_s = self.server, self.clock.now
         self.reinstalls += 1
         self.helped = True

@@ -33,7 +33,10 @@ def simulate(plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | No
     server = administration.server
     first_reserve = first_reserve_of(plan)
     tally = Tally(len(fleet))
-    devices = _devices(clock, server, tally, fleet, first_reserve)
+    devices = [
+        Device(clock, server, tally, fleet, index, reserve_slot=first_reserve if holds else NO_CERTIFICATE)
+        for index, holds in enumerate(fleet.roster.holds_reserve)
+    ]
     administration.devices = devices
 
     desk = None
@@ -53,7 +56,10 @@ def simulate(plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | No
     clock.process(observer.watch())
     clock.run(until=plan.horizon_s)
 
-    held = [np.bincount(roster.profile[np.array(who)], minlength=len(roster.profiles)) for who in administration.coverages]
+    held = [
+        np.bincount(roster.profile[np.array(who)], minlength=len(roster.profiles))
+        for who in administration.coverages
+    ]
     return Outcome(
         roster=roster,
         horizon_s=plan.horizon_s,
@@ -64,37 +70,6 @@ def simulate(plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | No
         certificates=tuple(server.certificates),
         series=observer.series(),
     )
-
-
-def _devices(clock: Clock, server: Server, tally: Tally, fleet: Fleet, first_reserve: int) -> list[Device]:
-    roster = fleet.roster
-    columns = zip(
-        roster.profile.tolist(),
-        roster.identity.tolist(),
-        fleet.phase_s.tolist(),
-        fleet.starts_on.tolist(),
-        fleet.first_spell_s.tolist(),
-        roster.silent.tolist(),
-        roster.holds_reserve.tolist(),
-        strict=True,
-    )
-    return [
-        Device(
-            clock,
-            server,
-            tally,
-            roster.profiles[profile],
-            fleet.draws,
-            index=index,
-            identity=identity,
-            phase_s=phase_s,
-            starts_on=starts_on,
-            first_spell_s=first_spell_s,
-            starts_silent=silent,
-            reserve_slot=first_reserve if holds else NO_CERTIFICATE,
-        )
-        for index, (profile, identity, phase_s, starts_on, first_spell_s, silent, holds) in enumerate(columns)
-    ]
 
 
 def _columns(

@@ -25,6 +25,10 @@ class Request:
     in_work: bool = False
 
 
+Turn = tuple[int, int, Request]
+"""Ready instant, device order, request."""
+
+
 class HelpDesk:
     """Reinstalls the app on lost devices, first come first served by (ready instant, device).
 
@@ -39,7 +43,7 @@ class HelpDesk:
         self.recovery = recovery
         self.horizon_s = horizon_s
         self.free = recovery.technicians
-        self.queue: list[tuple[int, int, Request]] = []
+        self.queue: list[Turn] = []
         self._called: dict[int, int] = {}
         self._begun: dict[int, int] = {}
         self._looks_at_s = -1
@@ -72,12 +76,15 @@ class HelpDesk:
         number = self._called[device.index] = self._called.get(device.index, -1) + 1
         u, v = device.draws.pair(device.identity, Purpose.OWNER_RESPONDS, number)
         responds_s = self.recovery.owner_responds.draw(u, v)
-        yield self.clock.at(self.clock.now + self.recovery.begins_s + responds_s, Phase.QUEUE_JOIN, device.index)
+        yield self.clock.at(
+            self.clock.now + self.recovery.begins_s + responds_s, Phase.QUEUE_JOIN, device.index
+        )
         if not request.withdrawn:
             self._join(request)
 
     def _join(self, request: Request) -> None:
-        heapq.heappush(self.queue, (self.clock.now, request.device.index, request))
+        turn: Turn = (self.clock.now, request.device.index, request)
+        heapq.heappush(self.queue, turn)
         self.look()
 
     def _start(self) -> Life:

@@ -45,7 +45,9 @@ class Selection:
             [group in (None, p.group) and platform in (None, p.platform) for p in profiles], dtype=np.bool_
         )
         whole = bool(self.profiles.all())
-        self.members: NDArray[np.bool_] | slice = slice(None) if whole else self.profiles[outcome.roster.profile]
+        self.members: NDArray[np.bool_] | slice = (
+            slice(None) if whole else self.profiles[outcome.roster.profile]
+        )
 
     def column(self, name: str) -> NDArray[np.int64]:
         """A column of the outcome, of the selected devices."""
@@ -118,7 +120,8 @@ class Selection:
     def _share(self, name: str) -> float:
         devices = self.measure("devices")
         count = self.measure(name)
-        assert devices is not None and count is not None
+        assert devices is not None
+        assert count is not None
         return count / devices if devices else 0.0
 
     @staticmethod

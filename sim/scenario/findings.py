@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import numpy as np
+
 from sim.scenario.building import plan_of, roster_of
 from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario
@@ -87,12 +89,9 @@ class _Judge:
 
     def _periods(self) -> Iterator[Finding]:
         """How long each reserve waits before it becomes main."""
+        present = set(np.unique(self.roster.profile).tolist())
         slowest = max(
-            (
-                profile
-                for number, profile in enumerate(self.roster.profiles)
-                if (self.roster.profile == number).any()
-            ),
+            (profile for number, profile in enumerate(self.roster.profiles) if number in present),
             key=lambda profile: profile.every_s + profile.jitter_s,
             default=None,
         )
@@ -107,8 +106,8 @@ class _Judge:
                 yield self._finding(
                     "activation-within-sync-period",
                     key,
-                    f"the reserve becomes main {written} after it is specified, which is not longer than the "
-                    f"synchronization period of {slowest.group} ({slow}): devices that have not synchronized in "
+                    f"the reserve becomes main {written} after it is specified, not longer than the "
+                    f"synchronization period of {slowest.group} ({slow}): devices that do not synchronize in "
                     "between are lost; choose a longer activation delay",
                 )
             elif period_s < ADVISED_S:
@@ -119,7 +118,6 @@ class _Judge:
                 )
 
     def _steps(self) -> Iterator[Finding]:
-        expiry_s = self.plan.first.not_after_s
         for number, step in enumerate(self.scenario.strategy):
             at_s, key = self.scenario.instant(step.at), f"strategy.{number}"
             if at_s >= self.plan.horizon_s:
@@ -129,28 +127,30 @@ class _Judge:
                     f"this happens on {self._date(at_s)}, when the run has ended: choose a longer duration",
                     ASSUMED,
                 )
-            elif step.reissue is not None and step.reissue.activate.kind == "immediately":
-                if len(self.roster):
-                    yield self._finding(
-                        "immediately-with-devices",
-                        f"{key}.reissue",
-                        f"all {len(self.roster):,} devices lose the server, and the app must be reinstalled on "
-                        "each: activate after a delay instead",
-                    )
-            elif step.reissue is not None and expiry_s - ADVISED_S < at_s < self._main_expiry_s(at_s):
-                left = format_duration(self._main_expiry_s(at_s) - at_s)
-                if self._main_expiry_s(at_s) - at_s < ADVISED_S:
-                    yield self._finding(
-                        "reissue-below-30-days-before-expiry",
-                        f"{key}.at",
-                        f"the main certificate expires {left} later; specify the reserve at least 30 days before",
-                    )
+            elif (
+                step.reissue is not None and step.reissue.activate.kind == "immediately" and len(self.roster)
+            ):
+                yield self._finding(
+                    "immediately-with-devices",
+                    f"{key}.reissue",
+                    f"all {len(self.roster):,} devices lose the server and need the app reinstalled: "
+                    "activate after a delay instead",
+                )
+        for event in self.specified.values():
+            left_s = self._main_expiry_s(event.at_s) - event.at_s
+            if left_s < ADVISED_S:
+                when = f"expires {format_duration(left_s)} later" if left_s > 0 else "has expired by then"
+                yield self._finding(
+                    "reissue-below-30-days-before-expiry",
+                    self._key_of(event),
+                    f"the main certificate {when}: specify the reserve at least 30 days before it expires",
+                )
 
     def _main_expiry_s(self, at_s: int) -> int:
-        """When the certificate that is main at an instant expires."""
+        """When the certificate that is main just before an instant expires."""
         main = 0
         for switch in self.timeline.switches:
-            if switch.at_s <= at_s:
+            if switch.at_s < at_s:
                 main = switch.after
         return self.timeline.server.certificates[main].not_after_s
 
@@ -161,8 +161,8 @@ class _Judge:
                 yield self._finding(
                     "reserve-replaced",
                     self._key_of(follower),
-                    f"on {self._date(event.at_s)} the reserve that waits is dropped before it was activated: devices "
-                    "that hold only that one are lost when another becomes main; activate it first, or leave longer",
+                    f"on {self._date(event.at_s)} the waiting reserve is dropped before it was activated: "
+                    "devices that hold only that one are lost when another becomes main; activate it first",
                     ASSUMED,
                 )
 
@@ -172,8 +172,8 @@ class _Judge:
                 yield self._finding(
                     "expiry-without-reserve",
                     "server.certificate.expires",
-                    f"the main certificate expires on {self._date(switch.at_s)} and no reserve takes over: every "
-                    "device loses the server; specify a reserve at least 30 days before, or reissue automatically",
+                    f"the main certificate expires on {self._date(switch.at_s)} and no reserve takes over: "
+                    "every device loses the server; specify a reserve at least 30 days before",
                     NO_RESERVE,
                 )
             main = self.timeline.server.certificates[switch.after]
@@ -181,8 +181,8 @@ class _Judge:
                 yield self._finding(
                     "reserve-not-valid-at-activation",
                     self._key_of(self.specified[switch.after]),
-                    f"the reserve becomes main on {self._date(switch.at_s)}, when it is no longer valid: every device "
-                    "refuses it; make it valid for longer, or reissue later",
+                    f"the reserve becomes main on {self._date(switch.at_s)}, when it is not valid: every "
+                    "device refuses it; make it valid for longer, or reissue later",
                     ASSUMED,
                 )
 
@@ -204,9 +204,9 @@ class _Judge:
                 yield self._finding(
                     "silent-devices-stay-off",
                     f"fleet.{number}",
-                    f"{len(silent):,} of {len(rows):,} devices have been silent for longer than they synchronize, and "
-                    f"presence does not say when they come back: they stay off (the first is {silent[0].id}); write "
-                    "presence: {on: …, off: …}",
+                    f"{len(silent):,} of {len(rows):,} devices (the first is {silent[0].id}) were silent for longer "
+                    "than their synchronization period, and presence does not say when they come back: "
+                    "they stay off; write presence: {on: …, off: …}",
                     ASSUMED,
                 )
 
@@ -216,6 +216,6 @@ class _Judge:
                 "nothing-happens",
                 "duration",
                 "the run ends before the main certificate changes or expires "
-                f"(on {self._date(self.plan.first.not_after_s)}): choose a longer duration, or a reissue within it",
+                f"(on {self._date(self.plan.first.not_after_s)}): run for longer, or reissue within the run",
                 ASSUMED,
             )

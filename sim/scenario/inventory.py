@@ -11,17 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-from sim.scenario.durations import parse_duration
+from sim.scenario.cells import CELLS
 from sim.scenario.files import UnreadableError, decode
-from sim.scenario.instants import parse_moment
 from sim.scenario.problems import Problem, quoted, visible
 from sim.scenario.values import closest
 
-COLUMNS: Final = ("id", "platform", "last_sync", "sync_every", "holds_reserve", "group")
+COLUMNS: Final = tuple(CELLS)
 MOST_REPORTED: Final = 50
 _DELIMITERS: Final = ",;\t"
-_YES: Final = frozenset({"yes", "true", "1", "y"})
-_NO: Final = frozenset({"no", "false", "0", "n", ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +183,7 @@ class _Reader:
         read: dict[str, object] = {}
         for name, index in where.items():
             try:
-                read[name] = _FIELDS[name](record.fields[index].strip())
+                read[name] = CELLS[name](record.fields[index].strip())
             except ValueError as error:
                 self._report_field(record, index, f"{name}: {error}")
         if len(self.problems) + self.unreported > before:
@@ -262,70 +259,3 @@ def _csv_mend(said: str) -> str:
     if "expected after" in said:
         return 'a quoted field goes on after its closing quote: double the quotes inside a field ("")'
     return f"the row cannot be read ({said}): check its quotes"
-
-
-def _read_id(value: str) -> str:
-    if not value:
-        raise ValueError("is missing: every row needs one")
-    if not value.isprintable():
-        raise ValueError(f"{quoted(value)} has a control character or a line break: write it on one line")
-    if len(value) > 200:
-        raise ValueError(f"{quoted(value)} has {len(value)} characters: write at most 200")
-    return value
-
-
-def _read_platform(value: str) -> Literal["android", "ios"] | None:
-    if not value:
-        return None
-    first = re.split(r"[\s\d._-]", value.lower(), maxsplit=1)[0]
-    if first in ("android", "ios", "ipados"):
-        return "android" if first == "android" else "ios"
-    meant = closest(value, ("android", "ios"))
-    raise ValueError(
-        f"{quoted(value)} is no platform: {f'did you mean {meant}?' if meant else 'write android or ios'}"
-    )
-
-
-def _read_last_sync(value: str) -> datetime | None:
-    if not value:
-        return None
-    if match := re.fullmatch(
-        r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})(?:,? +([0-9]{1,2}):([0-9]{2}(?::[0-9]{2})?))?", value
-    ):
-        clock = f" {int(match[4]):02}:{match[5]}" if match[4] else ""
-        value = f"{match[3]}-{int(match[2]):02}-{int(match[1]):02}{clock}"
-    elif match := re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]:[0-9]{2}(?::[0-9]{2})?)", value):
-        value = f"{match[1]} 0{match[2]}"
-    return parse_moment(re.sub(r"(?<=:[0-9]{2})\.[0-9]+", "", value))
-
-
-def _read_sync_every(value: str) -> int | None:
-    if not value:
-        return None
-    every_s = parse_duration(value)
-    if every_s < 1:
-        raise ValueError(f"{quoted(value)} is too short: write at least 1s")
-    return every_s
-
-
-def _read_holds_reserve(value: str) -> bool:
-    folded = value.lower()
-    if folded not in _YES and folded not in _NO:
-        raise ValueError(f"{quoted(value)} is neither yes nor no: write yes or no")
-    return folded in _YES
-
-
-def _read_group(value: str) -> str | None:
-    if not value:
-        return None
-    return _read_id(value)
-
-
-_FIELDS: Final = {
-    "id": _read_id,
-    "platform": _read_platform,
-    "last_sync": _read_last_sync,
-    "sync_every": _read_sync_every,
-    "holds_reserve": _read_holds_reserve,
-    "group": _read_group,
-}

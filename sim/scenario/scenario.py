@@ -94,7 +94,7 @@ class Scenario(Section):
     def document(self) -> dict[str, Any]:
         """The scenario in the form of the language, as written: a dictionary of its own each time."""
         plain = self._made_of.node.plain()
-        assert isinstance(plain, dict)  # noqa: S101 - a scenario is a section
+        assert isinstance(plain, dict)
         return plain
 
     @property

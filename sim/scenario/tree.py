@@ -256,7 +256,7 @@ class _Builder:
 
     def _place(self, event: Event) -> Place:
         mark = event.start_mark
-        assert mark is not None  # noqa: S101 - every event of a text has one
+        assert mark is not None
         return Place(self.file, mark.line + 1, mark.column + 1)
 
     def _report(self, place: Place, key: str, message: str) -> None:

@@ -10,7 +10,7 @@ from sim.world.certificates import Certificate
 
 
 def fingerprints_of(scenario: Scenario, certificates: Sequence[Certificate]) -> dict[int, str]:
-    """`sha256:…` of each certificate by generation, issued for the dates and the address it has in the run."""
+    """`sha256:…` of each certificate by generation, issued for its dates and its address in the run."""
     from sim.pki.issue import issue
 
     return {

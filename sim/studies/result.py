@@ -78,15 +78,19 @@ class Result:
     def platforms(self) -> dict[str, dict[str, float | None]]:
         """The measures of each platform that the fleet has."""
         names = sorted({profile.platform for profile in self.outcomes[0].roster.profiles})
-        return {name: mean_of([Selection(o, platform=name).measures() for o in self.outcomes]) for name in names}
+        return {
+            name: mean_of([Selection(o, platform=name).measures() for o in self.outcomes]) for name in names
+        }
 
     @cached_property
     def time_to_reconnect_s(self) -> dict[str, float | None]:
-        """Quantiles over the lost devices of all replications' worst, in seconds; None: not within the run."""
+        """Quantiles over the lost devices, in seconds, of the worst replication; None: not within the run."""
         selections = [Selection(outcome) for outcome in self.outcomes]
         answer: dict[str, float | None] = {}
         for q in QUANTILES:
-            taken = [t for t in (selection.time_to_reconnect_s(q) for selection in selections) if t is not None]
+            taken = [
+                t for t in (selection.time_to_reconnect_s(q) for selection in selections) if t is not None
+            ]
             worst = max(taken, default=None)
             answer["max" if q == 1.0 else f"p{q * 100:.0f}"] = None if worst == float("inf") else worst
         return answer

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from sim.studies.result import Result
 from sim.scenario.building import plan_of, roster_of
 from sim.scenario.scenario import Scenario
+from sim.studies.result import Result
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ def devices_table(result: Result) -> pd.DataFrame:
 
 def _devices(result: Result, replication: int, outcome: Outcome) -> pd.DataFrame:
     roster = outcome.roster
-    groups = pd.Categorical.from_codes(roster.group, list(roster.groups))
+    groups = _words(roster.group, roster.groups)
     platforms = pd.Categorical(roster.platform[roster.profile], categories=["android", "ios"])
     columns: dict[str, object] = {
         "device": roster.names(),
@@ -38,15 +39,20 @@ def _devices(result: Result, replication: int, outcome: Outcome) -> pd.DataFrame
         if name.endswith("_at_s"):
             columns[name.removesuffix("_s")] = _dates(result, values)
         elif name == "critical_delay_s":
-            columns[name] = pd.array(np.where(values < 0, 0, values), dtype="Int64")
-            columns[name][values < 0] = pd.NA  # type: ignore[index]
+            seconds = pd.Series(values).astype("Int64")
+            columns[name] = seconds.mask(seconds < 0)
         elif name in ("lost_cause", "reconnected_by"):
             words = CAUSES if name == "lost_cause" else MEANS
-            columns[name] = pd.Categorical.from_codes(values.astype(np.int8) - 1, list(words[1:]))
+            columns[name] = _words(values.astype(np.int64) - 1, words[1:])
         else:
             columns[name] = values
     columns["lost_at_end"] = outcome.is_lost
     return pd.DataFrame(columns)
+
+
+def _words(codes: NDArray[np.integer], words: Sequence[str]) -> pd.Categorical[str]:
+    """A column of words by index; -1 is missing."""
+    return pd.Categorical.from_codes(codes, list(words))  # type: ignore[call-overload,no-any-return]
 
 
 def _dates(result: Result, instants_s: NDArray[np.generic]) -> pd.Series[pd.Timestamp]:
@@ -90,7 +96,8 @@ def events_table(result: Result) -> pd.DataFrame:
             "at": _dates(result, np.array([event.at_s for event in events], dtype=np.int64)),
             "event": [event.name for event in events],
             "certificate": [
-                None if event.generation is None else result.certificates[event.generation] for event in events
+                None if event.generation is None else result.certificates[event.generation]
+                for event in events
             ],
             "by": [event.by for event in events],
             "detail": [event.detail for event in events],

@@ -149,7 +149,9 @@ class Distribution:
             case _:
                 return float(self.values[int(u * len(self.values))])
 
-    def residuals(self, u: NDArray[np.float64], v: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.int64]:
+    def residuals(
+        self, u: NDArray[np.float64], v: NDArray[np.float64], w: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
         """What remains of a spell met at a random instant, in whole seconds, at least 1 (model 5.3).
 
         The spell met has the length-biased distribution (density x f(x) / mean) and the instant is

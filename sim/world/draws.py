@@ -51,7 +51,9 @@ class Purpose(IntEnum):
     REINSTALL_TAKES = 10
 
 
-def philox4x32(c0: Words, c1: Words, c2: Words, c3: Words, k0: np.uint64, k1: np.uint64) -> tuple[Words, Words, Words, Words]:
+def philox4x32(
+    c0: Words, c1: Words, c2: Words, c3: Words, k0: np.uint64, k1: np.uint64
+) -> tuple[Words, Words, Words, Words]:
     """Philox4x32-10, elementwise: four counter words and two key words, each below 2**32, to four words.
 
     Works on uint64 arrays of any one shape; the same lines compile for scalars.
@@ -86,7 +88,9 @@ class Draws:
     def of(cls, seed: int, replication: int) -> Draws:
         """The draws of replication number `replication` (from 0) under `seed` (0 <= seed < 2**63)."""
         digest = hashlib.blake2b(f"reissue draws {seed} {replication}".encode(), digest_size=8).digest()
-        return cls(np.uint64(int.from_bytes(digest[:4], "little")), np.uint64(int.from_bytes(digest[4:], "little")))
+        return cls(
+            np.uint64(int.from_bytes(digest[:4], "little")), np.uint64(int.from_bytes(digest[4:], "little"))
+        )
 
     def pairs(
         self, identity: Words, purpose: Purpose, index: Words | int = 0
@@ -139,7 +143,7 @@ def stream_of_pairs(
 
 
 def identity_of_group(name: str) -> int:
-    """The identity of the device at position 0 of a group; position i has this plus i, modulo 2**64 (model 7.2)."""
+    """The identity of a group's device 0; device i has this plus i, modulo 2**64 (model 7.2)."""
     return _identity("group", name)
 
 

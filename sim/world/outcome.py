@@ -96,7 +96,11 @@ class Outcome:
     def fingerprint(self) -> str:
         """SHA-256 over every column, event and sample: equal where and only where outcomes are."""
         digest = hashlib.sha256()
-        for name, column in (*self.devices.columns(), ("is_lost", self.is_lost), ("held", self.coverage_held)):
+        for name, column in (
+            *self.devices.columns(),
+            ("is_lost", self.is_lost),
+            ("held", self.coverage_held),
+        ):
             digest.update(f"{name} {column.dtype.str} {column.shape}\n".encode())
             digest.update(np.ascontiguousarray(column).data)
         for event in self.events:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sim.world.certificates import Certificate, Issuer
+from sim.world.certificates import Certificate
 from sim.world.plan import Action, AddressChange, CancelReserve, Plan, Reissue, RestorePrevious
 
 Change = Literal["activated", "expired", "immediate", "restored", "valid"]

@@ -1,4 +1,4 @@
-"""The server's life by itself: what it presents, hands over and answers, from control instant to control instant.
+"""The server's life by itself: what it presents and hands over, from one control instant to the next.
 
 Nothing a device does changes what the server does, so this can be told before any device moves.
 """
@@ -124,4 +124,3 @@ def _turn_address(server: Server, what: str, address: str, now_s: int) -> None:
 def _outage(server: Server, begins: bool, now_s: int) -> None:
     turn = server.begin_outage if begins else server.end_outage
     turn(now_s)
-
