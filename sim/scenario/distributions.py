@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sim.scenario.durations import LONGEST_S, format_duration
@@ -20,12 +21,21 @@ HOW_DISTRIBUTION: Final = (
 _LONGEST_SAMPLE: Final = 100_000
 
 
-class WrongPartsError(ValueError):
-    """Several mistakes within one value: `parts` pairs the path from the value with the message."""
+@dataclass(frozen=True, slots=True)
+class WrongPart:
+    """A mistake within a value, at a path from it; `at_key` where a key and not what it holds is wrong."""
 
-    def __init__(self, parts: Sequence[tuple[Path, str]]) -> None:
+    path: Path
+    message: str
+    at_key: bool = False
+
+
+class WrongPartsError(ValueError):
+    """Several mistakes within one value."""
+
+    def __init__(self, parts: Iterable[WrongPart]) -> None:
         self.parts = tuple(parts)
-        super().__init__("; ".join(message for _, message in parts))
+        super().__init__("; ".join(part.message for part in self.parts))
 
 
 def parse_distribution(value: object) -> Distribution:

@@ -204,8 +204,8 @@ class _Judge:
                 yield self._finding(
                     "silent-devices-stay-off",
                     f"fleet.{number}",
-                    f"{len(silent):,} of {len(rows):,} devices (the first is {silent[0].id}) were silent for longer "
-                    "than their synchronization period, and presence does not say when they come back: "
+                    f"{len(silent):,} of {len(rows):,} devices (the first is {silent[0].id}) were silent for "
+                    "longer than their synchronization period, and presence does not say when they come back: "
                     "they stay off; write presence: {on: …, off: …}",
                     ASSUMED,
                 )

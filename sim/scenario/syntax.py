@@ -24,6 +24,7 @@ _MENDS: Final = (
     ),
     (r"expected ',' or '\]'", "a list opened by [ is not closed here: write ] or a comma"),
     (r"expected ',' or '\}'", "a section opened by { is not closed here: write } or a comma"),
+    (r"node content", "a value is missing here, or a [ or { above is not closed: write the value or the bracket"),
     (r"unexpected end of stream|found end of stream", "a quote that opens here is never closed: close it"),
     (
         r"block mapping|<block end>|block collection|block sequence|block entr",
@@ -40,30 +41,31 @@ _MENDS: Final = (
 
 def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
     """The problem that the parser met, in words that say what to change."""
-    said, line, column = "", 1, 1
-    context = ""
+    said, context, mark, opened = "", "", None, None
     if isinstance(error, yaml.MarkedYAMLError):
-        said = error.problem or ""
-        context = error.context or ""
-        mark = error.problem_mark or error.context_mark
-        if mark is not None:
-            line, column = mark.line + 1, mark.column + 1
-        opened = error.context_mark
-        if opened is not None and re.search(r"quoted scalar|flow (sequence|mapping)", context):
-            at_end = line > text.count("\n") or "end of stream" in said or "stream end" in said
-            if at_end:
-                line, column = opened.line + 1, opened.column + 1
-    if "\t" in _line(text, line)[: column + 1] and "quoted" not in context:
-        said = "'\\t' " + said
+        said, context = error.problem or "", error.context or ""
+        mark, opened = error.problem_mark, error.context_mark
+    if opened is not None and (re.search("simple key", context) or _is_at_end(mark, text, said)):
+        mark = opened  # where it begins says more than where the parser gave up
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    written = _line(text, line)
+    if "mapping values" in said and ": " not in written[: column - 1]:
+        column = len(written) - len(written.lstrip(" ")) + 1
+    if "\t" in written[:column] and "quoted" not in context:
+        said = f"'\\t' {said}"
     for pattern, mend in _MENDS:
-        if re.search(pattern, said) or (said == "" and re.search(pattern, context)):
+        if re.search(pattern, said):
             return Problem(file, line, column, "", f"this is not YAML: {mend}")
-    told = visible(" ".join((said or str(error)).split()))[:200]
-    return Problem(
-        file, line, column, "", f"this is not YAML ({told}): check the quotes, colons and indentation here"
-    )
+    told = visible(" ".join((said or str(error)).split()))[:100]
+    mend = "check the quotes, colons and indentation here"
+    return Problem(file, line, column, "", f"this is not YAML ({told}): {mend}")
+
+
+def _is_at_end(mark: yaml.Mark | None, text: str, said: str) -> bool:
+    """Whether the parser only noticed at the end of the text."""
+    return "end of stream" in said or (mark is not None and not "".join(text.split("\n")[mark.line :]).strip())
 
 
 def _line(text: str, number: int) -> str:
-    lines = text.splitlines()
+    lines = text.split("\n")
     return lines[number - 1] if 0 < number <= len(lines) else ""

@@ -26,6 +26,7 @@ from sim.scenario.scalars import Scalar, resolve_scalar
 from sim.scenario.syntax import syntax_problem
 
 DEEPEST: Final = 32
+"""Sections and lists within one another, the outermost counted."""
 MOST_NODES: Final = 100_000
 MOST_PROBLEMS: Final = 200
 
@@ -142,10 +143,10 @@ class _Builder:
         if isinstance(event, AliasEvent):
             return self._alias(event, place, key, depth)
         self._count(1, place, key)
-        if depth > DEEPEST:
-            raise self._stop(place, key, f"nested more than {DEEPEST} deep: no part of a scenario is")
         if isinstance(event, ScalarEvent):
             built = self._scalar(event, place, key)
+        elif depth >= DEEPEST:
+            raise self._stop(place, key, f"nested more than {DEEPEST} deep: no part of a scenario is")
         elif isinstance(event, MappingStartEvent):
             built = self._mapping(event, events, key=key, depth=depth)
         else:
@@ -170,7 +171,7 @@ class _Builder:
     def _scalar(self, event: ScalarEvent, place: Place, key: str) -> _Built:
         wrong = self._refuses_tag(event, place, key)
         value: Scalar = event.value
-        if re.search("[\ud800-\udfff]", event.value):
+        if _is_cut(event.value):
             self._report(place, key, "half of a surrogate pair is no character: write the character itself")
             wrong = True
         elif event.implicit[0] and event.tag is None and not event.style:
@@ -231,7 +232,7 @@ class _Builder:
                 "merge keys (<<) are not read: write the keys out, or use an alias for a whole value",
             )
             return None
-        if re.search("[\ud800-\udfff]", event.value):
+        if _is_cut(event.value):
             self._report(
                 place, key, "half of a surrogate pair is no character: write the key as a plain word"
             )
@@ -268,6 +269,11 @@ class _Builder:
 
     def _stop(self, place: Place, key: str, message: str) -> ScenarioError:
         return ScenarioError([*self.problems, Problem.at(place, key=key, message=message)])
+
+
+def _is_cut(text: str) -> bool:
+    """Whether an escape has left half of a surrogate pair in a text."""
+    return not text.isascii() and re.search("[\ud800-\udfff]", text) is not None
 
 
 def _extent(items: list[_Built]) -> tuple[int, int]:

@@ -380,7 +380,7 @@ class World:
                 main = self.certificates[self.main]
                 new = dict(main)
                 new.update({"from": t, "to": t + main["to"] - main["from"], "was_main": False})
-                new.update({"old_stays": 0, "opens": None})
+                new.update({"old_stays": 0, "opens": None, "refused_by": frozenset()})
                 before = [self.able(phone, t) for phone in self.phones]
                 self.certificates.append(new)
                 self.specify(len(self.certificates) - 1, None, t)
