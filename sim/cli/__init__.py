@@ -8,6 +8,7 @@ import click
 
 from sim.cli import check, new, run, schema
 from sim.cli.exits import INTERRUPTED, WRONG_INPUT
+from sim.errors import InputError
 
 
 @click.group(
@@ -29,9 +30,6 @@ for _command in (run.run, check.check, new.new, schema.schema):
 
 def main() -> None:
     """Run the command line; a user's mistake is a message and an exit code, never a traceback."""
-    from sim.scenario.problems import ScenarioError
-    from sim.studies.store import OutputError
-
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -42,13 +40,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except ScenarioError as error:
+    except InputError as error:
         click.echo(str(error), err=True)
         code = WRONG_INPUT
-    except OutputError as error:
-        click.echo(f"reissue: {error}", err=True)
-        code = WRONG_INPUT
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: nothing was written", err=True)
+        click.echo("interrupted: no result is left half-written", err=True)
         code = INTERRUPTED
     sys.exit(code)

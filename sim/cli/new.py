@@ -7,19 +7,28 @@ import click
 
 @click.command(epilog="Example: reissue new delayed > plan.yaml")
 @click.argument("template", required=False)
-@click.option("--list", "lists", is_flag=True, help="Print the names of the templates.")
-def new(template: str | None, lists: bool) -> int:
+@click.option("--list", "lists", is_flag=True, help="Print the names of the templates, and what each shows.")
+@click.option(
+    "--sample", is_flag=True, help="Print instead a sample of the device list that the template names."
+)
+def new(template: str | None, lists: bool, sample: bool) -> int:
     """Print a scenario to start from: TEMPLATE, or a delayed activation."""
-    from sim.scenario import templates
+    from sim.scenario.templates import DEFAULT, TEMPLATES, template_files, template_text
 
     if lists:
-        for name in templates.names():
-            click.echo(name)
+        width = max(map(len, TEMPLATES))
+        for name, shows in TEMPLATES.items():
+            click.echo(f"{name:{width}}  {shows}")
         return 0
+    name = template or DEFAULT
     try:
-        click.echo(templates.text(template or "delayed"), nl=False)
-    except KeyError:
-        raise click.UsageError(
-            f"there is no template {template!r}: choose {', '.join(templates.names())}"
-        ) from None
+        text, beside = template_text(name), template_files(name)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if sample and not beside:
+        raise click.UsageError(f"the template {name} names no device list: try inventory")
+    click.echo("".join(beside.values()) if sample else text, nl=False)
+    if beside and not sample:
+        files = ", ".join(beside)
+        click.echo(f"Save your own {files} beside it, or: reissue new {name} --sample > {files}", err=True)
     return 0

@@ -46,12 +46,10 @@ def run(
     """Simulate scenarios, and tell how many devices lose their server."""
     from sim.cli.progress import Progress
     from sim.studies.run import run as simulate
-    from sim.studies.store import check_free, to_text, write
+    from sim.studies.store import make_folder, to_text, write
 
     scenarios = read_all(files, overrides)
-    directories = _directories(files, out)
-    for directory in directories:
-        check_free(directory, overwrite=overwrite)
+    directories = _directories(files, out, overwrite=overwrite)
     documents = []
     code = DONE
     for number, scenario in enumerate(scenarios):
@@ -60,6 +58,7 @@ def run(
                 scenario, engine=engine, seed=seed, replications=replications, progress=progress.show
             )
             if directories:
+                make_folder(directories[number].parent)
                 write(result, directories[number], command=["reissue", *sys.argv[1:]], overwrite=overwrite)
         if as_json:
             documents.append(result.to_json())
@@ -84,16 +83,22 @@ def worse(one: int, other: int) -> int:
     return max(one, other, key=(DONE, UNDECIDED, FAILS).index)
 
 
-def _directories(files: tuple[Path, ...], out: Path | None) -> list[Path]:
-    """Where each file's result goes: DIR itself, or a directory in it for each of several."""
+def _directories(files: tuple[Path, ...], out: Path | None, *, overwrite: bool) -> list[Path]:
+    """Where each file's result goes, found free: DIR itself, or a directory in it for each of several."""
+    from sim.studies.store import check_free
+
     if out is None:
         return []
     if len(files) == 1:
+        check_free(out, overwrite=overwrite)
         return [out]
     names = [file.stem for file in files]
     if len(set(names)) < len(names):
         raise click.UsageError("--out needs scenario files of different names: run them one by one")
-    return [out / name for name in names]
+    directories = [out / name for name in names]
+    for directory in directories if out.is_dir() else [out]:
+        check_free(directory, overwrite=overwrite)
+    return directories
 
 
 def _print(result: Result, *, first: bool, directory: Path | None) -> None:

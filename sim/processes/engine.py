@@ -17,7 +17,7 @@ from sim.world.fleet import Fleet
 from sim.world.outcome import CAUSES, MEANS, NEVER, Devices, Outcome
 from sim.world.plan import Plan
 from sim.world.server import Server
-from sim.world.timeline import first_reserve_of
+from sim.world.timeline import play
 
 
 def simulate(plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | None = None) -> Outcome:
@@ -31,7 +31,7 @@ def simulate(plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | No
     clock = Clock()
     administration = Administration(clock, plan)
     server = administration.server
-    first_reserve = first_reserve_of(plan)
+    first_reserve = play(plan).first_reserve
     tally = Tally(len(fleet))
     devices = [
         Device(clock, server, tally, fleet, index, reserve_slot=first_reserve if holds else NO_CERTIFICATE)

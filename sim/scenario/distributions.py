@@ -51,30 +51,33 @@ def parse_distribution(value: object) -> Distribution:
     if len(value) != 1:
         named = ", ".join(quoted(str(key)) for key in list(value)[:4])
         what = f"has {len(value)} keys ({named})" if value else "is empty"
-        raise WrongPartsError([((), f"a distribution {what} instead of one kind: {HOW_DISTRIBUTION}")])
+        raise WrongPartsError(
+            [WrongPart((), f"a distribution {what} instead of one kind: {HOW_DISTRIBUTION}")]
+        )
     kind, parameters = next(iter(value.items()))
     if kind not in _KINDS:
         meant = closest(str(kind), _KINDS)
         mend = f"did you mean {meant}?" if meant else HOW_DISTRIBUTION
-        raise WrongPartsError([((kind,), f"{quoted(str(kind))} is no kind of distribution: {mend}")])
-    parts: list[tuple[Path, str]] = []
+        message = f"{quoted(str(kind))} is no kind of distribution: {mend}"
+        raise WrongPartsError([WrongPart((kind,), message, at_key=True)])
+    parts: _Parts = []
     made = _KINDS[kind](parameters, parts)
     if parts or made is None:
-        raise WrongPartsError([((kind, *path), message) for path, message in parts])
+        raise WrongPartsError(replace(part, path=(kind, *part.path)) for part in parts)
     return made
 
 
-_Parts = list[tuple[Path, str]]
+_Parts = list[WrongPart]
 
 
 def _duration_part(value: object, path: Path, parts: _Parts, *, least_s: int = 0) -> int | None:
     try:
         duration_s = duration_of(value)
     except ValueError as error:
-        parts.append((path, str(error)))
+        parts.append(WrongPart(path, str(error)))
         return None
     if duration_s < least_s:
-        parts.append((path, "must be longer than 0s: write a duration such as 8h"))
+        parts.append(WrongPart(path, "must be longer than 0s: write a duration such as 8h"))
         return None
     return duration_s
 
@@ -82,11 +85,11 @@ def _duration_part(value: object, path: Path, parts: _Parts, *, least_s: int = 0
 def _number_part(value: object, path: Path, parts: _Parts, *, least: float, above: bool) -> float | None:
     usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not usable or not isinstance(value, int | float):
-        parts.append((path, f"{kind_of(value)} is not a number: write a number such as 1.1"))
+        parts.append(WrongPart(path, f"{kind_of(value)} is not a number: write a number such as 1.1"))
         return None
     if value < least or (above and value == least) or value > 100:
         bound = f"above {least:g}" if above else f"of at least {least:g}"
-        parts.append((path, f"{value:g} is out of range: write a number {bound} and at most 100"))
+        parts.append(WrongPart(path, f"{value:g} is out of range: write a number {bound} and at most 100"))
         return None
     return float(value)
 
@@ -98,16 +101,18 @@ def _pair_of(
 
     def read(value: object, parts: _Parts) -> Distribution | None:
         if not isinstance(value, Mapping):
-            parts.append(((), f"{kind} takes {first} and {second}, not {kind_of(value)}: write {example}"))
+            parts.append(
+                WrongPart((), f"{kind} takes {first} and {second}, not {kind_of(value)}: write {example}")
+            )
             return None
         for key in value:
             if key not in (first, second):
                 meant = closest(str(key), (first, second))
                 mend = f"did you mean {meant}?" if meant else f"{kind} takes {first} and {second}"
-                parts.append(((key,), f"unknown key {quoted(str(key))}: {mend}"))
+                parts.append(WrongPart((key,), f"unknown key {quoted(str(key))}: {mend}", at_key=True))
         missing = [key for key in (first, second) if value.get(key) is None]
         if missing and not parts:
-            parts.append(((), f"{kind} lacks {' and '.join(missing)}: write {example}"))
+            parts.append(WrongPart((), f"{kind} lacks {' and '.join(missing)}: write {example}"))
         if missing:
             return None
         duration_s = _duration_part(value[first], (first,), parts, least_s=1)
@@ -127,23 +132,27 @@ def _exponential(value: object, parts: _Parts) -> Distribution | None:
 def _uniform(value: object, parts: _Parts) -> Distribution | None:
     if not isinstance(value, list | tuple) or len(value) != 2:
         what = f"{len(value)} values" if isinstance(value, list | tuple) else kind_of(value)
-        parts.append(((), f"uniform takes a low and a high end, not {what}: write {{uniform: [1h, 2h]}}"))
+        parts.append(
+            WrongPart((), f"uniform takes a low and a high end, not {what}: write {{uniform: [1h, 2h]}}")
+        )
         return None
     low_s, high_s = (_duration_part(each, (index,), parts) for index, each in enumerate(value))
     if low_s is None or high_s is None:
         return None
     if low_s > high_s:
         swapped = f"{{uniform: [{format_duration(high_s)}, {format_duration(low_s)}]}}"
-        parts.append(((), f"the low end is above the high end: write {swapped}"))
+        parts.append(WrongPart((), f"the low end is above the high end: write {swapped}"))
         return None
     return _made(lambda: Distribution.uniform(low_s, high_s), parts)
 
 
 def _empirical(value: object, parts: _Parts) -> Distribution | None:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= _LONGEST_SAMPLE:
-        what = "so many values" if isinstance(value, list | tuple) and value else kind_of(value)
+        what = f"{len(value):,} values" if isinstance(value, list | tuple) and value else kind_of(value)
         parts.append(
-            ((), f"empirical takes a list of durations, not {what}: write {{empirical: [6h, 9h, 2d]}}")
+            WrongPart(
+                (), f"empirical takes a list of durations, not {what}: write {{empirical: [6h, 9h, 2d]}}"
+            )
         )
         return None
     read = [_duration_part(each, (index,), parts) for index, each in enumerate(value)]
@@ -155,10 +164,12 @@ def _made(build: Callable[[], Distribution], parts: _Parts) -> Distribution | No
     try:
         made = build()
     except (ValueError, OverflowError) as error:
-        parts.append(((), f"{error}: {HOW_DISTRIBUTION}"))
+        parts.append(WrongPart((), f"{error}: {HOW_DISTRIBUTION}"))
         return None
     if made.mean_s > LONGEST_S:
-        parts.append(((), "its mean is longer than 100 years: write a shorter scale or a milder shape"))
+        parts.append(
+            WrongPart((), "its mean is longer than 100 years: write a shorter scale or a milder shape")
+        )
         return None
     return made
 

@@ -131,16 +131,16 @@ def _mend_iso(written: str) -> str:
     upper = written.upper()
     if upper != written and (match := _ISO.fullmatch(upper)) and any(match.groups()):
         return f"{shown} is ISO 8601 in small letters: write {upper}"
-    if re.fullmatch(r"P(?:[0-9.,]+Y)?(?:[0-9.,]+M)?(?:[0-9.,]+[WD])?(?:T.*)?", upper) and re.search(
-        "[YM]", upper.split("T")[0]
-    ):
+    date = upper.split("T")[0]
+    if re.fullmatch(r"P([0-9.,]+Y)?([0-9.,]+M)?([0-9.,]+[WD])?", date) and re.search("[YM]", date):
         return f"{shown} counts months or years, which have no fixed length: write days, such as P30D or 30d"
     hours = re.fullmatch(r"P([0-9]+)([HS])", upper)
     if hours:
         return f"{shown} lacks the T before hours, minutes and seconds: write PT{hours[1]}{hours[2]}"
-    return (
-        f"{shown} is not a duration: write ISO 8601 such as P30D, PT6H or P1DT12H, or the short form 30d, 6h"
-    )
+    loose = _loose(upper[1:].replace("T", "").lower())
+    if loose is not None:
+        return f"{shown} is not how a duration is written: write {loose}"
+    return f"{shown} is not a duration: write ISO 8601 such as P30D, PT6H or P1DT12H, or the short form 6h"
 
 
 def _loose(written: str) -> str | None:
@@ -159,6 +159,6 @@ def _loose(written: str) -> str | None:
         else:
             return None
         position = part.end()
-    if total_s.denominator != 1 or total_s > LONGEST_S:
+    if not written or total_s.denominator != 1 or total_s > LONGEST_S:
         return None
     return format_duration(int(total_s))

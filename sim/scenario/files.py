@@ -114,7 +114,7 @@ def _missing(path: Path) -> str:
         neighbours = [each.name for each in path.parent.iterdir()][:10_000]
     except (OSError, ValueError):
         return "does not exist, nor does its folder: check the path"
-    meant = closest(path.name, neighbours)
+    meant = closest(path.name, neighbours, likeness=0.8)
     if meant is None:
         return "does not exist: check the path"
     return f"does not exist: did you mean {quoted(meant)[1:-1]}?"

@@ -6,7 +6,7 @@ A finding is not an error: the plan can be run, and the run shows what becomes o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -33,21 +33,34 @@ class Finding:
 
     Attributes:
         rule: its short name.
+        key: the part of the scenario it is about.
         line: in the scenario file; None where there is no file.
         message: what it is and what would mend it.
         source: who says so.
     """
 
     rule: str
+    key: str
     line: int | None
     message: str
     source: str
 
 
 def findings_of(scenario: Scenario) -> list[Finding]:
-    """Every rule the plan goes against, in the order of the file."""
-    found = list(_Judge(scenario).findings())
-    return sorted(found, key=lambda finding: (finding.line is None, finding.line or 0, finding.rule))
+    """Every rule the plan goes against, in the order of the file; what repeats itself is told once."""
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for finding in _Judge(scenario).findings():
+        found.setdefault((finding.rule, finding.key), []).append(finding)
+    told = [_once(repeated) for repeated in found.values()]
+    return sorted(told, key=lambda finding: (finding.line is None, finding.line or 0, finding.rule))
+
+
+def _once(repeated: list[Finding]) -> Finding:
+    """The first of findings that one key gives rise to, as automatic reissue does at every expiry."""
+    first, more = repeated[0], len(repeated) - 1
+    if not more:
+        return first
+    return replace(first, message=f"{first.message} (and {more:,} more time{'s' if more > 1 else ''})")
 
 
 class _Judge:
@@ -67,7 +80,7 @@ class _Judge:
         yield from self._horizon()
 
     def _finding(self, rule: str, key: str, message: str, source: str = REISSUING) -> Finding:
-        return Finding(rule, self.scenario.line_of(key), message, source)
+        return Finding(rule, key, self.scenario.line_of(key), message, source)
 
     def _date(self, instant_s: int) -> str:
         return f"{self.scenario.start + timedelta(seconds=instant_s):%Y-%m-%d %H:%M}"
@@ -128,7 +141,10 @@ class _Judge:
                     ASSUMED,
                 )
             elif (
-                step.reissue is not None and step.reissue.activate.kind == "immediately" and len(self.roster)
+                step.reissue is not None
+                and step.reissue.activate.kind == "immediately"
+                and len(self.roster)
+                and at_s < self._main_expiry_s(at_s)  # later, there is nobody left to lose
             ):
                 yield self._finding(
                     "immediately-with-devices",
@@ -148,10 +164,10 @@ class _Judge:
 
     def _main_expiry_s(self, at_s: int) -> int:
         """When the certificate that is main just before an instant expires."""
-        main = 0
-        for switch in self.timeline.switches:
-            if switch.at_s < at_s:
-                main = switch.after
+        main = self.timeline.states[0].main
+        for state in self.timeline.states[1:]:
+            if state.from_s < at_s:
+                main = state.main
         return self.timeline.server.certificates[main].not_after_s
 
     def _replaced(self) -> Iterator[Finding]:
@@ -167,21 +183,21 @@ class _Judge:
                 )
 
     def _expiries(self) -> Iterator[Finding]:
-        for switch in self.timeline.switches:
-            if switch.change == "expired":
+        for before, state in self.timeline.switches:
+            if state.change == "expired":
+                made = self.specified.get(before.main)
                 yield self._finding(
                     "expiry-without-reserve",
-                    "server.certificate.expires",
-                    f"the main certificate expires on {self._date(switch.at_s)} and no reserve takes over: "
+                    "server.certificate.expires" if made is None else self._key_of(made),
+                    f"the main certificate expires on {self._date(state.from_s)} and no reserve takes over: "
                     "every device loses the server; specify a reserve at least 30 days before",
                     NO_RESERVE,
                 )
-            main = self.timeline.server.certificates[switch.after]
-            if switch.change == "activated" and not main.is_valid_at(switch.at_s):
+            if state.change == "activated" and not state.is_valid:
                 yield self._finding(
                     "reserve-not-valid-at-activation",
-                    self._key_of(self.specified[switch.after]),
-                    f"the reserve becomes main on {self._date(switch.at_s)}, when it is not valid: every "
+                    self._key_of(self.specified[state.main]),
+                    f"the reserve becomes main on {self._date(state.from_s)}, when it is not valid: every "
                     "device refuses it; make it valid for longer, or reissue later",
                     ASSUMED,
                 )
@@ -205,13 +221,13 @@ class _Judge:
                     "silent-devices-stay-off",
                     f"fleet.{number}",
                     f"{len(silent):,} of {len(rows):,} devices (the first is {silent[0].id}) were silent for "
-                    "longer than their synchronization period, and presence does not say when they come back: "
+                    "longer than their synchronization period, and presence does not say when they return: "
                     "they stay off; write presence: {on: …, off: …}",
                     ASSUMED,
                 )
 
     def _horizon(self) -> Iterator[Finding]:
-        if not self.timeline.switches:
+        if not any(self.timeline.switches):
             yield self._finding(
                 "nothing-happens",
                 "duration",

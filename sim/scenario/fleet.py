@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from sim.scenario.distributions import WrongPartsError
+from sim.scenario.cells import CELLS
+from sim.scenario.distributions import WrongPart, WrongPartsError
 from sim.scenario.kinds import DURATION_SCHEMA, SPELL, YES_NO, Kind, duration, share, text, whole, word
 from sim.scenario.problems import quoted
 from sim.scenario.section import IN_SECTION, IN_WORD, Section, form_of
@@ -59,22 +60,19 @@ class Sync(Section):
 
 
 def _columns(value: object) -> dict[str, str]:
-    known = ("id", "platform", "last_sync", "sync_every", "holds_reserve", "group")
+    known = tuple(CELLS)
     if not isinstance(value, Mapping):
         raise ValueError(f"{kind_of(value)} does not map columns: write {{id: Device name}}")
-    parts: list[tuple[tuple[str | int, ...], str]] = []
+    parts: list[WrongPart] = []
     for key, header in value.items():
         if key not in known:
             meant = closest(str(key), known)
             mend = f"did you mean {meant}?" if meant else f"write one of {', '.join(known)}"
-            parts.append(((key,), f"{quoted(str(key))} is not a column of the language: {mend}"))
+            message = f"{quoted(str(key))} is not a column of the language: {mend}"
+            parts.append(WrongPart((key,), message, at_key=True))
         elif not isinstance(header, str) or not header.strip():
-            parts.append(
-                (
-                    (key,),
-                    f"{kind_of(header)} is not a header: write the column's header in the file, in quotes",
-                )
-            )
+            message = f"{kind_of(header)} is not a header: write the column's header in the file, in quotes"
+            parts.append(WrongPart((key,), message))
     if parts:
         raise WrongPartsError(parts)
     return dict(value)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+
+from sim.errors import InputError
 
 LONGEST_ECHO: Final = 60
 """Characters of the planner's own text that a message repeats."""
@@ -20,7 +21,10 @@ class Place:
     column: int | None = None
 
     def __str__(self) -> str:
-        parts = [self.file, *(str(number) for number in (self.line, self.column) if number is not None)]
+        parts = [
+            visible(self.file),
+            *(str(number) for number in (self.line, self.column) if number is not None),
+        ]
         return ":".join(parts)
 
 
@@ -45,10 +49,10 @@ class Problem:
         return Place(self.file, self.line, self.column)
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (str(self.place), self.key, self.message) if part)
+        return ": ".join(part for part in (str(self.place), visible(self.key), self.message) if part)
 
 
-class ScenarioError(Exception):
+class ScenarioError(InputError):
     """The input cannot be run; `problems` holds everything that is wrong with it, in order of position.
 
     Files come in the order in which they were first met; within one, problems without a position come last.
@@ -77,9 +81,11 @@ def quoted(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` with every character that could move a terminal's cursor written as an escape."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", _escape, text)
+    """`text` with every character that is not printed, or could move a terminal's cursor, as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escape(each) for each in text)
 
 
-def _escape(match: re.Match[str]) -> str:
-    return match.group().encode("unicode_escape").decode("ascii")
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

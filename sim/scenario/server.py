@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from sim.scenario.distributions import WrongPartsError
+from sim.scenario.distributions import WrongPart, WrongPartsError
 from sim.scenario.instants import Instant
 from sim.scenario.kinds import DURATION_SCHEMA, INSTANT, Kind, duration, text, word, wrong_word
 from sim.scenario.problems import quoted
@@ -91,7 +91,8 @@ def _automatic_reissue(value: object) -> object:
         return value
     if isinstance(value, Mapping):
         if "mode" in value:
-            raise WrongPartsError([(("mode",), "unknown key: write default, off or {lead: 90d}")])
+            message = "unknown key: write default, off or {lead: 90d}"
+            raise WrongPartsError([WrongPart(("mode",), message, at_key=True)])
         return {"mode": "on", **value}
     words = ("default", "off", "on")
     if isinstance(value, str) and value in words:

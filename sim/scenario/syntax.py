@@ -24,7 +24,10 @@ _MENDS: Final = (
     ),
     (r"expected ',' or '\]'", "a list opened by [ is not closed here: write ] or a comma"),
     (r"expected ',' or '\}'", "a section opened by { is not closed here: write } or a comma"),
-    (r"node content", "a value is missing here, or a [ or { above is not closed: write the value or the bracket"),
+    (
+        r"node content",
+        "a value is missing here, or a [ or { above is not closed: write the value or the bracket",
+    ),
     (r"unexpected end of stream|found end of stream", "a quote that opens here is never closed: close it"),
     (
         r"block mapping|<block end>|block collection|block sequence|block entr",
@@ -48,7 +51,10 @@ def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
     if opened is not None and (re.search("simple key", context) or _is_at_end(mark, text, said)):
         mark = opened  # where it begins says more than where the parser gave up
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    written = _line(text, line)
+    lines = text.split("\n")
+    if line > len(lines):  # libyaml gives up beyond a last line that does not end
+        line, column = len(lines), len(lines[-1]) + 1
+    written = lines[line - 1]
     if "mapping values" in said and ": " not in written[: column - 1]:
         column = len(written) - len(written.lstrip(" ")) + 1
     if "\t" in written[:column] and "quoted" not in context:
@@ -63,9 +69,6 @@ def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
 
 def _is_at_end(mark: yaml.Mark | None, text: str, said: str) -> bool:
     """Whether the parser only noticed at the end of the text."""
-    return "end of stream" in said or (mark is not None and not "".join(text.split("\n")[mark.line :]).strip())
-
-
-def _line(text: str, number: int) -> str:
-    lines = text.split("\n")
-    return lines[number - 1] if 0 < number <= len(lines) else ""
+    return "end of stream" in said or (
+        mark is not None and not "".join(text.split("\n")[mark.line :]).strip()
+    )

@@ -108,6 +108,7 @@ class _Builder:
         self.problems: list[Problem] = []
         self.anchors: dict[str, _Built] = {}
         self.nodes = 0
+        self.steps: list[str | int] = []
 
     def read(self, text: str) -> tuple[Node, list[Problem]]:
         try:
@@ -115,10 +116,7 @@ class _Builder:
             root = self._document(events)
         except yaml.YAMLError as error:
             raise ScenarioError([*self.problems, syntax_problem(error, text=text, file=self.file)]) from None
-        except (
-            ValueError,
-            OverflowError,
-        ) as error:  # the pure-Python scanner lets \UFFFFFFFF through to chr()
+        except (ValueError, OverflowError) as error:  # PyYAML's own scanner hands \UFFFFFFFF to chr()
             message = f"this is not YAML ({error}): quote texts that hold special characters"
             raise ScenarioError([*self.problems, Problem(self.file, 1, 1, "", message)]) from None
         return root, self.problems
@@ -127,148 +125,145 @@ class _Builder:
         next(events)  # the start of the stream
         first = next(events)
         if isinstance(first, StreamEndEvent):
-            raise self._stop(
-                Place(self.file, 1, 1), "", "the file is empty: `reissue new` prints a scenario to start from"
-            )
-        root = self._build(next(events), events, key="", depth=0).node
+            message = "the file is empty: `reissue new` prints a scenario to start from"
+            raise self._stop(Place(self.file, 1, 1), message)
+        root = self._build(next(events), events).node
         next(events)  # the end of the document
         after = next(events)
         if isinstance(after, DocumentStartEvent):
             message = "a second document starts here: keep one scenario per file"
-            raise self._stop(self._place(after), "", message)
+            raise self._stop(self._place(after), message)
         return root
 
-    def _build(self, event: Event, events: Iterator[Event], *, key: str, depth: int) -> _Built:
+    def _build(self, event: Event, events: Iterator[Event]) -> _Built:
         place = self._place(event)
         if isinstance(event, AliasEvent):
-            return self._alias(event, place, key, depth)
-        self._count(1, place, key)
+            return self._alias(event, place)
+        self._count(1, place)
         if isinstance(event, ScalarEvent):
-            built = self._scalar(event, place, key)
-        elif depth >= DEEPEST:
-            raise self._stop(place, key, f"nested more than {DEEPEST} deep: no part of a scenario is")
+            built = self._scalar(event, place)
+        elif len(self.steps) >= DEEPEST:
+            raise self._stop(place, f"nested more than {DEEPEST} deep: no part of a scenario is")
         elif isinstance(event, MappingStartEvent):
-            built = self._mapping(event, events, key=key, depth=depth)
+            built = self._mapping(event, events)
         else:
-            built = self._sequence(event, events, key=key, depth=depth)
+            built = self._sequence(event, events)
         if isinstance(event, NodeEvent) and event.anchor is not None:
             self.anchors[event.anchor] = built
         return built
 
-    def _alias(self, event: AliasEvent, place: Place, key: str, depth: int) -> _Built:
+    def _alias(self, event: AliasEvent, place: Place) -> _Built:
         built = self.anchors.get(event.anchor or "")
         if built is None:
             name = quoted(f"*{event.anchor}")
-            self._report(
-                place, key, f"{name} refers to nothing above it: write &{name[2:-1]} before the value meant"
-            )
+            mend = f"write &{name[2:-1]} before the value meant"
+            self._report(place, f"{name} refers to nothing above it: {mend}")
             return _Built(Node(None, place, is_wrong=True), 1, 0)
-        self._count(built.size, place, key)
-        if depth + built.height > DEEPEST:
-            raise self._stop(place, key, f"nested more than {DEEPEST} deep: no part of a scenario is")
+        self._count(built.size, place)
+        if len(self.steps) + built.height > DEEPEST:
+            raise self._stop(place, f"nested more than {DEEPEST} deep: no part of a scenario is")
         return built
 
-    def _scalar(self, event: ScalarEvent, place: Place, key: str) -> _Built:
-        wrong = self._refuses_tag(event, place, key)
+    def _scalar(self, event: ScalarEvent, place: Place) -> _Built:
+        wrong = self._refuses_tag(event, place)
         value: Scalar = event.value
         if _is_cut(event.value):
-            self._report(place, key, "half of a surrogate pair is no character: write the character itself")
+            self._report(place, "half of a surrogate pair is no character: write the character itself")
             wrong = True
         elif event.implicit[0] and event.tag is None and not event.style:
             try:
                 value = resolve_scalar(event.value)
             except ValueError as error:
-                self._report(place, key, str(error))
+                self._report(place, str(error))
                 wrong = True
         return _Built(Node(None if wrong else value, place, is_wrong=wrong), 1, 0)
 
-    def _sequence(self, event: Event, events: Iterator[Event], *, key: str, depth: int) -> _Built:
+    def _sequence(self, event: Event, events: Iterator[Event]) -> _Built:
         place = self._place(event)
-        wrong = self._refuses_tag(event, place, key)
+        wrong = self._refuses_tag(event, place)
         items: list[_Built] = []
         while not isinstance(inner := next(events), SequenceEndEvent):
-            items.append(self._build(inner, events, key=_join(key, len(items)), depth=depth + 1))
+            items.append(self._below(len(items), inner, events))
         return _Built(Node(tuple(item.node for item in items), place, is_wrong=wrong), *_extent(items))
 
-    def _mapping(self, event: Event, events: Iterator[Event], *, key: str, depth: int) -> _Built:
+    def _mapping(self, event: Event, events: Iterator[Event]) -> _Built:
         place = self._place(event)
-        wrong = self._refuses_tag(event, place, key)
+        wrong = self._refuses_tag(event, place)
         items: dict[str, _Built] = {}
         key_places: dict[str, Place] = {}
         while not isinstance(inner := next(events), MappingEndEvent):
-            name = self._key(inner, events, key, depth)
+            name = self._key(inner, events)
             key_place = self._place(inner)
-            value = self._build(next(events), events, key=_join(key, name or "?"), depth=depth + 1)
+            value = self._below(name or "?", next(events), events)
             if name is None:
                 wrong = True
             elif name in items:
                 first = key_places[name]
                 where = f"line {first.line}, column {first.column}"
                 message = f"{quoted(name)} is already given at {where}: keep one of the two"
-                self._report(key_place, _join(key, name), message)
+                self._report(key_place, message, name)
             else:
                 items[name], key_places[name] = value, key_place
         node = Node({name: item.node for name, item in items.items()}, place, key_places, is_wrong=wrong)
         return _Built(node, *_extent(list(items.values())))
 
-    def _key(self, event: Event, events: Iterator[Event], key: str, depth: int) -> str | None:
+    def _key(self, event: Event, events: Iterator[Event]) -> str | None:
         """The text of a key, or None where it cannot be one (which is reported)."""
         place = self._place(event)
         if not isinstance(event, ScalarEvent):
             if not isinstance(event, AliasEvent):
-                self._build(event, events, key=key, depth=depth + 1)
-            self._report(place, key, "a key must be a plain word: write key: value")
+                self._below("?", event, events)
+            self._report(place, "a key must be a plain word: write key: value")
             return None
-        self._count(1, place, key)
+        self._count(1, place)
         if event.tag is not None or event.anchor is not None:
-            self._report(
-                place, key, f"the key {quoted(event.value)} has a tag or an anchor: write the key alone"
-            )
+            self._report(place, f"the key {quoted(event.value)} has a tag or an anchor: write the key alone")
             return None
         if event.value == "<<" and not event.style:
-            self._report(
-                place,
-                key,
-                "merge keys (<<) are not read: write the keys out, or use an alias for a whole value",
-            )
+            message = "merge keys (<<) are not read: write the keys out, or use an alias for a whole value"
+            self._report(place, message)
             return None
         if _is_cut(event.value):
-            self._report(
-                place, key, "half of a surrogate pair is no character: write the key as a plain word"
-            )
+            self._report(place, "half of a surrogate pair is no character: write the key as a plain word")
             return None
         return event.value
 
-    def _refuses_tag(self, event: Event, place: Place, key: str) -> bool:
+    def _refuses_tag(self, event: Event, place: Place) -> bool:
         tag = event.tag if isinstance(event, ScalarEvent | CollectionStartEvent) else None
         if tag is None or tag == "!" or isinstance(event, _TAGS.get(tag, ())):
             return False
         shown = quoted(tag.replace("tag:yaml.org,2002:", "!!"))
-        self._report(place, key, f"the tag {shown} is not read: leave it out and write the plain value")
+        self._report(place, f"the tag {shown} is not read: leave it out and write the plain value")
         return True
 
-    def _count(self, nodes: int, place: Place, key: str) -> None:
+    def _count(self, nodes: int, place: Place) -> None:
         self.nodes += nodes
         if self.nodes > MOST_NODES:
-            message = (
-                f"more than {MOST_NODES:,} values, counting aliases written out: list devices in an inventory"
-            )
-            raise self._stop(place, key, message)
+            mend = "list devices in an inventory"
+            raise self._stop(place, f"more than {MOST_NODES:,} values, counting aliases written out: {mend}")
 
     def _place(self, event: Event) -> Place:
         mark = event.start_mark
         assert mark is not None
         return Place(self.file, mark.line + 1, mark.column + 1)
 
-    def _report(self, place: Place, key: str, message: str) -> None:
-        self.problems.append(Problem.at(place, key=key, message=message))
-        if len(self.problems) >= MOST_PROBLEMS:
-            raise self._stop(
-                place, key, f"reading stops here, after {MOST_PROBLEMS} mistakes: mend those first"
-            )
+    def _below(self, step: str | int, event: Event, events: Iterator[Event]) -> _Built:
+        self.steps.append(step)
+        built = self._build(event, events)
+        self.steps.pop()
+        return built
 
-    def _stop(self, place: Place, key: str, message: str) -> ScenarioError:
-        return ScenarioError([*self.problems, Problem.at(place, key=key, message=message)])
+    def _report(self, place: Place, message: str, *below: str) -> None:
+        self.problems.append(Problem.at(place, key=self._key_of_here(*below), message=message))
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise self._stop(place, f"reading stops here, after {MOST_PROBLEMS} mistakes: mend those first")
+
+    def _stop(self, place: Place, message: str) -> ScenarioError:
+        return ScenarioError([*self.problems, Problem.at(place, key=self._key_of_here(), message=message)])
+
+    def _key_of_here(self, *below: str) -> str:
+        shown = [step if isinstance(step, int) else quoted(step)[1:-1] for step in (*self.steps, *below)]
+        return ".".join(str(step) for step in shown)
 
 
 def _is_cut(text: str) -> bool:
@@ -279,8 +274,3 @@ def _is_cut(text: str) -> bool:
 def _extent(items: list[_Built]) -> tuple[int, int]:
     """Values in a collection with these items, and how deep they go below it."""
     return 1 + sum(item.size for item in items), 1 + max((item.height for item in items), default=0)
-
-
-def _join(key: str, step: str | int) -> str:
-    shown = step if isinstance(step, int) else quoted(step)[1:-1]
-    return f"{key}.{shown}" if key else str(shown)

@@ -12,9 +12,9 @@ from sim.scenario.durations import parse_duration, without_unit
 from sim.scenario.problems import quoted
 
 HOW_SHARE: Final = "write a share from 0% to 100%, such as 98% or 0.98"
-PATTERN_SHARE: Final = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?) ?%$|^(0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+)$"
+PATTERN_SHARE: Final = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?) ?%$|^[0-9]*\.?[0-9]+([eE]-?[0-9]+)?$"
 _PERCENT: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,40})?) ?%")
-_FRACTION: Final = re.compile(r"[0-9]{0,20}(?:\.[0-9]{1,40})|[0-9]{1,20}")
+_FRACTION: Final = re.compile(r"(?:[0-9]{0,20}\.[0-9]{1,40}|[0-9]{1,20}\.?)(?:[eE][-+]?[0-9]{1,3})?")
 
 
 def parse_share(value: str | float) -> float:
@@ -75,10 +75,10 @@ def kind_of(value: object) -> str:
             return f"a {type(value).__name__}"
 
 
-def closest(word: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
+def closest(word: str, known: Sequence[str] | Mapping[str, Any], *, likeness: float = 0.65) -> str | None:
     """The known word that `word` probably means, without regard to case, blanks, `-` and `_`; or None."""
     folded = {_fold(each): each for each in known}
-    match = get_close_matches(_fold(word[:80]), list(folded), n=1, cutoff=0.6)
+    match = get_close_matches(_fold(word[:80]), list(folded), n=1, cutoff=likeness)
     return folded[match[0]] if match else None
 
 

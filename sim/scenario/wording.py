@@ -52,8 +52,8 @@ def _path(each: ErrorDetails) -> Path:
 def _wrong(each: ErrorDetails, path: Path) -> Iterator[Finding]:
     cause = each.get("ctx", {}).get("error")
     if isinstance(cause, WrongPartsError):
-        for inner, message in cause.parts:
-            yield Finding((*path, *inner), message, at_key=message.startswith("unknown key"))
+        for part in cause.parts:
+            yield Finding((*path, *part.path), part.message, at_key=part.at_key)
     elif isinstance(cause, ValueError):
         yield Finding(path, str(cause))
     else:

@@ -13,13 +13,14 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from sim.errors import InputError
 from sim.scenario.tree import read_tree
 from sim.studies.result import Result
 
 LIBRARIES: Final = ("reissue", "simpy", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
 
 
-class OutputError(Exception):
+class OutputError(InputError):
     """The directory cannot be written; the message says why and what would help."""
 
 
@@ -75,6 +76,18 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{directory} holds something other than a result: it is left as it is")
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder that holds several results, unless it is there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
+
+
 def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
     """Where a result came from: enough to run it again."""
     scenario = result.scenario
@@ -114,13 +127,17 @@ def _whole(directory: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         partial.chmod(0o777 & ~umask)
+        old = partial.with_suffix(".old")
         if directory.exists():
-            old = partial.with_suffix(".old")
             directory.rename(old)
+        try:
             partial.rename(directory)
+        except BaseException:
+            if old.exists():
+                old.rename(directory)
+            raise
+        if old.exists():
             shutil.rmtree(old)
-        else:
-            partial.rename(directory)
     finally:
         if partial.exists():
             shutil.rmtree(partial)

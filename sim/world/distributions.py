@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,9 +91,9 @@ class Distribution:
             case "uniform":
                 return (self.a + self.b) / 2
             case "lognormal":
-                return _finite_exp(math.log(self.a) + self.b * self.b / 2)
+                return finite_exp(math.log(self.a) + self.b * self.b / 2)
             case "weibull":
-                return _finite_exp(math.log(self.a) + math.lgamma(1 + 1 / self.b))
+                return finite_exp(math.log(self.a) + math.lgamma(1 + 1 / self.b))
             case "empirical":
                 return sum(self.values) / len(self.values)
             case _:
@@ -126,28 +127,17 @@ class Distribution:
             case _:
                 return math.inf if self.is_random else max(1.0, float(math.floor(self.a + 0.5)))
 
+    @property
+    def code(self) -> int:
+        """The kind as a number: its index in `KINDS`."""
+        return KINDS.index(self.kind)
+
     def draw(self, u: float, v: float) -> int:
         """A duration in whole seconds from two independent uniforms on [0, 1) (model 1.2).
 
         A constant is itself, 0 included; anything drawn is at least 1.
         """
-        if self.kind == "constant":
-            return int(self.a)
-        return whole_seconds(self._quantile(u, v))
-
-    def _quantile(self, u: float, v: float) -> float:
-        match self.kind:
-            case "exponential":
-                return -self.a * math.log(1.0 - u)
-            case "uniform":
-                return self.a + u * (self.b - self.a)
-            case "lognormal":
-                return self.a * _finite_exp(self.b * standard_normal(u, v))
-            case "weibull":
-                hazard = -math.log(1.0 - u)
-                return 0.0 if hazard == 0.0 else self.a * _finite_exp(math.log(hazard) / self.b)
-            case _:
-                return float(self.values[int(u * len(self.values))])
+        return duration(self.code, self.a, self.b, self.values, u, v)
 
     def residuals(
         self, u: NDArray[np.float64], v: NDArray[np.float64], w: NDArray[np.float64]
@@ -197,6 +187,25 @@ class Distribution:
                 return values[at]
 
 
+def duration(kind: int, a: float, b: float, values: Sequence[int], u: float, v: float) -> int:
+    """A duration in whole seconds from two uniforms on [0, 1); see `Distribution` for the parameters.
+
+    Plain scalar arithmetic, so that the same lines compile: both engines draw with them.
+    """
+    if kind == 0:
+        return int(a)
+    if kind == 1:
+        return whole_seconds(-a * math.log(1.0 - u))
+    if kind == 2:
+        return whole_seconds(a + u * (b - a))
+    if kind == 3:
+        return whole_seconds(a * finite_exp(b * standard_normal(u, v)))
+    if kind == 4:
+        hazard = -math.log(1.0 - u)
+        return 1 if hazard == 0.0 else whole_seconds(a * finite_exp(math.log(hazard) / b))
+    return whole_seconds(float(values[int(u * len(values))]))
+
+
 def whole_seconds(duration_s: float) -> int:
     """Round to the nearest whole second, halves up, at least 1, at most `LONGEST_S` (model 1.2)."""
     if duration_s >= LONGEST_S:
@@ -209,5 +218,6 @@ def standard_normal(u: float, v: float) -> float:
     return math.sqrt(-2.0 * math.log(1.0 - u)) * math.cos(2.0 * math.pi * v)
 
 
-def _finite_exp(exponent: float) -> float:
+def finite_exp(exponent: float) -> float:
+    """The exponential function, infinite where it would overflow."""
     return math.exp(exponent) if exponent < 700.0 else math.inf

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from typing import Final
 
+from sim.world.certificates import NO_CERTIFICATE
 from sim.world.order import Phase
 from sim.world.plan import Plan
 from sim.world.server import Change, Event, Server
@@ -19,20 +21,30 @@ Doing = Callable[[int], Change | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
-    """A change of the certificate that devices meet (model 5.5).
+class State:
+    """What devices meet from one control instant to the next.
 
     Attributes:
-        at_s: instant.
-        change: what happened.
-        before: generation presented before.
-        after: generation presented from now on.
+        from_s: instant from which it holds; several may share one, in order.
+        change: what happened to the presented certificate at its beginning; None: something else did.
+        main: generation presented.
+        is_valid: whether it is valid as long as this state lasts.
+        reserve: generation handed over; -1 for none.
+        is_out: whether an outage lasts.
+        open_addresses: addresses that answer when there is no outage.
+        activated: generations that are or were main.
+        replaced: generations that were replaced while they were reserve.
     """
 
-    at_s: int
-    change: Change
-    before: int
-    after: int
+    from_s: int
+    change: Change | None
+    main: int
+    is_valid: bool
+    reserve: int
+    is_out: bool
+    open_addresses: frozenset[str]
+    activated: frozenset[int]
+    replaced: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +52,55 @@ class Timeline:
     """What the server did over the whole run, in order.
 
     Attributes:
-        server: its state just before the horizon.
-        switches: every change of the presented certificate.
+        server: as it is just before the horizon.
+        states: one from the start, before anything happens, and one after each thing that did.
     """
 
     server: Server
-    switches: tuple[Switch, ...]
+    states: tuple[State, ...]
 
     @property
     def events(self) -> tuple[Event, ...]:
         """Everything the server and the operator did."""
         return tuple(self.server.events)
 
+    @property
+    def switches(self) -> Iterator[tuple[State, State]]:
+        """Every change of the presented certificate: the state before it and the one after."""
+        pairs = zip(self.states, self.states[1:], strict=False)
+        return ((before, after) for before, after in pairs if after.change is not None)
+
+    @property
+    def first_reserve(self) -> int:
+        """The run's first reserve, which an inventory's devices may already hold (model 5.1)."""
+        return min(self.server.specified_at_s, default=UNKNOWN_CERTIFICATE)
+
+
+UNKNOWN_CERTIFICATE: Final = -2
+"""A certificate that the server never presents."""
+
 
 def play(plan: Plan) -> Timeline:
     """Let the server live through [0, horizon) without any device."""
     server = Server(plan)
-    switches = tuple(_switches(server, plan))
-    return Timeline(server, switches)
+    return Timeline(server, tuple(_states(server, plan)))
 
 
-UNKNOWN_CERTIFICATE = -2
-"""A certificate that the server never presents."""
+def _state(server: Server, now_s: int, change: Change | None) -> State:
+    return State(
+        from_s=now_s,
+        change=change,
+        main=server.main.generation,
+        is_valid=server.main.is_valid_at(now_s),
+        reserve=NO_CERTIFICATE if server.reserve is None else server.reserve.generation,
+        is_out=server.outages_now > 0,
+        open_addresses=frozenset(server.open_addresses),
+        activated=frozenset(server.activated),
+        replaced=frozenset(server.replaced),
+    )
 
 
-def first_reserve_of(plan: Plan) -> int:
-    """Generation of the run's first reserve, which an inventory's devices may already hold (model 5.1)."""
-    return min(play(plan).server.specified_at_s, default=UNKNOWN_CERTIFICATE)
-
-
-def _switches(server: Server, plan: Plan) -> Iterator[Switch]:
+def _states(server: Server, plan: Plan) -> Iterator[State]:
     sequence = count()
     queue: list[tuple[int, int, int, int, Doing]] = []
     looked_ahead_to: set[int] = set()
@@ -97,6 +128,7 @@ def _switches(server: Server, plan: Plan) -> Iterator[Switch]:
             doing = partial(automatic, since_s=server.main_since_s, generation=server.main.generation)
             at(instant_s, Phase.OPERATOR, doing)
 
+    yield _state(server, 0, None)
     look_for_automatic()
     for outage in plan.outages:
         at(outage.from_s, Phase.SERVER, partial(_outage, server, True))
@@ -109,10 +141,9 @@ def _switches(server: Server, plan: Plan) -> Iterator[Switch]:
         now_s, _, _, _, doing = heapq.heappop(queue)
         before = server.main.generation
         change = doing(now_s)
-        if change is not None:
-            yield Switch(now_s, change, before, server.main.generation)
-            if server.main.generation != before:
-                look_for_automatic()
+        yield _state(server, now_s, change)
+        if server.main.generation != before:
+            look_for_automatic()
         look_ahead(now_s)
 
 

@@ -21,7 +21,7 @@ from sim.world.draws import Draws, Purpose
 from sim.world.fleet import Fleet, Profile, Spells
 from sim.world.plan import CancelReserve, Plan, Reissue, RestorePrevious
 
-CERTIFICATE, SERVER, OPERATOR, PRESENCE, SYNC, END, JOIN, START = range(8)
+CERTIFICATE, SERVER, OPERATOR, PRESENCE, SYNC, END, JOIN, START, OBSERVATION = range(9)
 CAUSES = ["", "not_delivered", "replaced_reserve", "expired", "immediate", "restored", "platform"]
 COLUMNS = [
     "reserve_received_at_s", "critical_delay_s", "lost_at_s", "lost_cause", "noticed_at_s", "reconnected_at_s",
@@ -38,6 +38,7 @@ class Answer:
     is_lost: list[bool]
     coverage_held: list[list[int]]
     events: list[tuple[int, str, int | None]]
+    samples: list[dict[str, int]]
 
 
 @dataclass
@@ -96,6 +97,8 @@ class World:
         self.opening: list[tuple[int, str]] = []
         self.closing: dict[str, int] = {}
         self.actions = list(plan.actions)
+        self.samples: list[dict[str, int]] = []
+        self.syncs_sampled = 0
         self.working = 0
 
         self.certificates.append(
@@ -117,6 +120,9 @@ class World:
         for outage in plan.outages:
             self.put(outage.from_s, SERVER, -1, "server", None)
             self.put(outage.to_s, SERVER, -1, "server", None)
+
+        for instant in range(0, plan.horizon_s, plan.sample_s):
+            self.put(instant, OBSERVATION, -1, "sample", None)
 
         self.phones: list[Phone] = []
         for i in range(len(fleet)):
@@ -195,6 +201,8 @@ class World:
                     phone.call, phone.ready_at = "queued", t
             elif what == "start":
                 self.start_reinstallations(t)
+            elif what == "sample":
+                self.sample(t)
         for phone in self.phones:
             if phone.lost:
                 phone.row["lost_for_s"] += self.plan.horizon_s - phone.lost_since
@@ -203,7 +211,29 @@ class World:
             is_lost=[phone.lost for phone in self.phones],
             coverage_held=self.coverage,
             events=self.events,
+            samples=self.samples,
         )
+
+    def sample(self, t: int) -> None:
+        holding, connected, syncs = 0, 0, 0
+        for phone in self.phones:
+            if self.reserve is not None and self.reserve in (phone.main_slot, phone.reserve_slot):
+                holding += 1
+            last = phone.row["last_sync_at_s"]
+            if last != -1 and t - last <= 2 * phone.profile.every_s:
+                connected += 1
+            syncs += phone.row["syncs"]
+        self.samples.append(
+            {
+                "at_s": t,
+                "holding_reserve": -1 if self.reserve is None else holding,
+                "connected": connected,
+                "lost": sum(phone.lost for phone in self.phones),
+                "queue": sum(phone.call == "queued" for phone in self.phones),
+                "syncs": syncs - self.syncs_sampled,
+            }
+        )
+        self.syncs_sampled = syncs
 
     # ---- what is true now -----------------------------------------------------------------------
 

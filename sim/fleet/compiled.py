@@ -1,0 +1,88 @@
+"""Compilation by numba, with a cache that cannot go stale.
+
+Numba keys a cached function by the one file it stands in, so a function that calls another file's keeps
+that file's old code (numba issue 1833). Here the cache lies in a directory named after a hash of every
+source that is compiled, of numba and of Python; a changed source is another directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Final, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_SIM: Final = Path(__file__).parent.parent
+SOURCES: Final = (
+    _SIM / "world" / "draws.py",
+    _SIM / "world" / "distributions.py",
+    _SIM / "fleet" / "compiled.py",
+    _SIM / "fleet" / "kernels.py",
+    _SIM / "fleet" / "desk.py",
+)
+
+
+class EngineUnavailableError(RuntimeError):
+    """The array engine needs numba, which is not installed here."""
+
+
+@cache
+def cache_directory() -> Path:
+    """Where the compiled code of these very sources is kept."""
+    import numba
+
+    digest = hashlib.sha256(f"{numba.__version__} {platform.python_version()} {platform.machine()}".encode())
+    for source in SOURCES:
+        digest.update(source.read_bytes() if source.exists() else b"")
+    root = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if os.name == "nt" else None)
+    return (Path(root) if root else Path.home() / ".cache") / "reissue" / digest.hexdigest()[:24]
+
+
+def is_compiled() -> bool:
+    """Whether the first use need not wait for the compiler."""
+    return any(cache_directory().glob("*/*.nbi")) or any(cache_directory().glob("*.nbi"))
+
+
+def compiled(function: Function, **callees: Callable[..., Any]) -> Function:
+    """The function compiled to machine code at its first call, or read from the cache.
+
+    No arithmetic is reordered (`fastmath` off), so that it gives what Python gives.
+
+    Args:
+        function: plain scalar code.
+        callees: compiled functions to call instead of the plain ones of these names, where `function`
+            comes from a room that knows nothing of compilers.
+
+    Raises:
+        EngineUnavailableError: numba is missing.
+    """
+    try:
+        import numba
+    except ImportError as error:
+        raise EngineUnavailableError(
+            "the array engine needs numba, which is not installed: choose the process engine, or install numba"
+        ) from error
+    if callees:
+        function = FunctionType(function.__code__, {**function.__globals__, **callees}, function.__name__)  # type: ignore[assignment]
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_directory())
+    try:
+        wrapped: Function = numba.njit(nogil=True, cache=_can_cache(), error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return wrapped
+
+
+@cache
+def _can_cache() -> bool:
+    try:
+        cache_directory().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(cache_directory(), os.W_OK)

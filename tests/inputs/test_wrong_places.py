@@ -1,0 +1,218 @@
+"""Files that are missing, unreadable, endless or elsewhere are refused at once, whatever they are."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from sim.scenario import Problem, ScenarioError, load
+
+BASE = "name: n\nstart: 2026-03-01\nduration: 100d\nfleet:\n- name: g\n  devices: 1\n"
+WITH_LIST = "name: n\nstart: 2026-03-01\nduration: 100d\nfleet:\n- name: g\n  inventory: {}\n"
+
+
+def refused(path: Path | str) -> tuple[Problem, ...]:
+    begun = time.process_time()
+    with pytest.raises(ScenarioError) as caught:
+        load(path)
+    assert time.process_time() - begun < 5.0
+    return caught.value.problems
+
+
+def only(path: Path | str) -> Problem:
+    (problem,) = refused(path)
+    return problem
+
+
+def with_list(folder: Path, written: str) -> Path:
+    path = folder / "scenario.yaml"
+    path.write_text(WITH_LIST.format(written))
+    return path
+
+
+def test_a_missing_file_names_a_neighbour_like_it(tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml").write_text(BASE)
+    problem = only(tmp_path / "scenarion.yaml")
+    assert problem.message == "the file does not exist: did you mean scenario.yaml?"
+    assert str(problem) == f"{tmp_path / 'scenarion.yaml'}: {problem.message}"
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    assert "nor does its folder" in only(tmp_path / "a" / "b.yaml").message
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    assert only(tmp_path).message == "the file is a folder: name a file in it"
+
+
+def test_a_file_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(BASE)
+    assert "not a folder" in only(tmp_path / "a" / "b.yaml").message
+
+
+def test_a_pipe_that_nobody_writes_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "not a regular file" in only(tmp_path / "pipe").message
+
+
+def test_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("s")
+        assert only("s").message.startswith("the file ")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/random"])
+def test_a_device(device: str) -> None:
+    assert "not a regular file" in only(device).message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_permission(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(BASE)
+    (tmp_path / "a.yaml").chmod(0)
+    assert "permission" in only(tmp_path / "a.yaml").message
+
+
+def test_permission_is_named_in_the_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert (
+        only(tmp_path / "a.yaml").message == "the file may not be read: give yourself permission to read it"
+    )
+
+
+def test_a_file_of_more_than_2_mb(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(BASE.encode() + b"#" * 2_000_000)
+    assert "larger than 2 MB" in only(path).message
+
+
+def test_a_file_of_just_2_mb_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(BASE.encode() + b"#" * (2_000_000 - len(BASE)))
+    assert load(path).name == "n"
+
+
+def test_a_sparse_file_of_a_terabyte(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    with path.open("wb") as stream:
+        stream.truncate(2**40)
+    assert "larger than 2 MB" in only(path).message
+
+
+def test_a_link_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to("a.yaml")
+    assert "cannot be read" in only(tmp_path / "a.yaml").message
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000])
+def test_an_impossible_name(name: str) -> None:
+    assert only(name).message.startswith("the file cannot be read")
+
+
+def test_a_name_that_moves_the_cursor_is_shown_escaped(tmp_path: Path) -> None:
+    assert "\x1b" not in str(ScenarioError(refused(tmp_path / "a\x1b[2J.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("gone.csv", "does not exist: check the path"),
+        ("device.csv", "did you mean devices.csv?"),
+        ("../devices.csv", "leads out of the scenario's folder"),
+        ("sub/../../devices.csv", "leads out of the scenario's folder"),
+        ("/etc/passwd", "is not relative"),
+        ("~/devices.csv", "is not relative"),
+        (r"C:\devices.csv", "is not relative"),
+        (r"\\server\devices.csv", "is not relative"),
+        ("sub", "is a folder"),
+        (".", "leads out"),
+        ("out.csv", "leads out of the scenario's folder"),
+        ("away/passwd", "leads out of the scenario's folder"),
+        ("round.csv", "cannot be read"),
+        ("pipe", "not a regular file"),
+        ("devices.csv/x", "not a folder"),
+        ("x" * 999, "cannot be read"),
+    ],
+)
+def test_an_inventory_elsewhere_or_unreadable(tmp_path: Path, written: str, words: str) -> None:
+    folder = tmp_path / "plan"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "devices.csv").write_text("id\n1\n")
+    (tmp_path / "devices.csv").write_text("id\n1\n")
+    (folder / "out.csv").symlink_to(tmp_path / "devices.csv")
+    (folder / "away").symlink_to("/etc")
+    (folder / "round.csv").symlink_to("round.csv")
+    os.mkfifo(folder / "pipe")
+    problem = only(with_list(folder, written))
+    assert (problem.line, problem.column, problem.key) == (6, 14, "fleet.0.inventory")
+    assert words in problem.message
+
+
+def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text("id\n1\n")
+    (tmp_path / "link.csv").symlink_to("devices.csv")
+    assert load(with_list(tmp_path, "link.csv")).inventories[0].rows[0].id == "1"
+
+
+def test_a_path_with_a_line_break_in_it(tmp_path: Path) -> None:
+    assert "one line" in only(with_list(tmp_path, '"a\\nb.csv"')).message
+
+
+def test_an_inventory_too_large(tmp_path: Path) -> None:
+    with (tmp_path / "devices.csv").open("wb") as stream:
+        stream.truncate(2**40)
+    from sim.scenario import files
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "MOST_INVENTORY_BYTES", 1_000_000)
+        assert "larger than 1 MB" in only(with_list(tmp_path, "devices.csv")).message
+
+
+def test_every_mistake_of_a_file_comes_in_one_error_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(
+        "nmae: n\nstart: 2026-02-30\nduration: 30\n"
+        "server: {behaviour: KSMM-6.0, outages: [{from: start - 1h, for: 6}]}\n"
+        "fleet:\n- {name: a, devices: 1, sync: {every: 1h, jitter: 2h}}\n"
+        "- {name: a, inventory: gone.csv}\n- 7\n"
+        "strategy:\n- {at: day 1, reissue: {}, cancel_reserve: {}}\n- {at: day x}\n"
+        "guarantees:\n- {measure: lost_device, at_most: 1%}\n"
+        "- {measure: lost_share, at_most: 12, within: 3d}\n"
+        "replications: 0\n"
+    )
+    problems = refused(path)
+    assert [(each.line, each.key) for each in problems] == [
+        (1, "nmae"),
+        (2, "start"),
+        (3, "duration"),
+        (4, "server.behaviour"),
+        (4, "server.outages.0.from"),
+        (4, "server.outages.0.for"),
+        (6, "fleet.0.sync.jitter"),
+        (7, "fleet.1.name"),
+        (7, "fleet.1.inventory"),
+        (8, "fleet.2"),
+        (10, "strategy.0.cancel_reserve"),
+        (11, "strategy.1.at"),
+        (13, "guarantees.0.measure"),
+        (14, "guarantees.1.at_most"),
+        (14, "guarantees.1.within"),
+        (15, "replications"),
+    ]
+    assert str(ScenarioError(problems)).count("\n") == len(problems) - 1
+
+
+def test_ten_thousand_mistakes_are_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(BASE + "".join(f"wrong{i}: 1\n" for i in range(10_000)))
+    problems = refused(path)
+    assert len(problems) <= 201
+    assert "more mistakes" in problems[-1].message
