@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -22,6 +23,8 @@ def cli() -> None:
     Exit codes: 0 done, every guarantee holds; 1 a guarantee fails; 2 the input is wrong; 3 a guarantee is
     undecided or vacuous; 130 interrupted.
     """
+    if os.environ.get("NO_COLOR"):
+        click.get_current_context().color = False
 
 
 for _command in (run.run, check.check, new.new, schema.schema):

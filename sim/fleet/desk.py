@@ -12,40 +12,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sim.fleet.compiled import compiled
-from sim.fleet.epochs import Ints
+from sim.fleet.epochs import (
+    ACCEPTED, ANSWERS, CHANGE, EVERY_S, FROM_S, HANDED_OVER, PLATFORM, PRESENTED, VALID, Floats, Ints, Tables,
+)  # fmt: skip
 from sim.fleet.kernels import (
-    ABLE,
-    AT_STOP,
-    BEGUN,
-    CALLS,
-    DEVICE,
-    EPOCH,
-    HELPDESK,
-    HELPED,
-    LAST_SYNC_AT,
-    MAIN,
-    PROFILE,
-    RECEIVED,
-    RECEIVED_AT,
-    RECONNECTED,
-    REINSTALLS,
-    RESERVE,
-    WAS_LOST,
-    Columns,
-    Floats,
-    Reserves,
-    Rows,
-    Starts,
-    Totals,
-    World,
-    duration,
-    live,
-    pair,
-    receive,
-    sample_after,
-    settle,
-    synchronize,
-)
+    ABLE, AT_STOP, BEGUN, CALLS, DEVICE, EPOCH, HELPDESK, HELPED, LAST_SYNC_AT, MAIN, PROFILE, QUEUE,
+    RECONNECTED, REINSTALLS, RESERVE, WAS_LOST, Columns, Reserves, Rows, Starts, World, duration, live, pair,
+    receive, sample_after, settle, synchronize,
+)  # fmt: skip
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.draws import Purpose
 
@@ -66,93 +40,80 @@ _QUEUED: Final = 2
 _IN_WORK: Final = 3
 
 
-Turns = list[tuple[int, int, int, int]]
-"""The queue, a heap of (ready instant, device, row, version)."""
-
-Events = list[tuple[int, int, int, int, int]]
-"""The desk's events, a heap of (instant, what, device, row, version)."""
-
-
 class Desk(NamedTuple):
-    """The help desk in numbers; see `Recovery`. The laws are rows as in `Kinds.on`."""
+    """The help desk in numbers; see `Recovery`.
+
+    Attributes:
+        technicians, begins_s: as there.
+        kinds: (2, 3) kind, first value and number of values of `owner_responds` and `takes`.
+        laws: (2, 2) their a and b.
+        values: the observed durations of both.
+    """
 
     technicians: int
     begins_s: int
-    owner_responds: Floats
-    takes: Floats
+    kinds: Ints
+    laws: Floats
     values: Ints
 
 
 @compiled
-def draw(identity: np.uint64, purpose: np.uint64, index: int, law: Floats, desk: Desk, world: World) -> int:
-    """A duration in seconds of the desk's."""
-    u, v = pair(identity, purpose, index, world)
-    first = int(law[3])
-    values = desk.values[first : first + int(law[4])]
-    return duration(int(law[0]), law[1], law[2], values, u, v)
-
-
-@compiled
-def may_reconnect(row: Ints, world: World) -> bool:
-    """Whether the server presents, now or later, a certificate the device holds."""
-    epochs = world.epochs
-    platform = world.kinds.platform[row[PROFILE]]
-    for epoch in range(row[EPOCH], len(epochs.main)):
-        main = epochs.main[epoch]
-        if (main == row[MAIN] or main == row[RESERVE]) and epochs.is_valid[epoch] and epochs.accepted[epoch, platform]:
+def may_reconnect(row: Ints, epochs: Ints, platform: int) -> bool:
+    """Whether the server presents, now or later, a certificate that the device holds and accepts."""
+    for epoch in range(row[EPOCH], len(epochs) - 1):
+        main = epochs[epoch, PRESENTED]
+        if (main == row[MAIN] or main == row[RESERVE]) and accepts(epochs, epoch, platform):
             return True
     return False
 
 
 @compiled
-def reinstall(row: Ints, instant_s: int, world: World, totals: Totals) -> None:
+def accepts(epochs: Ints, epoch: int, platform: int) -> bool:
+    """Whether a device of the platform that holds the main certificate is able to authenticate."""
+    return epochs[epoch, VALID] == 1 and epochs[epoch, ACCEPTED + platform] == 1
+
+
+@compiled
+def reinstall(row: Ints, instant_s: int, epochs: Ints, kind: Ints, totals: Ints, world: World) -> None:
     """Both slots hold what the server has, and the device synchronizes if it can (model 6.2)."""
-    epochs = world.epochs
     epoch = row[EPOCH]
     row[REINSTALLS] += 1
     row[HELPED] = 1
-    reserve = epochs.reserve[epoch]
-    held = reserve >= 0 and (row[MAIN] == reserve or row[RESERVE] == reserve)
-    row[MAIN] = epochs.main[epoch]
-    row[RESERVE] = reserve if held else NO_CERTIFICATE
-    if held and row[RECEIVED] != reserve:
-        row[RECEIVED] = reserve
-        row[RECEIVED_AT] = instant_s
-    if reserve >= 0 and not held:
-        receive(row, instant_s, world, totals)
-    able = epochs.is_valid[epoch] and epochs.accepted[epoch, world.kinds.platform[row[PROFILE]]]
+    reserve = epochs[epoch, HANDED_OVER]
+    held_it = reserve >= 0 and (row[MAIN] == reserve or row[RESERVE] == reserve)
+    row[MAIN] = epochs[epoch, PRESENTED]
+    row[RESERVE] = reserve if held_it else NO_CERTIFICATE
+    if reserve >= 0 and not held_it:
+        receive(row, instant_s, epochs, totals, world)
+    able = accepts(epochs, epoch, kind[PLATFORM])
     row[ABLE] = 1 if able else 0
-    if able and epochs.answers[epoch]:
-        synchronize(row, instant_s, world, totals)
+    if able and epochs[epoch, ANSWERS] == 1:
+        synchronize(row, instant_s, epochs, kind[EVERY_S], totals, world)
 
 
 @compiled
-def join(
-    i: int, now_s: int, device: int, version: int, queue: Turns, events: Events, world: World, totals: Totals
-) -> None:
-    """A ready device waits for a technician."""
-    heapq.heappush(queue, (now_s, device, i, version))
-    totals.queue[sample_after(now_s, world, len(totals.queue) - 1)] += 1
-    heapq.heappush(events, (now_s, _START, -1, -1, 0))
+def reconnects_at(
+    row: Ints, trial: Ints, identity: np.uint64, tables: Tables, unseen: Ints, unseen_coverage: Ints, world: World
+) -> int:
+    """When a lost device reconnects if nobody helps it; -1 if not within the run."""
+    epochs, held, kinds, laws, values = tables
+    kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
+    if not may_reconnect(row, epochs, kind[PLATFORM]):
+        return -1
+    trial[:] = row
+    why = live(
+        trial, identity, world.horizon_s - 1, RECONNECTED,
+        epochs, held, kind, law, values, unseen, unseen_coverage, world,
+    )  # fmt: skip
+    return trial[LAST_SYNC_AT] if why == RECONNECTED else -1
 
 
 @compiled
-def try_alone(
-    rows: Rows,
-    i: int,
-    version: int,
-    identity: np.uint64,
-    trial: Ints,
-    events: Events,
-    world: World,
-    unseen: Totals,
-) -> None:
-    """Look ahead: if the device reconnects before anybody helps it, it will leave the queue then."""
-    if not may_reconnect(rows[i], world):
-        return
-    trial[:] = rows[i]
-    if live(trial, identity, world.horizon_s - 1, RECONNECTED, world, unseen) == RECONNECTED:
-        heapq.heappush(events, (trial[LAST_SYNC_AT], _WITHDRAW, trial[DEVICE], i, version))
+def lasts(identity: np.uint64, purpose: np.uint64, index: int, which: int, desk: Desk, world: World) -> int:
+    """A duration of the desk's, in seconds: 0 until the owner is ready, 1 of a reinstallation."""
+    u, v = pair(identity, purpose, index, world)
+    kind, law = desk.kinds[which], desk.laws[which]
+    return duration(kind[0], law[0], law[1], desk.values[kind[1] : kind[1] + kind[2]], u, v)
 
 
 @compiled
@@ -161,113 +122,130 @@ def work(
     desk: Desk,
     starts: Starts,
     reserves: Reserves,
-    world: World,
-    totals: Totals,
-    unseen: Totals,
+    tables: Tables,
+    totals: Ints,
+    coverage: Ints,
+    unseen: Ints,
+    unseen_coverage: Ints,
     columns: Columns,
+    world: World,
 ) -> None:
     """Let the desk work through the calls of the lost devices until the end of the run.
 
     Args:
         rows: (n, PLACES), each at its first loss.
         desk: technicians and laws.
-        unseen: totals of a life that is only tried out; thrown away.
+        starts, reserves, tables, totals, coverage, columns, world: as for `run_devices`.
+        unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
-    epochs = world.epochs
-    horizon_s = world.horizon_s
-    end_of_run_s = horizon_s - 1
-    n = len(rows)
-    last = len(totals.queue) - 1
+    epochs, held, kinds, laws, values = tables
+    identities, last_s, n = starts.identity, world.horizon_s - 1, len(rows)
     trial = np.empty(rows.shape[1], dtype=np.int64)
     status = np.zeros(n, dtype=np.int64)
-    version = np.zeros(n, dtype=np.int64)  # tells an event that still counts from one overtaken
-    events = [(0, 0, 0, 0, 0)]
-    queue = [(0, 0, 0, 0)]
+    version = np.zeros(n, dtype=np.int64)  # of a row's events; those of an older version are overtaken
+    events = [(0, 0, 0, 0, 0)]  # (instant, what, device, row, version), a heap
+    turns = [(0, 0, 0, 0)]  # the queue: (ready instant, device, row, version), a heap
+    put_off = [(0, 0, 0, 0)]
+    calls = [0]  # rows that were lost and call now
     events.clear()
-    queue.clear()
-    for epoch in range(1, len(epochs.main)):
-        if epochs.change[epoch] != 0:
-            heapq.heappush(events, (epochs.from_s[epoch], _START, -1, -1, 0))
-
-    fresh = [0]  # rows that were lost and call now
-    fresh.clear()
+    turns.clear()
+    calls.clear()
+    for epoch in range(1, len(epochs) - 1):
+        if epochs[epoch, CHANGE] != 0:
+            heapq.heappush(events, (epochs[epoch, FROM_S], _START, -1, -1, 0))
     for i in range(n):
-        fresh.append(i)
-    epoch_now = 0
-    free = desk.technicians
-    while True:
-        while len(fresh) > 0:
-            i = fresh.pop()
+        calls.append(i)
+    epoch_now, free = 0, desk.technicians
+
+    while len(calls) > 0 or len(events) > 0:
+        if len(calls) > 0:
+            i = calls.pop()
             row = rows[i]
-            identity = starts.identity[row[DEVICE]]
+            identity = identities[row[DEVICE]]
             status[i] = _CALLED
             version[i] += 1
-            responds_s = draw(identity, _OWNER, row[CALLS], desk.owner_responds, desk, world)
+            ready_s = epochs[row[EPOCH], FROM_S] + desk.begins_s
+            ready_s += lasts(identity, _OWNER, row[CALLS], 0, desk, world)
             row[CALLS] += 1
-            ready_s = epochs.from_s[row[EPOCH]] + desk.begins_s + responds_s
-            if ready_s < horizon_s:
+            if ready_s <= last_s:
                 heapq.heappush(events, (ready_s, _JOIN, row[DEVICE], i, version[i]))
-            try_alone(rows, i, version[i], identity, trial, events, world, unseen)
-        if len(events) == 0:
-            break
+            alone_s = reconnects_at(row, trial, identity, tables, unseen, unseen_coverage, world)
+            if alone_s >= 0:
+                heapq.heappush(events, (alone_s, _WITHDRAW, row[DEVICE], i, version[i]))
+            continue
+
         now_s, what, device, i, of_version = heapq.heappop(events)
-        while epoch_now + 1 < len(epochs.main) and epochs.from_s[epoch_now + 1] <= now_s:
+        sample = sample_after(now_s, totals, world)
+        while epoch_now < len(epochs) - 2 and epochs[epoch_now + 1, FROM_S] <= now_s:
             epoch_now += 1
         if what == _START:
-            if not epochs.is_valid[epoch_now]:
-                continue
-            put_off = [(0, 0, 0, 0)]
             put_off.clear()
-            while free > 0 and len(queue) > 0:
-                turn = heapq.heappop(queue)
+            while free > 0 and len(turns) > 0 and epochs[epoch_now, VALID] == 1:
+                turn = heapq.heappop(turns)
                 i = turn[2]
+                row = rows[i]
                 if version[i] != turn[3]:
                     continue
-                row = rows[i]
-                if not epochs.accepted[epoch_now, world.kinds.platform[row[PROFILE]]]:
+                if not accepts(epochs, epoch_now, kinds[row[PROFILE], PLATFORM]):
                     put_off.append(turn)
                     continue
                 free -= 1
                 status[i] = _IN_WORK
-                identity = starts.identity[row[DEVICE]]
-                ends_s = now_s + draw(identity, _TAKES, row[BEGUN], desk.takes, desk, world)
+                ends_s = now_s + lasts(identities[row[DEVICE]], _TAKES, row[BEGUN], 1, desk, world)
                 row[BEGUN] += 1
-                row[HELPDESK] += min(ends_s, horizon_s) - now_s
-                totals.queue[sample_after(now_s, world, last)] -= 1
-                if ends_s < horizon_s:
+                row[HELPDESK] += min(ends_s, world.horizon_s) - now_s
+                totals[QUEUE, sample] -= 1
+                if ends_s <= last_s:
                     heapq.heappush(events, (ends_s, _END, row[DEVICE], i, version[i]))
             for turn in put_off:
-                heapq.heappush(queue, turn)
+                heapq.heappush(turns, turn)
+            continue
+        if version[i] != of_version:
             continue
         row = rows[i]
-        identity = starts.identity[row[DEVICE]]
-        if what == _JOIN:
-            if version[i] == of_version and status[i] == _CALLED:
-                status[i] = _QUEUED
-                join(i, now_s, device, version[i], queue, events, world, totals)
-        elif what == _WITHDRAW:
-            if version[i] == of_version and status[i] != _IN_WORK:
-                if status[i] == _QUEUED:
-                    totals.queue[sample_after(now_s, world, last)] -= 1
-                status[i] = _NONE
-                version[i] += 1
-                live(row, identity, end_of_run_s, RECONNECTED, world, totals)
-                if live(row, identity, end_of_run_s, WAS_LOST, world, totals) == WAS_LOST:
-                    fresh.append(i)
-        else:
-            live(row, identity, now_s, AT_STOP, world, totals)
-            reinstall(row, now_s, world, totals)
+        identity = identities[device]
+        kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
+        joins = what == _JOIN
+        if what == _WITHDRAW:
+            if status[i] == _IN_WORK:
+                continue
+            if status[i] == _QUEUED:
+                totals[QUEUE, sample] -= 1
+            live(
+                row, identity, last_s, RECONNECTED, epochs, held, kind, law, values, totals, coverage, world
+            )  # fmt: skip
+        elif what == _END:
+            live(
+                row, identity, now_s, AT_STOP, epochs, held, kind, law, values, totals, coverage, world
+            )  # fmt: skip
+            reinstall(row, now_s, epochs, kind, totals, world)
             free += 1
-            version[i] += 1
             heapq.heappush(events, (now_s, _START, -1, -1, 0))
-            if row[ABLE] == 0:
-                status[i] = _QUEUED
-                join(i, now_s, device, version[i], queue, events, world, totals)
-                try_alone(rows, i, version[i], identity, trial, events, world, unseen)
-            else:
-                status[i] = _NONE
-                if live(row, identity, end_of_run_s, WAS_LOST, world, totals) == WAS_LOST:
-                    fresh.append(i)
+            joins = row[ABLE] == 0
+        if what != _JOIN:
+            version[i] += 1
+        if joins:
+            status[i] = _QUEUED
+            heapq.heappush(turns, (now_s, device, i, version[i]))
+            totals[QUEUE, sample] += 1
+            heapq.heappush(events, (now_s, _START, -1, -1, 0))
+            if what == _END:
+                alone_s = reconnects_at(row, trial, identity, tables, unseen, unseen_coverage, world)
+                if alone_s >= 0:
+                    heapq.heappush(events, (alone_s, _WITHDRAW, device, i, version[i]))
+            continue
+        status[i] = _NONE
+        why = live(
+            row, identity, last_s, WAS_LOST, epochs, held, kind, law, values, totals, coverage, world
+        )  # fmt: skip
+        if why == WAS_LOST:
+            calls.append(i)
+
     for i in range(n):
-        live(rows[i], starts.identity[rows[i, DEVICE]], end_of_run_s, AT_STOP, world, totals)
-        settle(rows[i], starts, reserves, world, columns)
+        row = rows[i]
+        kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
+        identity = identities[row[DEVICE]]
+        live(
+            row, identity, last_s, AT_STOP, epochs, held, kind, law, values, totals, coverage, world
+        )  # fmt: skip
+        settle(row, starts.holds_reserve[row[DEVICE]], reserves, columns, world)

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.fleet.desk import Desk, work
-from sim.fleet.epochs import epochs_of, kinds_of
-from sim.fleet.kernels import DEVICE, PLACES, Columns, Reserves, Starts, Totals, World, run_devices
+from sim.fleet.epochs import COVERAGE, FROM_S, HANDED_OVER, STRIDE, STRIDE_ROW, Ints, Tables, law_of, tables_of
+from sim.fleet.kernels import (
+    CONNECTED, DEVICE, FIRST_STRIDE, HOLDING, LOST_NOW, PLACES, QUEUE, SYNC_COUNT, Columns, Reserves, Starts,
+    World, run_devices,
+)  # fmt: skip
 from sim.world.certificates import NO_CERTIFICATE
-from sim.world.distributions import Distribution
 from sim.world.fleet import Fleet
 from sim.world.outcome import Devices, Outcome
 from sim.world.plan import Plan, Recovery
@@ -42,14 +43,8 @@ def simulate(
     """
     timeline = play(plan)
     roster = fleet.roster
-    world = World(
-        epochs=epochs_of(plan, timeline),
-        kinds=kinds_of(roster.profiles, plan.sample_s),
-        k0=fleet.draws.k0,
-        k1=fleet.draws.k1,
-        sample_s=plan.sample_s,
-        horizon_s=plan.horizon_s,
-    )
+    tables = tables_of(plan, timeline, roster.profiles)
+    world = World(fleet.draws.k0, fleet.draws.k1, plan.sample_s, plan.horizon_s)
     starts = Starts(
         roster.profile,
         roster.identity,
@@ -61,23 +56,24 @@ def simulate(
     )
     reserves = _reserves(timeline)
     columns = _columns(len(fleet))
-    totals = _totals(world, len(roster.profiles))
+    totals, coverage = _totals(tables, world)
     recovers = plan.recovery is not None
-    waiting: list[NDArray[np.int64]] = []
+    waiting: list[Ints] = []
 
-    def run(first: int) -> tuple[Totals, NDArray[np.int64]]:
+    def run(first: int) -> tuple[Ints, Ints, Ints]:
         last = min(first + chunk, len(fleet))
-        own = _totals(world, len(roster.profiles))
+        own, held = _totals(tables, world)
         paused = np.empty((last - first if recovers else 0, PLACES), dtype=np.int64)
-        count = run_devices(first, last, starts, reserves, world, own, columns, paused)
-        return own, paused[:count].copy()
+        count = run_devices(first, last, starts, reserves, tables, own, held, columns, paused, world)
+        return own, held, paused[:count].copy()
 
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         tasks = {pool.submit(run, first): first for first in range(0, len(fleet), chunk)}
         try:
             for number, task in enumerate(as_completed(tasks), start=1):
-                own, paused = task.result()
-                _add(totals, own)
+                own, held, paused = task.result()
+                totals += own
+                coverage += held
                 waiting.append(paused)
                 if progress is not None:
                     progress(number / len(tasks))
@@ -87,9 +83,11 @@ def simulate(
     if plan.recovery is not None and waiting:
         rows = np.concatenate(waiting)
         rows = rows[np.argsort(rows[:, DEVICE])]
-        unseen = _totals(world, len(roster.profiles))
-        work(rows, _desk(plan.recovery), starts, reserves, world, totals, unseen, columns)
-    return _outcome(plan, fleet, timeline, columns, totals, world)
+        unseen = _totals(tables, world)
+        work(
+            rows, _desk(plan.recovery), starts, reserves, tables, totals, coverage, *unseen, columns, world
+        )  # fmt: skip
+    return _outcome(plan, fleet, timeline, tables, columns, totals, coverage)
 
 
 def _reserves(timeline: Timeline) -> Reserves:
@@ -100,14 +98,14 @@ def _reserves(timeline: Timeline) -> Reserves:
 
 def _desk(recovery: Recovery) -> Desk:
     values: list[int] = []
-
-    def row(law: Distribution) -> NDArray[np.float64]:
-        first = len(values)
-        values.extend(law.values)
-        return np.array([law.code, law.a, law.b, first, len(law.values)], dtype=np.float64)
-
-    responds, takes = row(recovery.owner_responds), row(recovery.takes)
-    return Desk(recovery.technicians, recovery.begins_s, responds, takes, np.array(values or [0], dtype=np.int64))
+    both = (recovery.owner_responds, recovery.takes)
+    return Desk(
+        recovery.technicians,
+        recovery.begins_s,
+        kinds=np.array([law_of(law, values) for law in both], dtype=np.int64),
+        laws=np.array([[law.a, law.b] for law in both], dtype=np.float64),
+        values=np.array(values, dtype=np.int64),
+    )
 
 
 def _columns(n: int) -> Columns:
@@ -121,35 +119,34 @@ def _columns(n: int) -> Columns:
     return Columns(*(np.empty(n, dtype=kinds.get(name, np.int64)) for name in Columns._fields))
 
 
-def _totals(world: World, profiles: int) -> Totals:
+def _totals(tables: Tables, world: World) -> tuple[Ints, Ints]:
+    """Empty totals and coverage; see `kernels.SYNC_COUNT` and `kernels.live`."""
     samples = -(-world.horizon_s // world.sample_s)
-    changes = int(world.epochs.coverage.max()) + 1
-
-    def zeros(*shape: int) -> NDArray[np.int64]:
-        return np.zeros(shape, dtype=np.int64)
-
-    n = samples + 1
-    return Totals(
-        zeros(n), zeros(len(world.kinds.strides), n), zeros(n), zeros(n), zeros(n), zeros(n), zeros(changes, profiles)
+    strides = int(tables.kinds[:, STRIDE_ROW].max(initial=0)) + 1
+    changes = int(tables.epochs[:-1, COVERAGE].max()) + 1
+    return (
+        np.zeros((FIRST_STRIDE + strides, samples + 1), dtype=np.int64),
+        np.zeros((changes, len(tables.kinds)), dtype=np.int64),
     )
 
 
-def _add(totals: Totals, more: Totals) -> None:
-    for total, part in zip(totals, more, strict=True):
-        total += part
-
-
 def _outcome(
-    plan: Plan, fleet: Fleet, timeline: Timeline, columns: Columns, totals: Totals, world: World
+    plan: Plan,
+    fleet: Fleet,
+    timeline: Timeline,
+    tables: Tables,
+    columns: Columns,
+    totals: Ints,
+    coverage: Ints,
 ) -> Outcome:
-    samples = len(totals.syncs) - 1
-    syncs = totals.syncs.copy()
-    for stride, differences in zip(world.kinds.strides.tolist(), totals.strides, strict=True):
-        for offset in range(min(stride, samples)):
-            syncs[offset:samples:stride] += np.cumsum(differences[offset:samples:stride])
-    at_s = np.arange(samples, dtype=np.int64) * plan.sample_s
-    epoch_at = np.searchsorted(world.epochs.from_s[:-1], at_s, side="right") - 1
-    has_reserve = world.epochs.reserve[epoch_at] >= 0
+    totals = totals[:, :-1]
+    syncs = totals[SYNC_COUNT]
+    for row, stride in set(zip(tables.kinds[:, STRIDE_ROW].tolist(), tables.kinds[:, STRIDE].tolist(), strict=True)):
+        for offset in range(stride):
+            syncs[offset::stride] += np.cumsum(totals[FIRST_STRIDE + row, offset::stride])
+    at_s = np.arange(totals.shape[1], dtype=np.int64) * plan.sample_s
+    state_at = np.searchsorted(tables.epochs[:-1, FROM_S], at_s, side="right") - 1
+    has_reserve = tables.epochs[state_at, HANDED_OVER] >= 0
     named = columns._asdict()
     is_lost = named.pop("is_lost")
     return Outcome(
@@ -157,15 +154,15 @@ def _outcome(
         horizon_s=plan.horizon_s,
         devices=Devices(**named),
         is_lost=is_lost,
-        coverage_held=totals.held,
+        coverage_held=coverage,
         events=timeline.events,
         certificates=tuple(timeline.server.certificates),
         series={
             "at_s": at_s,
-            "holding_reserve": np.where(has_reserve, np.cumsum(totals.holding[:-1]), -1),
-            "connected": np.cumsum(totals.connected[:-1]),
-            "lost": np.cumsum(totals.lost[:-1]),
-            "queue": np.cumsum(totals.queue[:-1]),
-            "syncs": syncs[:-1],
+            "holding_reserve": np.where(has_reserve, np.cumsum(totals[HOLDING]), -1),
+            "connected": np.cumsum(totals[CONNECTED]),
+            "lost": np.cumsum(totals[LOST_NOW]),
+            "queue": np.cumsum(totals[QUEUE]),
+            "syncs": syncs,
         },
     )

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.fleet import Profile, Spells
 from sim.world.plan import Plan
@@ -16,140 +15,146 @@ from sim.world.timeline import State, Timeline
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 CHANGES: Final = (None, "activated", "expired", "immediate", "restored", "valid")
+EXPIRED, IMMEDIATE, RESTORED = 2, 3, 4
 PLATFORMS: Final = ("android", "ios")
 ALWAYS, NEVER_ON, SPELLS = 0, 1, 2
 
 
-class Epochs(NamedTuple):
-    """One row for each state of the server; E states, G generations.
+# Columns of `Tables.epochs`, one row for each state of the server.
+FROM_S: Final = 0  # instant from which it holds; a last row holds the horizon
+CHANGE: Final = 1  # index into `CHANGES`
+PRESENTED: Final = 2  # generation of the main certificate
+VALID: Final = 3  # whether it is valid
+ACCEPTED: Final = 4  # whether platform 0 accepts it; the next column: platform 1
+HANDED_OVER: Final = 6  # generation of the reserve, -1 for none
+HANDED_UNTIL_S: Final = 7  # instant up to which that stays the reserve
+COVERAGE: Final = 8  # which change of the main certificate this is, -1 where it is none
+ANSWERS: Final = 9  # whether whoever dials the main certificate's address is answered
+
+# Last axis of `Tables.held`, (states, generations, 3): of a generation that a device holds, whether ...
+ANSWERED: Final = 0  # whoever dials its address is answered
+ACTIVATED: Final = 1  # it is or was main
+REPLACED: Final = 2  # it was replaced while it was reserve
+
+# Columns of `Tables.kinds`, one row a profile.
+EVERY_S: Final = 0
+JITTER_S: Final = 1
+CATCHES_UP: Final = 2
+PRESENCE: Final = 3  # ALWAYS, NEVER_ON or SPELLS
+PLATFORM: Final = 4  # index into `PLATFORMS`
+STRIDE: Final = 5  # the period in samples, 0 where it is not a whole number
+STRIDE_ROW: Final = 6  # its row of the totals
+ON_LAW: Final = 7  # kind, first value, number of values; then the same for off
+OFF_LAW: Final = 10
+
+# Columns of `Tables.laws`, one row a profile.
+SUCCESS: Final = 0
+ON_PARAMETERS: Final = 1  # a, b; then the same for off
+OFF_PARAMETERS: Final = 3
+
+
+class Tables(NamedTuple):
+    """The plan and the profiles in numbers; the constants above name the columns.
 
     Attributes:
-        from_s: (E + 1,) instants, the horizon last.
-        change: (E,) index into `CHANGES`.
-        main: (E,) generation presented.
-        is_valid: (E,) whether it is valid.
-        accepted: (E, platforms) whether the platform accepts it.
-        reserve: (E,) generation handed over, -1 for none.
-        reserve_until_s: (E,) instant up to which that stays the reserve.
-        coverage: (E,) which change of the main certificate this is, -1 where it is none.
-        answers: (E,) whether whoever dials the main certificate's address is answered.
-        answers_held: (E, G) whether whoever dials that generation's address is answered.
-        activated: (E, G) whether the generation is or was main.
-        replaced: (E, G) whether the generation was replaced while it was reserve.
+        epochs: (states + 1, 10) int64.
+        held: (states, generations, 3) bool.
+        kinds: (profiles, 13) int64.
+        laws: (profiles, 5) float64.
+        values: the observed durations of all empirical distributions, one after the other; int64.
     """
 
-    from_s: Ints
-    change: Ints
-    main: Ints
-    is_valid: Bools
-    accepted: Bools
-    reserve: Ints
-    reserve_until_s: Ints
-    coverage: Ints
-    answers: Bools
-    answers_held: Bools
-    activated: Bools
-    replaced: Bools
-
-
-class Kinds(NamedTuple):
-    """One row for each profile; durations in seconds.
-
-    Attributes:
-        every_s, jitter_s, success, catch_up: as in `Profile`.
-        presence: `ALWAYS`, `NEVER_ON` or `SPELLS`.
-        platform: index into `PLATFORMS`.
-        stride: (P,) index of the period among those that are whole samples; -1 for others.
-        on, off: (P, 5) kind, a, b, first value, number of values of the spells' distributions.
-        values: the observed durations of all empirical distributions, one after the other.
-        strides: the different periods in samples.
-    """
-
-    every_s: Ints
-    jitter_s: Ints
-    success: NDArray[np.float64]
-    catch_up: Bools
-    presence: Ints
-    platform: Ints
-    stride: Ints
-    on: NDArray[np.float64]
-    off: NDArray[np.float64]
+    epochs: Ints
+    held: Bools
+    kinds: Ints
+    laws: Floats
     values: Ints
-    strides: Ints
 
 
-def epochs_of(plan: Plan, timeline: Timeline) -> Epochs:
-    """The timeline as tables."""
+def tables_of(plan: Plan, timeline: Timeline, profiles: Sequence[Profile]) -> Tables:
+    """Everything the kernels look up."""
+    kinds, laws, values = _kinds(profiles, plan.sample_s)
+    return Tables(_epochs(plan, timeline), _held(timeline), kinds, laws, values)
+
+
+def _epochs(plan: Plan, timeline: Timeline) -> Ints:
     states, certificates = timeline.states, timeline.server.certificates
-    mains = [state.main for state in states]
-    switched = [False, *(a != b for a, b in zip(mains, mains[1:], strict=False))]
-    addresses = [certificate.address for certificate in certificates]
-    generations = range(len(certificates))
-    return Epochs(
-        from_s=np.array([*(state.from_s for state in states), plan.horizon_s], dtype=np.int64),
-        change=np.array([CHANGES.index(state.change) for state in states], dtype=np.int64),
-        main=np.array(mains, dtype=np.int64),
-        is_valid=np.array([state.is_valid for state in states], dtype=np.bool_),
-        accepted=np.array([_accepted(certificates[main]) for main in mains], dtype=np.bool_),
-        reserve=np.array([state.reserve for state in states], dtype=np.int64),
-        reserve_until_s=_until(states, plan.horizon_s),
-        coverage=np.where(switched, np.cumsum(switched) - 1, -1).astype(np.int64),
-        answers=np.array([not s.is_out and addresses[s.main] in s.open_addresses for s in states], dtype=np.bool_),
-        answers_held=np.array(
-            [[not s.is_out and address in s.open_addresses for address in addresses] for s in states],
-            dtype=np.bool_,
-        ),
-        activated=np.array([[g in s.activated for g in generations] for s in states], dtype=np.bool_),
-        replaced=np.array([[g in s.replaced for g in generations] for s in states], dtype=np.bool_),
+    until_s = _until(states, plan.horizon_s)
+    rows, changes = [], 0
+    for number, state in enumerate(states):
+        changed = number > 0 and state.main != states[number - 1].main
+        changes += changed
+        main = certificates[state.main]
+        rows.append(
+            [
+                state.from_s,
+                CHANGES.index(state.change),
+                state.main,
+                state.is_valid,
+                *(platform not in main.refused_by for platform in PLATFORMS),
+                state.reserve,
+                until_s[number],
+                changes - 1 if changed else -1,
+                not state.is_out and main.address in state.open_addresses,
+            ]
+        )
+    rows.append([plan.horizon_s] + [0] * (len(rows[0]) - 1))
+    return np.array(rows, dtype=np.int64)
+
+
+def _held(timeline: Timeline) -> Bools:
+    addresses = [certificate.address for certificate in timeline.server.certificates]
+    return np.array(
+        [
+            [
+                [not s.is_out and address in s.open_addresses, g in s.activated, g in s.replaced]
+                for g, address in enumerate(addresses)
+            ]
+            for s in timeline.states
+        ],
+        dtype=np.bool_,
     )
 
 
-def _accepted(certificate: Certificate) -> list[bool]:
-    return [platform not in certificate.refused_by for platform in PLATFORMS]
-
-
-def _until(states: Sequence[State], horizon_s: int) -> Ints:
+def _until(states: Sequence[State], horizon_s: int) -> list[int]:
     """Up to when each state's reserve stays the reserve."""
     until_s = [horizon_s] * len(states)
     for i in range(len(states) - 2, -1, -1):
         same = states[i].reserve == states[i + 1].reserve
         until_s[i] = until_s[i + 1] if same else states[i + 1].from_s
-    return np.array(until_s, dtype=np.int64)
+    return until_s
 
 
-def kinds_of(profiles: Sequence[Profile], sample_s: int) -> Kinds:
-    """The profiles as tables."""
+def _kinds(profiles: Sequence[Profile], sample_s: int) -> tuple[Ints, Floats, Ints]:
     values: list[int] = []
-    spells = [p.presence if isinstance(p.presence, Spells) else None for p in profiles]
-
-    def row(distribution: Distribution | None) -> list[float]:
-        if distribution is None:
-            return [0.0, 1.0, 0.0, 0.0, 0.0]
-        first = len(values)
-        values.extend(distribution.values)
-        return [distribution.code, distribution.a, distribution.b, first, len(distribution.values)]
-
-    on = [row(None if spell is None else spell.on) for spell in spells]
-    off = [row(None if spell is None else spell.off) for spell in spells]
     strides = sorted({p.every_s // sample_s for p in profiles if p.every_s % sample_s == 0})
-    return Kinds(
-        every_s=np.array([p.every_s for p in profiles], dtype=np.int64),
-        jitter_s=np.array([p.jitter_s for p in profiles], dtype=np.int64),
-        success=np.array([p.success for p in profiles], dtype=np.float64),
-        catch_up=np.array([p.catch_up for p in profiles], dtype=np.bool_),
-        presence=np.array([_presence(p) for p in profiles], dtype=np.int64),
-        platform=np.array([PLATFORMS.index(p.platform) for p in profiles], dtype=np.int64),
-        stride=np.array(
-            [strides.index(p.every_s // sample_s) if p.every_s % sample_s == 0 else -1 for p in profiles],
-            dtype=np.int64,
-        ),
-        on=np.array(on, dtype=np.float64).reshape(-1, 5),
-        off=np.array(off, dtype=np.float64).reshape(-1, 5),
-        values=np.array(values or [0], dtype=np.int64),
-        strides=np.array(strides or [1], dtype=np.int64),
+    kinds, laws = [], []
+    for p in profiles:
+        spells = p.presence if isinstance(p.presence, Spells) else Spells(_UNUSED, _UNUSED)
+        stride = p.every_s // sample_s if p.every_s % sample_s == 0 else 0
+        on, off = law_of(spells.on, values), law_of(spells.off, values)
+        row = strides.index(stride) if stride else 0
+        presence = _presence(p)
+        kinds.append([p.every_s, p.jitter_s, p.catch_up, presence, PLATFORMS.index(p.platform), stride, row, *on, *off])
+        laws.append([p.success, spells.on.a, spells.on.b, spells.off.a, spells.off.b])
+    return (
+        np.array(kinds, dtype=np.int64).reshape(len(profiles), 13),
+        np.array(laws, dtype=np.float64).reshape(len(profiles), 5),
+        np.array(values, dtype=np.int64),
     )
+
+
+_UNUSED: Final = Distribution.constant(1)
+
+
+def law_of(distribution: Distribution, values: list[int]) -> list[int]:
+    """Kind, first value and number of values of a distribution; its values are added to `values`."""
+    first = len(values)
+    values.extend(distribution.values)
+    return [distribution.code, first, len(distribution.values)]
 
 
 def _presence(profile: Profile) -> int:

@@ -13,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.fleet.compiled import compiled
-from sim.fleet.epochs import NEVER_ON, SPELLS, Bools, Epochs, Ints, Kinds
+from sim.fleet.epochs import (
+    ACCEPTED, ACTIVATED, ANSWERED, ANSWERS, CATCHES_UP, CHANGE, COVERAGE, EVERY_S, EXPIRED, FROM_S,
+    HANDED_OVER, HANDED_UNTIL_S, IMMEDIATE, JITTER_S, NEVER_ON, OFF_LAW, OFF_PARAMETERS, ON_LAW, ON_PARAMETERS,
+    PLATFORM, PRESENCE, PRESENTED, REPLACED, RESTORED, SPELLS, STRIDE, STRIDE_ROW, SUCCESS, VALID,
+    Bools, Floats, Ints, Tables,
+)  # fmt: skip
 from sim.world import distributions as world_distributions
 from sim.world import draws as world_draws
 from sim.world.certificates import NO_CERTIFICATE
 
-Floats = NDArray[np.float64]
 Ints8 = NDArray[np.int8]
 Ints32 = NDArray[np.int32]
 Words = NDArray[np.uint64]
@@ -83,30 +87,20 @@ _11 = np.uint64(11)
 _TO_UNIT = 2.0**-53
 
 
-class Totals(NamedTuple):
-    """Sums over devices, added up chunk by chunk; all int64, N samples, the last place of each is waste.
-
-    Attributes:
-        syncs: (N + 1,) synchronizations by the sample that counts them.
-        strides: (Q, N + 1) differences, a stride apart, of regular synchronizations.
-        connected, lost, holding, queue: (N + 1,) differences from sample to sample.
-        held: (changes, profiles) devices that held the certificate about to become main.
-    """
-
-    syncs: Ints
-    strides: Ints
-    connected: Ints
-    lost: Ints
-    holding: Ints
-    queue: Ints
-    held: Ints
+# Rows of the totals, (4 + strides, N + 1) int64 over N samples; the last place of each row is waste.
+# All but the first are differences from sample to sample, those of the strides a stride apart.
+SYNC_COUNT: Final = 0
+CONNECTED: Final = 1
+LOST_NOW: Final = 2
+HOLDING: Final = 3
+QUEUE: Final = 4
+FIRST_STRIDE: Final = 5
 
 
 class World(NamedTuple):
-    """What a device's life depends on besides itself: tables, key of the draws, sampling, horizon."""
+    """Key of the draws, sampling period and horizon. Numbers only: a tuple of arrays costs a
+    reference count at every look, which is dearer than the look (measured: six times the whole run)."""
 
-    epochs: Epochs
-    kinds: Kinds
     k0: np.uint64
     k1: np.uint64
     sample_s: int
@@ -141,169 +135,160 @@ def single(identity: np.uint64, purpose: np.uint64, index: int, world: World) ->
 
 
 @compiled
-def spell(identity: np.uint64, purpose: np.uint64, index: int, law: Floats, world: World) -> int:
-    """Length of spell number `index`, in seconds."""
+def spell(identity: np.uint64, purpose: np.uint64, index: int, kind: Ints, law: Floats, values: Ints, world: World) -> int:
+    """Length of spell number `index`, in seconds; `kind` and `law` begin at the distribution's columns."""
     u, v = pair(identity, purpose, index, world)
-    first = int(law[3])
-    values = world.kinds.values[first : first + int(law[4])]
-    return duration(int(law[0]), law[1], law[2], values, u, v)
+    return duration(kind[0], law[0], law[1], values[kind[1] : kind[1] + kind[2]], u, v)
 
 
 @compiled
-def sample_after(instant_s: int, world: World, last: int) -> int:
-    """The first sample at or after an instant, at most `last`."""
-    return min((instant_s + world.sample_s - 1) // world.sample_s, last)
+def sample_after(instant_s: int, totals: Ints, world: World) -> int:
+    """The first sample at or after an instant; the waste behind the last, if there is none."""
+    return min((instant_s + world.sample_s - 1) // world.sample_s, totals.shape[1] - 1)
 
 
 @compiled
-def due_at(row: Ints, identity: np.uint64, attempt: int, world: World) -> int:
+def due_at(row: Ints, identity: np.uint64, attempt: int, kind: Ints, world: World) -> int:
     """When an attempt of the schedule is due (model 5.2)."""
-    profile = row[PROFILE]
-    due_s = row[PHASE_S] + attempt * world.kinds.every_s[profile]
-    jitter_s = world.kinds.jitter_s[profile]
-    if jitter_s > 0:
-        due_s += int(single(identity, _JITTER, attempt, world) * (jitter_s + 1))
+    due_s = row[PHASE_S] + attempt * kind[EVERY_S]
+    if kind[JITTER_S] > 0:
+        u = single(identity, _JITTER, attempt, world)
+        due_s += int(u * (kind[JITTER_S] + 1))
     return due_s
 
 
 @compiled
-def hold_from(row: Ints, instant_s: int, world: World, totals: Totals) -> None:
+def hold_from(row: Ints, instant_s: int, epochs: Ints, totals: Ints, world: World) -> None:
     """The device holds the epoch's reserve from now until that is no longer the reserve."""
-    last = len(totals.holding) - 1
-    begin = sample_after(instant_s, world, last)
-    end = sample_after(world.epochs.reserve_until_s[row[EPOCH]], world, last)
-    totals.holding[begin] += 1
-    totals.holding[end] -= 1
+    totals[HOLDING, sample_after(instant_s, totals, world)] += 1
+    totals[HOLDING, sample_after(epochs[row[EPOCH], HANDED_UNTIL_S], totals, world)] -= 1
 
 
 @compiled
-def receive(row: Ints, instant_s: int, world: World, totals: Totals) -> None:
+def receive(row: Ints, instant_s: int, epochs: Ints, totals: Ints, world: World) -> None:
     """The server's reserve is written to the reserve slot (model 4.2)."""
-    reserve = world.epochs.reserve[row[EPOCH]]
+    reserve = epochs[row[EPOCH], HANDED_OVER]
     row[RESERVE] = reserve
     if row[RECEIVED] != reserve:
         row[RECEIVED] = reserve
         row[RECEIVED_AT] = instant_s
-    hold_from(row, instant_s, world, totals)
+    hold_from(row, instant_s, epochs, totals, world)
 
 
 @compiled
-def synchronize(row: Ints, instant_s: int, world: World, totals: Totals) -> bool:
+def synchronize(row: Ints, instant_s: int, epochs: Ints, every_s: int, totals: Ints, world: World) -> bool:
     """The server accepted it now; true if a lost device is reconnected by it (model 5.4 d)."""
-    main = world.epochs.main[row[EPOCH]]
-    reserve = world.epochs.reserve[row[EPOCH]]
-    if row[MAIN] != main:
-        row[MAIN] = main
+    epoch = row[EPOCH]
+    if row[MAIN] != epochs[epoch, PRESENTED]:
+        row[MAIN] = epochs[epoch, PRESENTED]
         row[RESERVE] = NO_CERTIFICATE
-    if reserve >= 0 and row[RESERVE] != reserve:
-        receive(row, instant_s, world, totals)
-    totals.syncs[sample_after(instant_s, world, len(totals.syncs) - 1)] += 1
-    count_syncs(row, instant_s, instant_s, 1, world, totals)
+    if epochs[epoch, HANDED_OVER] >= 0 and row[RESERVE] != epochs[epoch, HANDED_OVER]:
+        receive(row, instant_s, epochs, totals, world)
+    totals[SYNC_COUNT, sample_after(instant_s, totals, world)] += 1
+    count_syncs(row, instant_s, instant_s, 1, every_s, totals, world)
     if row[LOST] == 0:
         return False
     if row[RECONNECTED_AT] < 0:
         row[RECONNECTED_AT] = instant_s
-        row[RECONNECTED_BY] = 2 if row[HELPED] else 1
+        row[RECONNECTED_BY] = 2 if row[HELPED] == 1 else 1
     row[LOST_FOR] += instant_s - row[LOST_SINCE]
     row[LOST] = 0
-    totals.lost[sample_after(instant_s, world, len(totals.lost) - 1)] -= 1
+    totals[LOST_NOW, sample_after(instant_s, totals, world)] -= 1
     return True
 
 
 @compiled
-def count_syncs(row: Ints, first_s: int, last_s: int, syncs: int, world: World, totals: Totals) -> None:
-    """`syncs` synchronizations from `first_s` to `last_s`, no further apart than the period and its jitter."""
+def count_syncs(
+    row: Ints, first_s: int, last_s: int, syncs: int, every_s: int, totals: Ints, world: World
+) -> None:
+    """`syncs` synchronizations from `first_s` to `last_s`, no further apart than twice the period."""
     row[SYNCS] += syncs
     row[LAST_SYNC_AT] = last_s
-    waste = len(totals.connected) - 1
-    begin = max(sample_after(first_s, world, waste), row[CONNECTED_UNTIL])
-    end = min((last_s + 2 * world.kinds.every_s[row[PROFILE]]) // world.sample_s + 1, waste)
-    if end > begin:
-        totals.connected[begin] += 1
-        totals.connected[end] -= 1
-        row[CONNECTED_UNTIL] = end
+    waste = totals.shape[1] - 1
+    until = min((last_s + 2 * every_s) // world.sample_s + 1, waste)
+    if until > row[CONNECTED_UNTIL]:
+        totals[CONNECTED, max(sample_after(first_s, totals, world), row[CONNECTED_UNTIL])] += 1
+        totals[CONNECTED, until] -= 1
+        row[CONNECTED_UNTIL] = until
 
 
 @compiled
-def count_regular(row: Ints, first_s: int, syncs: int, world: World, totals: Totals) -> None:
+def count_regular(row: Ints, first_s: int, syncs: int, kind: Ints, totals: Ints, world: World) -> None:
     """`syncs` synchronizations, one every period from `first_s` on."""
-    profile = row[PROFILE]
-    every_s = world.kinds.every_s[profile]
-    count_syncs(row, first_s, first_s + (syncs - 1) * every_s, syncs, world, totals)
-    waste = len(totals.syncs) - 1
-    number = world.kinds.stride[profile]
-    if number < 0:
+    every_s = kind[EVERY_S]
+    count_syncs(row, first_s, first_s + (syncs - 1) * every_s, syncs, every_s, totals, world)
+    if kind[STRIDE] == 0:
         for i in range(syncs):
-            totals.syncs[sample_after(first_s + i * every_s, world, waste)] += 1
+            totals[SYNC_COUNT, sample_after(first_s + i * every_s, totals, world)] += 1
         return
-    begin = sample_after(first_s, world, waste)
-    end = begin + syncs * world.kinds.strides[number]
-    totals.strides[number, begin] += 1
-    if end < waste:
-        totals.strides[number, end] -= 1
+    first = sample_after(first_s, totals, world)
+    stride_row = FIRST_STRIDE + kind[STRIDE_ROW]
+    totals[stride_row, first] += 1
+    if first + syncs * kind[STRIDE] < totals.shape[1] - 1:
+        totals[stride_row, first + syncs * kind[STRIDE]] -= 1
 
 
 @compiled
-def cross(row: Ints, world: World, totals: Totals) -> bool:
+def cross(
+    row: Ints, epochs: Ints, held: Bools, platform: int, totals: Ints, coverage: Ints, world: World
+) -> bool:
     """The next control instant: true if the device is lost by it (model 5.5)."""
-    epochs = world.epochs
     row[EPOCH] += 1
     epoch = row[EPOCH]
-    profile = row[PROFILE]
-    main = epochs.main[epoch]
+    main = epochs[epoch, PRESENTED]
     holds = main == row[MAIN] or main == row[RESERVE]
     is_lost = False
-    if epochs.coverage[epoch] >= 0 and holds:
-        totals.held[epochs.coverage[epoch], profile] += 1
-    if epochs.change[epoch] != 0:
-        able = holds and epochs.is_valid[epoch] and epochs.accepted[epoch, world.kinds.platform[profile]]
+    if epochs[epoch, COVERAGE] >= 0 and holds:
+        coverage[epochs[epoch, COVERAGE], row[PROFILE]] += 1
+    if epochs[epoch, CHANGE] != 0:
+        able = holds and epochs[epoch, VALID] == 1 and epochs[epoch, ACCEPTED + platform] == 1
         is_lost = row[ABLE] == 1 and not able
         row[ABLE] = 1 if able else 0
         if is_lost:
-            lose(row, holds, world, totals)
-    reserve = epochs.reserve[epoch]
-    if reserve >= 0 and epochs.reserve[epoch - 1] != reserve and (reserve == row[MAIN] or reserve == row[RESERVE]):
-        hold_from(row, epochs.from_s[epoch], world, totals)
+            lose(row, holds, epochs, held, totals, world)
+    reserve = epochs[epoch, HANDED_OVER]
+    if reserve >= 0 and epochs[epoch - 1, HANDED_OVER] != reserve:
+        if reserve == row[MAIN] or reserve == row[RESERVE]:
+            hold_from(row, epochs[epoch, FROM_S], epochs, totals, world)
     return is_lost
 
 
 @compiled
-def lose(row: Ints, holds: bool, world: World, totals: Totals) -> None:
+def lose(row: Ints, holds: bool, epochs: Ints, held: Bools, totals: Ints, world: World) -> None:
     """The device stops being able to authenticate."""
-    epochs = world.epochs
     epoch = row[EPOCH]
-    now_s = epochs.from_s[epoch]
+    now_s = epochs[epoch, FROM_S]
     row[TIMES_LOST] += 1
     row[HELPED] = 0
     if row[LOST] == 0:
         row[LOST] = 1
         row[LOST_SINCE] = now_s
-        totals.lost[sample_after(now_s, world, len(totals.lost) - 1)] += 1
+        totals[LOST_NOW, sample_after(now_s, totals, world)] += 1
     if row[LOST_AT] >= 0:
         return
     row[LOST_AT] = now_s
-    change = epochs.change[epoch]
-    if change == 3:
+    if epochs[epoch, CHANGE] == IMMEDIATE:
         row[CAUSE] = 4
-    elif change == 4:
+    elif epochs[epoch, CHANGE] == RESTORED:
         row[CAUSE] = 5
-    elif change == 2 or not epochs.is_valid[epoch]:
+    elif epochs[epoch, CHANGE] == EXPIRED or epochs[epoch, VALID] == 0:
         row[CAUSE] = 3
     elif holds:
         row[CAUSE] = 6
-    elif row[RESERVE] >= 0 and epochs.replaced[epoch, row[RESERVE]]:
+    elif row[RESERVE] >= 0 and held[epoch, row[RESERVE], REPLACED]:
         row[CAUSE] = 2
     else:
         row[CAUSE] = 1
 
 
 @compiled
-def next_attempt(row: Ints, identity: np.uint64, stop_s: int, world: World) -> int:
-    """When the device tries next; anything above `stop_s` if not by then. Spells are lived through on the way."""
-    profile = row[PROFILE]
+def next_attempt(
+    row: Ints, identity: np.uint64, stop_s: int, kind: Ints, law: Floats, values: Ints, world: World
+) -> int:
+    """When the device tries next; later than `stop_s` if not by then. Spells are lived through on the way."""
     if row[CATCH_UP_AT] >= 0:
         return row[CATCH_UP_AT]
-    if world.kinds.presence[profile] != SPELLS:
+    if kind[PRESENCE] != SPELLS:
         return row[DUE] if row[IS_ON] == 1 else FAR_S
     while row[IS_ON] == 0 or row[DUE] >= row[SPELL_ENDS]:
         turned_s = row[SPELL_ENDS]
@@ -312,37 +297,53 @@ def next_attempt(row: Ints, identity: np.uint64, stop_s: int, world: World) -> i
         if row[IS_ON] == 1:
             row[IS_ON] = 0
             row[MISSED] = 0
-            row[SPELL_ENDS] += spell(identity, _OFF_SPELL, row[OFF_SPELLS], world.kinds.off[profile], world)
+            row[SPELL_ENDS] += spell(
+                identity, _OFF_SPELL, row[OFF_SPELLS], kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world
+            )
             row[OFF_SPELLS] += 1
             continue
         row[IS_ON] = 1
-        row[SPELL_ENDS] += spell(identity, _ON_SPELL, row[ON_SPELLS], world.kinds.on[profile], world)
+        row[SPELL_ENDS] += spell(
+            identity, _ON_SPELL, row[ON_SPELLS], kind[ON_LAW:], law[ON_PARAMETERS:], values, world
+        )
         row[ON_SPELLS] += 1
-        skip_to(row, identity, turned_s, world)
         row[COMINGS] += 1
-        if row[MISSED] == 1 and world.kinds.catch_up[profile] and row[DUE] > turned_s:
+        skip_to(row, identity, turned_s, kind, world)
+        if row[MISSED] == 1 and kind[CATCHES_UP] == 1 and row[DUE] > turned_s:
             row[CATCH_UP_AT] = turned_s
             return turned_s
     return row[DUE]
 
 
 @compiled
-def skip_to(row: Ints, identity: np.uint64, instant_s: int, world: World) -> None:
+def skip_to(row: Ints, identity: np.uint64, instant_s: int, kind: Ints, world: World) -> None:
     """Attempts due before the instant are missed."""
     if row[DUE] >= instant_s:
         return
     row[MISSED] = 1
-    profile = row[PROFILE]
-    surely = (instant_s - world.kinds.jitter_s[profile] - row[PHASE_S]) // world.kinds.every_s[profile]
+    surely = (instant_s - kind[JITTER_S] - row[PHASE_S]) // kind[EVERY_S]
     row[ATTEMPT] = max(row[ATTEMPT] + 1, surely)
-    row[DUE] = due_at(row, identity, row[ATTEMPT], world)
+    row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
     while row[DUE] < instant_s:
         row[ATTEMPT] += 1
-        row[DUE] = due_at(row, identity, row[ATTEMPT], world)
+        row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
 
 
 @compiled
-def live(row: Ints, identity: np.uint64, stop_s: int, stop_on: int, world: World, totals: Totals) -> int:
+def live(
+    row: Ints,
+    identity: np.uint64,
+    stop_s: int,
+    stop_on: int,
+    epochs: Ints,
+    held: Bools,
+    kind: Ints,
+    law: Floats,
+    values: Ints,
+    totals: Ints,
+    coverage: Ints,
+    world: World,
+) -> int:
     """Let the device live up to and including the attempts of `stop_s`.
 
     Args:
@@ -350,47 +351,44 @@ def live(row: Ints, identity: np.uint64, stop_s: int, stop_on: int, world: World
         identity: of its draws.
         stop_s: last second; below the horizon.
         stop_on: `WAS_LOST` or `RECONNECTED` to come back as soon as that happens, else `AT_STOP`.
-        world: what it meets.
+        epochs, held, values: of the `Tables`.
+        kind, law: the device's rows of the `Tables`.
         totals: what it adds to.
+        coverage: (changes, profiles) devices that held the certificate about to become main.
+        world: key, sampling, horizon.
 
     Returns:
         why it came back: one of the three.
     """
-    epochs = world.epochs
-    kinds = world.kinds
-    profile = row[PROFILE]
-    every_s = kinds.every_s[profile]
-    jitter_s = kinds.jitter_s[profile]
-    success = kinds.success[profile]
-    platform = kinds.platform[profile]
-    is_regular = kinds.presence[profile] != SPELLS and jitter_s == 0 and success == 1.0
+    every_s, jitter_s, platform = kind[EVERY_S], kind[JITTER_S], kind[PLATFORM]
+    success = law[SUCCESS]
+    is_regular = kind[PRESENCE] != SPELLS and jitter_s == 0 and success == 1.0
+    last_epoch = len(epochs) - 2
     success_block, success_left, success_right = -1, 0.0, 0.0
     jitter_block, jitter_left, jitter_right = -1, 0.0, 0.0
     while True:
-        at_s = next_attempt(row, identity, stop_s, world)
+        at_s = next_attempt(row, identity, stop_s, kind, law, values, world)
         limit_s = min(at_s, stop_s)
-        while row[EPOCH] + 1 < len(epochs.main) and epochs.from_s[row[EPOCH] + 1] <= limit_s:
-            if cross(row, world, totals) and stop_on == WAS_LOST:
+        while row[EPOCH] < last_epoch and epochs[row[EPOCH] + 1, FROM_S] <= limit_s:
+            if cross(row, epochs, held, platform, totals, coverage, world) and stop_on == WAS_LOST:
                 return WAS_LOST
         if at_s > stop_s:
             return AT_STOP
         epoch = row[EPOCH]
-        main = epochs.main[epoch]
+        main = epochs[epoch, PRESENTED]
         holds = main == row[MAIN] or main == row[RESERVE]
         if holds:
-            is_answered = epochs.answers[epoch]
+            is_answered = epochs[epoch, ANSWERS] == 1
+        elif row[RESERVE] >= 0 and held[epoch, row[RESERVE], ACTIVATED]:
+            is_answered = held[epoch, row[RESERVE], ANSWERED]
         else:
-            dials_with = row[MAIN]
-            if row[RESERVE] >= 0 and epochs.activated[epoch, row[RESERVE]]:
-                dials_with = row[RESERVE]
-            is_answered = epochs.answers_held[epoch, dials_with]
-        accepts = holds and epochs.is_valid[epoch] and epochs.accepted[epoch, platform]
+            is_answered = held[epoch, row[MAIN], ANSWERED]
 
         attempts = 1
         succeeds = True
         if is_regular:
-            if not (row[LOST] == 1 and stop_on == RECONNECTED):
-                attempts = (min(epochs.from_s[epoch + 1] - 1, stop_s) - at_s) // every_s + 1
+            if row[LOST] == 0 or stop_on != RECONNECTED:
+                attempts = (min(epochs[epoch + 1, FROM_S] - 1, stop_s) - at_s) // every_s + 1
             row[ATTEMPT] += attempts
             row[DUE] += attempts * every_s
         elif row[CATCH_UP_AT] >= 0:
@@ -416,10 +414,10 @@ def live(row: Ints, identity: np.uint64, stop_s: int, stop_on: int, world: World
 
         if not (is_answered and succeeds):
             continue
-        if accepts:
-            is_back = synchronize(row, at_s, world, totals)
+        if holds and epochs[epoch, VALID] == 1 and epochs[epoch, ACCEPTED + platform] == 1:
+            is_back = synchronize(row, at_s, epochs, every_s, totals, world)
             if attempts > 1:
-                count_regular(row, at_s + every_s, attempts - 1, world, totals)
+                count_regular(row, at_s + every_s, attempts - 1, kind, totals, world)
             if is_back and stop_on == RECONNECTED:
                 return RECONNECTED
         elif row[LOST] == 1 and row[RECONNECTED_AT] < 0 and row[NOTICED_AT] < 0:
@@ -466,18 +464,19 @@ class Reserves(NamedTuple):
 
 
 @compiled
-def begin(row: Ints, device: int, starts: Starts, first_reserve: int, world: World) -> None:
+def begin(
+    row: Ints, device: int, starts: Starts, first_reserve: int, epochs: Ints, kind: Ints, world: World
+) -> None:
     """A device's state before anything happens."""
     row[:] = 0
-    profile = starts.profile[device]
-    row[PROFILE] = profile
+    row[PROFILE] = starts.profile[device]
     row[DEVICE] = device
     row[PHASE_S] = starts.phase_s[device]
     row[IS_ON] = starts.starts_on[device]
     row[SPELL_ENDS] = starts.first_spell_s[device]
     row[MISSED] = starts.silent[device]
     row[CATCH_UP_AT] = -1
-    row[MAIN] = world.epochs.main[0]
+    row[MAIN] = epochs[0, PRESENTED]
     row[RESERVE] = NO_CERTIFICATE
     row[RECEIVED] = NO_CERTIFICATE
     row[RECEIVED_AT] = -1
@@ -485,32 +484,34 @@ def begin(row: Ints, device: int, starts: Starts, first_reserve: int, world: Wor
         row[RESERVE] = first_reserve
         row[RECEIVED] = first_reserve
         row[RECEIVED_AT] = 0
-    row[ABLE] = world.epochs.accepted[0, world.kinds.platform[profile]]
-    for place in (LOST_AT, NOTICED_AT, RECONNECTED_AT, LAST_SYNC_AT):
-        row[place] = -1
-    row[DUE] = due_at(row, starts.identity[device], 0, world)
+    row[ABLE] = epochs[0, ACCEPTED + kind[PLATFORM]]
+    row[LOST_AT] = -1
+    row[NOTICED_AT] = -1
+    row[RECONNECTED_AT] = -1
+    row[LAST_SYNC_AT] = -1
+    row[DUE] = due_at(row, starts.identity[device], 0, kind, world)
 
 
 @compiled
-def settle(row: Ints, starts: Starts, reserves: Reserves, world: World, columns: Columns) -> None:
+def settle(row: Ints, holds_reserve: bool, reserves: Reserves, columns: Columns, world: World) -> None:
     """Write what became of a device at the end of the run."""
     device = row[DEVICE]
-    received = row[RECEIVED] == reserves.latest and row[RECEIVED_AT] >= 0
-    if received:
+    columns.reserve_received_at_s[device] = -1
+    columns.critical_delay_s[device] = -1
+    if row[RECEIVED] == reserves.latest and row[RECEIVED_AT] >= 0:
         columns.reserve_received_at_s[device] = row[RECEIVED_AT]
-        held = starts.holds_reserve[device] and row[RECEIVED] == reserves.first
-        columns.critical_delay_s[device] = 0 if held else row[RECEIVED_AT] - reserves.latest_at_s + 1
-    else:
-        columns.reserve_received_at_s[device] = -1
-        columns.critical_delay_s[device] = -1
+        columns.critical_delay_s[device] = row[RECEIVED_AT] - reserves.latest_at_s + 1
+        if holds_reserve and row[RECEIVED] == reserves.first:
+            columns.critical_delay_s[device] = 0
     columns.lost_at_s[device] = row[LOST_AT]
     columns.lost_cause[device] = row[CAUSE]
     columns.noticed_at_s[device] = row[NOTICED_AT]
     columns.reconnected_at_s[device] = row[RECONNECTED_AT]
     columns.reconnected_by[device] = row[RECONNECTED_BY]
     columns.times_lost[device] = row[TIMES_LOST]
-    open_loss_s = world.horizon_s - row[LOST_SINCE] if row[LOST] == 1 else 0
-    columns.lost_for_s[device] = row[LOST_FOR] + open_loss_s
+    columns.lost_for_s[device] = row[LOST_FOR]
+    if row[LOST] == 1:
+        columns.lost_for_s[device] += world.horizon_s - row[LOST_SINCE]
     columns.syncs[device] = row[SYNCS]
     columns.last_sync_at_s[device] = row[LAST_SYNC_AT]
     columns.reinstalls[device] = row[REINSTALLS]
@@ -524,10 +525,12 @@ def run_devices(
     last: int,
     starts: Starts,
     reserves: Reserves,
-    world: World,
-    totals: Totals,
+    tables: Tables,
+    totals: Ints,
+    coverage: Ints,
     columns: Columns,
     paused: Rows,
+    world: World,
 ) -> int:
     """Let devices `first` to `last` live; those that call for help wait at their loss.
 
@@ -537,22 +540,21 @@ def run_devices(
     Returns:
         how many rows of `paused` were filled.
     """
+    epochs, held, kinds, laws, values = tables
+    profiles, identities, holds_reserve = starts.profile, starts.identity, starts.holds_reserve
     waiting = 0
     row = np.empty(PLACES, dtype=np.int64)
     for device in range(first, last):
-        begin(row, device, starts, reserves.first, world)
-        calls = len(paused) > 0 and world.kinds.presence[row[PROFILE]] != NEVER_ON
+        kind, law = kinds[profiles[device]], laws[profiles[device]]
+        begin(row, device, starts, reserves.first, epochs, kind, world)
+        stop_on = WAS_LOST if len(paused) > 0 and kind[PRESENCE] != NEVER_ON else AT_STOP
         why = live(
-            row,
-            starts.identity[device],
-            world.horizon_s - 1,
-            WAS_LOST if calls else AT_STOP,
-            world,
-            totals,
-        )
+            row, identities[device], world.horizon_s - 1, stop_on,
+            epochs, held, kind, law, values, totals, coverage, world,
+        )  # fmt: skip
         if why == WAS_LOST:
             paused[waiting] = row
             waiting += 1
         else:
-            settle(row, starts, reserves, world, columns)
+            settle(row, holds_reserve[device], reserves, columns, world)
     return waiting

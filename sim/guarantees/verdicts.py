@@ -107,7 +107,8 @@ def _vacuous(guarantee: Guarantee, selection: Selection, measured: Sequence[floa
     if guarantee.measure != "devices" and not _is_exercised(selection.outcome):
         return "the main certificate neither changed nor expired within the run"
     if not measured:
-        return "no device was lost"
+        nothing_came = guarantee.measure == "reserve_coverage"
+        return "no certificate was activated" if nothing_came else "no device was lost"
     return None
 
 
@@ -118,25 +119,25 @@ def _is_exercised(outcome: Outcome) -> bool:
 
 
 def _witness(guarantee: Guarantee, selection: Selection) -> str | None:
-    """The first device in device order that shows the failure, where one does."""
+    """The first device, in device order, that counts where it should not, or does not where it should."""
     lost = selection.column("lost_at_s") >= 0
+    countable = np.ones_like(lost)
     match guarantee.measure:
-        case "reconnected_devices" | "reconnected_share":
-            shows = lost & ~selection.reconnected(guarantee.within)
-        case "time_to_reconnect":
-            taken = np.where(
-                selection.reconnected(),
-                selection.column("reconnected_at_s") - selection.column("lost_at_s"),
-                math.inf,
-            )
-            shows = lost & (taken == np.max(taken, where=lost, initial=0))
-        case "still_lost_devices":
-            shows = selection.outcome.is_lost[selection.members]
         case "devices":
             return None
+        case "reconnected_devices" | "reconnected_share":
+            counted, countable = selection.reconnected(guarantee.within), lost
+        case "time_to_reconnect":
+            return _name(selection, _last_back(selection) if guarantee.at_most is not None else _first_back(selection))
+        case "still_lost_devices":
+            counted = selection.outcome.is_lost[selection.members]
+        case "reserve_coverage":
+            counted = ~lost
+        case "reinstalls" | "helpdesk_hours":
+            counted = selection.column("helpdesk_s") > 0
         case _:
-            shows = lost
-    where = np.flatnonzero(shows)
+            counted = lost
+    where = np.flatnonzero(counted if guarantee.at_most is not None else countable & ~counted)
     if len(where) == 0:
         return None
     roster = selection.outcome.roster

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from sim.scenario.durations import parse_duration
 from sim.scenario.instants import parse_moment
 from sim.scenario.problems import quoted
-from sim.scenario.values import closest
+from sim.scenario.values import closest, is_one_line
 
 _YES: Final = frozenset({"yes", "true", "1", "y"})
 _NO: Final = frozenset({"no", "false", "0", "n", ""})
@@ -18,7 +18,7 @@ _NO: Final = frozenset({"no", "false", "0", "n", ""})
 def _read_id(value: str) -> str:
     if not value:
         raise ValueError("is missing: every row needs one")
-    if not value.isprintable():
+    if not is_one_line(value):
         raise ValueError(f"{quoted(value)} has a control character or a line break: write it on one line")
     if len(value) > 200:
         raise ValueError(f"{quoted(value)} has {len(value)} characters: write at most 200")

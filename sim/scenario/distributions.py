@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -83,11 +82,10 @@ def _duration_part(value: object, path: Path, parts: _Parts, *, least_s: int = 0
 
 
 def _number_part(value: object, path: Path, parts: _Parts, *, least: float, above: bool) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not usable or not isinstance(value, int | float):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         parts.append(WrongPart(path, f"{kind_of(value)} is not a number: write a number such as 1.1"))
         return None
-    if value < least or (above and value == least) or value > 100:
+    if not least <= value <= 100 or (above and value == least):
         bound = f"above {least:g}" if above else f"of at least {least:g}"
         parts.append(WrongPart(path, f"{value:g} is out of range: write a number {bound} and at most 100"))
         return None
@@ -131,7 +129,7 @@ def _exponential(value: object, parts: _Parts) -> Distribution | None:
 
 def _uniform(value: object, parts: _Parts) -> Distribution | None:
     if not isinstance(value, list | tuple) or len(value) != 2:
-        what = f"{len(value)} values" if isinstance(value, list | tuple) else kind_of(value)
+        what = f"a list of {len(value)}" if isinstance(value, list | tuple) else kind_of(value)
         parts.append(
             WrongPart((), f"uniform takes a low and a high end, not {what}: write {{uniform: [1h, 2h]}}")
         )
@@ -161,15 +159,15 @@ def _empirical(value: object, parts: _Parts) -> Distribution | None:
 
 
 def _made(build: Callable[[], Distribution], parts: _Parts) -> Distribution | None:
+    too_long = "its mean is longer than 100 years: write a shorter scale or a milder shape"
     try:
         made = build()
     except (ValueError, OverflowError) as error:
-        parts.append(WrongPart((), f"{error}: {HOW_DISTRIBUTION}"))
+        said = str(error)
+        parts.append(WrongPart((), too_long if "mean" in said else f"{said}: write a longer duration"))
         return None
     if made.mean_s > LONGEST_S:
-        parts.append(
-            WrongPart((), "its mean is longer than 100 years: write a shorter scale or a milder shape")
-        )
+        parts.append(WrongPart((), too_long))
         return None
     return made
 

@@ -72,19 +72,24 @@ def decode(content: bytes, *, printable: bool = True) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig", errors="replace")
         line, column = position(before, len(before))
-        message = f"byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
+        message = f"holds byte 0x{content[error.start]:02x}, which is not UTF-8: save it as UTF-8"
         raise UnreadableError(message, line=line, column=column) from None
     if printable and (match := _UNPRINTABLE.search(text)):
         line, column = position(text, match.start())
-        message = f"U+{ord(match[0]):04X} is a control character: delete it"
+        message = f"holds the control character U+{ord(match[0]):04X}: delete it"
         raise UnreadableError(message, line=line, column=column)
     return text
 
 
 def position(text: str, index: int) -> tuple[int, int]:
-    """Line and column, from 1, of the character at `index`, with the line ends of YAML."""
-    before = re.split("\r\n|[\r\n\x85\u2028\u2029]", text[:index])
+    """Line and column, from 1, of the character at `index`."""
+    before = lines_of(text[:index])
     return len(before), len(before[-1]) + 1
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines as YAML 1.1, whose parsers count them, ends them."""
+    return re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
 
 
 def inside(folder: Path, written: str) -> Path:

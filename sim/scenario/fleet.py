@@ -101,11 +101,11 @@ class Group(Section):
     example: ClassVar[str] = "{name: phones, devices: 100}"
     stand_in: ClassVar[Mapping[str, object]] = {"name": "?", "devices": 0}
 
-    name: Annotated[str, text("a name, such as office phones")] = Field(examples=["office phones"])
+    name: Annotated[str, text("a name", "office phones")] = Field(examples=["office phones"])
     """The group's name; no two groups share one."""
     devices: Annotated[int, whole(0, MOST_DEVICES)] | None = None
     """How many devices; required, unless `inventory` lists them."""
-    inventory: Annotated[str, text("a path, such as devices.csv", longest=1000)] | None = None
+    inventory: Annotated[str, text("a path", "devices.csv", longest=1000)] | None = None
     """A CSV file with one row a device, in the scenario's folder or below it."""
     columns: Annotated[dict[str, str], Kind(_columns, _COLUMNS_SCHEMA)] = Field(default_factory=dict)
     """Which column of the inventory holds what, where the headers differ: {id: Device name}."""

@@ -53,7 +53,7 @@ class Guarantee(Section):
     """The largest value that holds: a number, a share, or for time_to_reconnect a duration (seconds)."""
     at_least: Annotated[float, Kind(lambda value: value, _THRESHOLD_SCHEMA)] | None = None
     """The smallest value that holds."""
-    group: Annotated[str, text("the name of a group")] | None = None
+    group: Annotated[str, text("the name of a group", "office phones")] | None = None
     """Only this group's devices count."""
     platform: Annotated[Literal["android", "ios"], word("android", "ios")] | None = None
     """Only this platform's devices count."""

@@ -15,7 +15,7 @@ from sim.scenario import durations, instants
 from sim.scenario.distributions import parse_distribution
 from sim.scenario.instants import Instant, parse_instant, parse_moment
 from sim.scenario.problems import quoted
-from sim.scenario.values import PATTERN_SHARE, closest, duration_of, kind_of, parse_share
+from sim.scenario.values import PATTERN_SHARE, closest, duration_of, is_one_line, kind_of, parse_share
 from sim.world.distributions import Distribution
 
 FIRST_YEAR: Final = 1970
@@ -60,27 +60,28 @@ class Kind:
         return id(self)
 
 
-def text(what: str, *, longest: int = 200) -> Kind:
+def text(what: str, example: str, *, longest: int = 200) -> Kind:
     """A name or the like: one line, not blank, no control characters."""
 
     def read(value: object) -> str:
-        if isinstance(value, str) and value.strip() and value == value.strip() and len(value) <= longest:
-            if value.isprintable():
-                return value
-            raise ValueError(
-                f"{quoted(value)} has a control character or a line break: write {what} on one line"
-            )
         if isinstance(value, bool | int | float):
             shown = str(value).lower() if isinstance(value, bool) else f"{value:.12g}"
             raise ValueError(f'{shown} is not a text: put it in quotes, "{shown}"')
         if not isinstance(value, str):
-            raise ValueError(f"{kind_of(value)} is not a text: write {what}")
+            raise ValueError(f"{kind_of(value)} is not a text: write {what}, such as {example}")
+        if not value.strip():
+            raise ValueError(f"{quoted(value)} is blank: write {what}, such as {example}")
         if len(value) > longest:
             raise ValueError(
                 f"{quoted(value)} has {len(value)} characters: write {what} of at most {longest}"
             )
-        mend = "leave out the blanks around it" if value.strip() else f"write {what}"
-        raise ValueError(f"{quoted(value)} {'has blanks around it' if value.strip() else 'is blank'}: {mend}")
+        if not is_one_line(value):
+            raise ValueError(
+                f"{quoted(value)} has a control character or a line break: write {what} on one line"
+            )
+        if value != value.strip():
+            raise ValueError(f"{quoted(value)} has blanks around it: write {quoted(value.strip())}")
+        return value
 
     return Kind(read, {"type": "string", "minLength": 1, "maxLength": longest})
 

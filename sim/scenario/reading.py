@@ -84,7 +84,7 @@ def _assemble(origin: Origin, problems: list[Problem]) -> Scenario:
     if not isinstance(node.value, dict):
         if not node.is_wrong:
             message = (
-                f"a scenario is not {kind_of(node.plain())}: write keys and values, such as name: My plan"
+                f"{kind_of(node.plain())} is not a scenario: write keys and values, such as name: My plan"
             )
             problems.append(Problem.at(node.place, key="", message=message))
         raise ScenarioError(problems)

@@ -39,9 +39,7 @@ class Scenario(Section):
         "fleet": [{"name": "?", "devices": 0}],
     }
 
-    name: Annotated[str, text("a name, such as Delayed activation, 30 days")] = Field(
-        examples=["Delayed activation"]
-    )
+    name: Annotated[str, text("a name", "My plan")] = Field(examples=["Delayed activation"])
     """What the scenario is called in results."""
     description: Annotated[str, FREE_TEXT] = ""
     """Free text."""

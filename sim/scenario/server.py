@@ -56,9 +56,9 @@ class CertificateSource(Section):
 
     issuer: Annotated[Literal["ksc", "custom"], word("ksc", "custom")] = "ksc"
     """Who issues it: Kaspersky Security Center (ksc), or it is the planner's own (custom)."""
-    file: Annotated[str, text("a path, such as certs/mobile.p12", longest=1000)] | None = None
+    file: Annotated[str, text("a path", "certs/mobile.p12", longest=1000)] | None = None
     """Issuer custom: the real certificate, PKCS #12, or X.509 with `key`; without, a made-up one."""
-    key: Annotated[str, text("a path, such as certs/mobile.key", longest=1000)] | None = None
+    key: Annotated[str, text("a path", "certs/mobile.key", longest=1000)] | None = None
     """Issuer custom, X.509 only: the file with the private key."""
     password_env: Annotated[str, ENVIRONMENT_NAME] | None = None
     """The name of the environment variable that holds the password; never the password."""

@@ -7,6 +7,7 @@ from typing import Final
 
 import yaml
 
+from sim.scenario.files import lines_of
 from sim.scenario.problems import Problem, visible
 
 _MENDS: Final = (
@@ -51,7 +52,7 @@ def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
     if opened is not None and (re.search("simple key", context) or _is_at_end(mark, text, said)):
         mark = opened  # where it begins says more than where the parser gave up
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    lines = text.split("\n")
+    lines = lines_of(text)
     if line > len(lines):  # libyaml gives up beyond a last line that does not end
         line, column = len(lines), len(lines[-1]) + 1
     written = lines[line - 1]
@@ -69,6 +70,4 @@ def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
 
 def _is_at_end(mark: yaml.Mark | None, text: str, said: str) -> bool:
     """Whether the parser only noticed at the end of the text."""
-    return "end of stream" in said or (
-        mark is not None and not "".join(text.split("\n")[mark.line :]).strip()
-    )
+    return "end of stream" in said or (mark is not None and not "".join(lines_of(text)[mark.line :]).strip())

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
+from unicodedata import category
 
 from sim.scenario.durations import parse_duration, without_unit
 from sim.scenario.problems import quoted
@@ -80,6 +81,11 @@ def closest(word: str, known: Sequence[str] | Mapping[str, Any], *, likeness: fl
     folded = {_fold(each): each for each in known}
     match = get_close_matches(_fold(word[:80]), list(folded), n=1, cutoff=likeness)
     return folded[match[0]] if match else None
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text holds no control character, line end or half of a surrogate pair."""
+    return text.isprintable() or not any(category(each) in ("Cc", "Zl", "Zp", "Cs") for each in text)
 
 
 def _fold(word: str) -> str:

@@ -46,7 +46,7 @@ SYNTAX = [
     at("empty file", b"", "1:1", "empty", "reissue new"),
     at("only a comment", b"# nothing\n", "1:1", "empty"),
     at("only a byte order mark", b"\xef\xbb\xbf", "1:1", "empty"),
-    case("a list at the top", "|- name: x\n", "not a list", "keys and values"),
+    case("a list at the top", "|- name: x\n", "a list is not a scenario", "keys and values"),
     case("a word at the top", "|hello\n", '"hello"', "name: My plan"),
     case("null at the top", "|~\n", "nothing"),
     top("a tab as indentation", "server:\n|\tbehaviour: ksmm-6.0", "tab", "blanks"),
@@ -58,7 +58,7 @@ SYNTAX = [
     case("off indentation", "name: a\n  |start: 2026-03-01\n", "align"),
     case("a line without a colon", "name: a\n|start\nduration: 1d\n", "colon"),
     case("a character that begins nothing", "name: |@home\n", "quotes"),
-    case("an unknown escape", 'name: "a|\\q"\n', "single quotes"),
+    at("an unknown escape", b'name: "a\\q"\n', "1", "single quotes"),
     case("a second document", BASE + "|---\nname: other\n", "second document", "one scenario per file"),
     case(
         "a python tag",

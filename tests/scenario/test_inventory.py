@@ -113,6 +113,10 @@ def test_a_platform_with_its_version(tmp_path: Path, written: str, platform: str
     assert read(tmp_path, f"id,platform\n1,{written}\n".encode())[0].platform == platform
 
 
+def test_blanks_that_are_not_ascii_are_trimmed_around_an_id_and_kept_within(tmp_path: Path) -> None:
+    assert read(tmp_path, "id\n\u00a0a\u00a0b\u3000\n".encode())[0].id == "a\u00a0b"
+
+
 def test_a_header_alone_is_a_fleet_of_nobody(tmp_path: Path) -> None:
     assert read(tmp_path, b"id,platform\n") == ()
 
