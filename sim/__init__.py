@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from sim.scenario import Scenario, ScenarioError, load
     from sim.studies.result import Result
     from sim.studies.run import run
+    from sim.studies.verify import verify
 
-__all__ = ["Result", "Scenario", "ScenarioError", "load", "run"]
+__all__ = ["Result", "Scenario", "ScenarioError", "load", "run", "verify"]
 
 _ROOMS = {
     "Result": "sim.studies.result",
@@ -22,6 +23,7 @@ _ROOMS = {
     "ScenarioError": "sim.scenario",
     "load": "sim.scenario",
     "run": "sim.studies.run",
+    "verify": "sim.studies.verify",
 }
 
 

@@ -3,3 +3,7 @@
 
 class InputError(Exception):
     """The input or the place for the output is wrong; the text says what would be right."""
+
+
+class EngineUnavailableError(InputError):
+    """An engine needs something that is not installed here."""

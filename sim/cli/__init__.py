@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import click
 
-from sim.cli import check, new, run, schema
-from sim.cli.exits import INTERRUPTED, WRONG_INPUT
+from sim.cli import check, new, run, schema, verify
+from sim.cli.exits import DEFECT, INTERRUPTED, WRONG_INPUT
 from sim.errors import InputError
 
 
@@ -27,7 +28,7 @@ def cli() -> None:
         click.get_current_context().color = False
 
 
-for _command in (run.run, check.check, new.new, schema.schema):
+for _command in (run.run, check.check, verify.verify, new.new, schema.schema):
     cli.add_command(_command)
 
 
@@ -49,4 +50,8 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: no result is left half-written", err=True)
         code = INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        click.echo("this is a defect of reissue, not of your scenario: please report it", err=True)
+        code = DEFECT
     sys.exit(code)

@@ -6,4 +6,6 @@ DONE: Final = 0
 FAILS: Final = 1
 WRONG_INPUT: Final = 2
 UNDECIDED: Final = 3
+DEFECT: Final = 70
+"""An error of ours: the code that sysexits.h keeps for it."""
 INTERRUPTED: Final = 130

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 )
 @file_argument()
 @click.option(
-    "--engine", type=click.Choice(["auto", "process"]), default="auto", help="Which engine simulates."
+    "--engine",
+    type=click.Choice(["auto", "process", "fleet"]),
+    default="auto",
+    help="Which engine simulates; auto: by the size of the fleet.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
 @click.option("--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number.")
@@ -44,7 +47,7 @@ def run(
     overrides: tuple[tuple[str, str], ...],
 ) -> int:
     """Simulate scenarios, and tell how many devices lose their server."""
-    from sim.cli.progress import Progress
+    from sim.cli.progress import Progress, notice
     from sim.studies.run import run as simulate
     from sim.studies.store import make_folder, to_text, write
 
@@ -55,7 +58,12 @@ def run(
     for number, scenario in enumerate(scenarios):
         with Progress(scenario.name) as progress:
             result = simulate(
-                scenario, engine=engine, seed=seed, replications=replications, progress=progress.show
+                scenario,
+                engine=engine,
+                seed=seed,
+                replications=replications,
+                progress=progress.show,
+                notice=notice,
             )
             if directories:
                 make_folder(directories[number].parent)

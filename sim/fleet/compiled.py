@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, Final, TypeVar
 
+from sim.errors import EngineUnavailableError
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SIM: Final = Path(__file__).parent.parent
@@ -26,10 +28,6 @@ SOURCES: Final = (
     _SIM / "fleet" / "kernels.py",
     _SIM / "fleet" / "desk.py",
 )
-
-
-class EngineUnavailableError(RuntimeError):
-    """The array engine needs numba, which is not installed here."""
 
 
 @cache
@@ -66,10 +64,11 @@ def compiled(function: Function, **callees: Callable[..., Any]) -> Function:
         import numba
     except ImportError as error:
         raise EngineUnavailableError(
-            "the array engine needs numba, which is not installed: choose the process engine, or install numba"
+            "the array engine needs numba, which is not installed: choose the process engine"
         ) from error
     if callees:
-        function = FunctionType(function.__code__, {**function.__globals__, **callees}, function.__name__)  # type: ignore[assignment]
+        known = {**function.__globals__, **callees}
+        function = FunctionType(function.__code__, known, function.__name__)  # type: ignore[assignment]
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_directory())
     try:

@@ -1,4 +1,4 @@
-"""The help desk over the rows of lost devices, as compiled code (model 6; the same as `processes/helpdesk.py`).
+"""The help desk over the rows of lost devices, as compiled code: model 6, as in `processes/helpdesk.py`.
 
 The desk is the only thing that couples devices. It keeps its own list of events; a device lives by
 itself until the desk needs it: at the end of a reinstallation, or when it has reconnected by itself.
@@ -13,12 +13,48 @@ import numpy as np
 
 from sim.fleet.compiled import compiled
 from sim.fleet.epochs import (
-    ACCEPTED, ANSWERS, CHANGE, EVERY_S, FROM_S, HANDED_OVER, PLATFORM, PRESENTED, VALID, Floats, Ints, Tables,
+    ACCEPTED,
+    ANSWERS,
+    CHANGE,
+    EVERY_S,
+    FROM_S,
+    HANDED_OVER,
+    PLATFORM,
+    PRESENTED,
+    VALID,
+    Floats,
+    Ints,
+    Tables,
 )  # fmt: skip
 from sim.fleet.kernels import (
-    ABLE, AT_STOP, BEGUN, CALLS, DEVICE, EPOCH, HELPDESK, HELPED, LAST_SYNC_AT, MAIN, PROFILE, QUEUE,
-    RECONNECTED, REINSTALLS, RESERVE, WAS_LOST, Columns, Reserves, Rows, Starts, World, duration, live, pair,
-    receive, sample_after, settle, synchronize,
+    ABLE,
+    AT_STOP,
+    BEGUN,
+    CALLS,
+    DEVICE,
+    EPOCH,
+    HELPDESK,
+    HELPED,
+    LAST_SYNC_AT,
+    MAIN,
+    PROFILE,
+    QUEUE,
+    RECONNECTED,
+    REINSTALLS,
+    RESERVE,
+    WAS_LOST,
+    Columns,
+    Reserves,
+    Rows,
+    Starts,
+    World,
+    duration,
+    live,
+    pair,
+    receive,
+    sample_after,
+    settle,
+    synchronize,
 )  # fmt: skip
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.draws import Purpose
@@ -93,7 +129,13 @@ def reinstall(row: Ints, instant_s: int, epochs: Ints, kind: Ints, totals: Ints,
 
 @compiled
 def reconnects_at(
-    row: Ints, trial: Ints, identity: np.uint64, tables: Tables, unseen: Ints, unseen_coverage: Ints, world: World
+    row: Ints,
+    trial: Ints,
+    identity: np.uint64,
+    tables: Tables,
+    unseen: Ints,
+    unseen_coverage: Ints,
+    world: World,
 ) -> int:
     """When a lost device reconnects if nobody helps it; -1 if not within the run."""
     epochs, held, kinds, laws, values = tables
@@ -248,4 +290,4 @@ def work(
         live(
             row, identity, last_s, AT_STOP, epochs, held, kind, law, values, totals, coverage, world
         )  # fmt: skip
-        settle(row, starts.holds_reserve[row[DEVICE]], reserves, columns, world)
+        settle(row, starts.holds_reserve[row[DEVICE]], kind[EVERY_S], reserves, columns, totals, world)

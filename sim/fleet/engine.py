@@ -9,10 +9,31 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 
 from sim.fleet.desk import Desk, work
-from sim.fleet.epochs import COVERAGE, FROM_S, HANDED_OVER, STRIDE, STRIDE_ROW, Ints, Tables, law_of, tables_of
+from sim.fleet.epochs import (
+    COVERAGE,
+    FROM_S,
+    HANDED_OVER,
+    STRIDE,
+    STRIDE_ROW,
+    Ints,
+    Tables,
+    law_of,
+    tables_of,
+)
 from sim.fleet.kernels import (
-    CONNECTED, DEVICE, FIRST_STRIDE, HOLDING, LOST_NOW, PLACES, QUEUE, SYNC_COUNT, Columns, Reserves, Starts,
-    World, run_devices,
+    CONNECTED,
+    DEVICE,
+    FIRST_STRIDE,
+    HOLDING,
+    LOST_NOW,
+    PLACES,
+    QUEUE,
+    SYNC_COUNT,
+    Columns,
+    Reserves,
+    Starts,
+    World,
+    run_devices,
 )  # fmt: skip
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.fleet import Fleet
@@ -44,7 +65,7 @@ def simulate(
     timeline = play(plan)
     roster = fleet.roster
     tables = tables_of(plan, timeline, roster.profiles)
-    world = World(fleet.draws.k0, fleet.draws.k1, plan.sample_s, plan.horizon_s)
+    world = World(fleet.draws.k0, fleet.draws.k1, plan.sample_s, 1.0 / plan.sample_s, plan.horizon_s)
     starts = Starts(
         roster.profile,
         roster.identity,
@@ -141,7 +162,9 @@ def _outcome(
 ) -> Outcome:
     totals = totals[:, :-1]
     syncs = totals[SYNC_COUNT]
-    for row, stride in set(zip(tables.kinds[:, STRIDE_ROW].tolist(), tables.kinds[:, STRIDE].tolist(), strict=True)):
+    for row, stride in set(
+        zip(tables.kinds[:, STRIDE_ROW].tolist(), tables.kinds[:, STRIDE].tolist(), strict=True)
+    ):
         for offset in range(stride):
             syncs[offset::stride] += np.cumsum(totals[FIRST_STRIDE + row, offset::stride])
     at_s = np.arange(totals.shape[1], dtype=np.int64) * plan.sample_s

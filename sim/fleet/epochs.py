@@ -138,7 +138,9 @@ def _kinds(profiles: Sequence[Profile], sample_s: int) -> tuple[Ints, Floats, In
         on, off = law_of(spells.on, values), law_of(spells.off, values)
         row = strides.index(stride) if stride else 0
         presence = _presence(p)
-        kinds.append([p.every_s, p.jitter_s, p.catch_up, presence, PLATFORMS.index(p.platform), stride, row, *on, *off])
+        kinds.append(
+            [p.every_s, p.jitter_s, p.catch_up, presence, PLATFORMS.index(p.platform), stride, row, *on, *off]
+        )
         laws.append([p.success, spells.on.a, spells.on.b, spells.off.a, spells.off.b])
     return (
         np.array(kinds, dtype=np.int64).reshape(len(profiles), 13),

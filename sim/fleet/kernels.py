@@ -14,10 +14,39 @@ from numpy.typing import NDArray
 
 from sim.fleet.compiled import compiled
 from sim.fleet.epochs import (
-    ACCEPTED, ACTIVATED, ANSWERED, ANSWERS, CATCHES_UP, CHANGE, COVERAGE, EVERY_S, EXPIRED, FROM_S,
-    HANDED_OVER, HANDED_UNTIL_S, IMMEDIATE, JITTER_S, NEVER_ON, OFF_LAW, OFF_PARAMETERS, ON_LAW, ON_PARAMETERS,
-    PLATFORM, PRESENCE, PRESENTED, REPLACED, RESTORED, SPELLS, STRIDE, STRIDE_ROW, SUCCESS, VALID,
-    Bools, Floats, Ints, Tables,
+    ACCEPTED,
+    ACTIVATED,
+    ANSWERED,
+    ANSWERS,
+    CATCHES_UP,
+    CHANGE,
+    COVERAGE,
+    EVERY_S,
+    EXPIRED,
+    FROM_S,
+    HANDED_OVER,
+    HANDED_UNTIL_S,
+    IMMEDIATE,
+    JITTER_S,
+    NEVER_ON,
+    OFF_LAW,
+    OFF_PARAMETERS,
+    ON_LAW,
+    ON_PARAMETERS,
+    PLATFORM,
+    PRESENCE,
+    PRESENTED,
+    REPLACED,
+    RESTORED,
+    SPELLS,
+    STRIDE,
+    STRIDE_ROW,
+    SUCCESS,
+    VALID,
+    Bools,
+    Floats,
+    Ints,
+    Tables,
 )  # fmt: skip
 from sim.world import distributions as world_distributions
 from sim.world import draws as world_draws
@@ -56,15 +85,14 @@ TIMES_LOST: Final = 23
 LOST_FOR: Final = 24
 SYNCS: Final = 25
 LAST_SYNC_AT: Final = 26
-CONNECTED_UNTIL: Final = 27  # sample up to which it is counted as connected
-REINSTALLS: Final = 28
-HELPDESK: Final = 29  # seconds of work on it
-CALLS: Final = 30
-BEGUN: Final = 31  # reinstallations begun
-PROFILE: Final = 32
-DEVICE: Final = 33
-PHASE_S: Final = 34
-PLACES: Final = 35
+REINSTALLS: Final = 27
+HELPDESK: Final = 28  # seconds of work on it
+CALLS: Final = 29
+BEGUN: Final = 30  # reinstallations begun
+PROFILE: Final = 31
+DEVICE: Final = 32
+PHASE_S: Final = 33
+PLACES: Final = 34
 
 # Why `live` came back.
 AT_STOP: Final = 0
@@ -104,6 +132,7 @@ class World(NamedTuple):
     k0: np.uint64
     k1: np.uint64
     sample_s: int
+    samples_per_s: float
     horizon_s: int
 
 
@@ -135,7 +164,9 @@ def single(identity: np.uint64, purpose: np.uint64, index: int, world: World) ->
 
 
 @compiled
-def spell(identity: np.uint64, purpose: np.uint64, index: int, kind: Ints, law: Floats, values: Ints, world: World) -> int:
+def spell(
+    identity: np.uint64, purpose: np.uint64, index: int, kind: Ints, law: Floats, values: Ints, world: World
+) -> int:
     """Length of spell number `index`, in seconds; `kind` and `law` begin at the distribution's columns."""
     u, v = pair(identity, purpose, index, world)
     return duration(kind[0], law[0], law[1], values[kind[1] : kind[1] + kind[2]], u, v)
@@ -143,8 +174,16 @@ def spell(identity: np.uint64, purpose: np.uint64, index: int, kind: Ints, law: 
 
 @compiled
 def sample_after(instant_s: int, totals: Ints, world: World) -> int:
-    """The first sample at or after an instant; the waste behind the last, if there is none."""
-    return min((instant_s + world.sample_s - 1) // world.sample_s, totals.shape[1] - 1)
+    """The first sample at or after an instant; the waste behind the last, if there is none.
+
+    A division of integers, by way of a multiplication of doubles and a mend of its rounding.
+    """
+    sample = int(instant_s * world.samples_per_s)
+    while sample * world.sample_s < instant_s:
+        sample += 1
+    while (sample - 1) * world.sample_s >= instant_s:
+        sample -= 1
+    return min(sample, totals.shape[1] - 1)
 
 
 @compiled
@@ -176,6 +215,13 @@ def receive(row: Ints, instant_s: int, epochs: Ints, totals: Ints, world: World)
 
 
 @compiled
+def disconnect(row: Ints, every_s: int, totals: Ints, world: World) -> None:
+    """Count the device as connected up to two periods after its last synchronization, and no longer."""
+    if row[LAST_SYNC_AT] >= 0:
+        totals[CONNECTED, sample_after(row[LAST_SYNC_AT] + 2 * every_s + 1, totals, world)] -= 1
+
+
+@compiled
 def synchronize(row: Ints, instant_s: int, epochs: Ints, every_s: int, totals: Ints, world: World) -> bool:
     """The server accepted it now; true if a lost device is reconnected by it (model 5.4 d)."""
     epoch = row[EPOCH]
@@ -185,7 +231,11 @@ def synchronize(row: Ints, instant_s: int, epochs: Ints, every_s: int, totals: I
     if epochs[epoch, HANDED_OVER] >= 0 and row[RESERVE] != epochs[epoch, HANDED_OVER]:
         receive(row, instant_s, epochs, totals, world)
     totals[SYNC_COUNT, sample_after(instant_s, totals, world)] += 1
-    count_syncs(row, instant_s, instant_s, 1, every_s, totals, world)
+    if row[LAST_SYNC_AT] < 0 or instant_s - row[LAST_SYNC_AT] > 2 * every_s:
+        disconnect(row, every_s, totals, world)
+        totals[CONNECTED, sample_after(instant_s, totals, world)] += 1
+    row[SYNCS] += 1
+    row[LAST_SYNC_AT] = instant_s
     if row[LOST] == 0:
         return False
     if row[RECONNECTED_AT] < 0:
@@ -198,25 +248,11 @@ def synchronize(row: Ints, instant_s: int, epochs: Ints, every_s: int, totals: I
 
 
 @compiled
-def count_syncs(
-    row: Ints, first_s: int, last_s: int, syncs: int, every_s: int, totals: Ints, world: World
-) -> None:
-    """`syncs` synchronizations from `first_s` to `last_s`, no further apart than twice the period."""
-    row[SYNCS] += syncs
-    row[LAST_SYNC_AT] = last_s
-    waste = totals.shape[1] - 1
-    until = min((last_s + 2 * every_s) // world.sample_s + 1, waste)
-    if until > row[CONNECTED_UNTIL]:
-        totals[CONNECTED, max(sample_after(first_s, totals, world), row[CONNECTED_UNTIL])] += 1
-        totals[CONNECTED, until] -= 1
-        row[CONNECTED_UNTIL] = until
-
-
-@compiled
 def count_regular(row: Ints, first_s: int, syncs: int, kind: Ints, totals: Ints, world: World) -> None:
-    """`syncs` synchronizations, one every period from `first_s` on."""
+    """`syncs` synchronizations, one every period from `first_s` on, a period after the last."""
     every_s = kind[EVERY_S]
-    count_syncs(row, first_s, first_s + (syncs - 1) * every_s, syncs, every_s, totals, world)
+    row[SYNCS] += syncs
+    row[LAST_SYNC_AT] = first_s + (syncs - 1) * every_s
     if kind[STRIDE] == 0:
         for i in range(syncs):
             totals[SYNC_COUNT, sample_after(first_s + i * every_s, totals, world)] += 1
@@ -247,9 +283,9 @@ def cross(
         if is_lost:
             lose(row, holds, epochs, held, totals, world)
     reserve = epochs[epoch, HANDED_OVER]
-    if reserve >= 0 and epochs[epoch - 1, HANDED_OVER] != reserve:
-        if reserve == row[MAIN] or reserve == row[RESERVE]:
-            hold_from(row, epochs[epoch, FROM_S], epochs, totals, world)
+    is_new = reserve >= 0 and epochs[epoch - 1, HANDED_OVER] != reserve
+    if is_new and (reserve == row[MAIN] or reserve == row[RESERVE]):
+        hold_from(row, epochs[epoch, FROM_S], epochs, totals, world)
     return is_lost
 
 
@@ -493,8 +529,17 @@ def begin(
 
 
 @compiled
-def settle(row: Ints, holds_reserve: bool, reserves: Reserves, columns: Columns, world: World) -> None:
+def settle(
+    row: Ints,
+    holds_reserve: bool,
+    every_s: int,
+    reserves: Reserves,
+    columns: Columns,
+    totals: Ints,
+    world: World,
+) -> None:
     """Write what became of a device at the end of the run."""
+    disconnect(row, every_s, totals, world)
     device = row[DEVICE]
     columns.reserve_received_at_s[device] = -1
     columns.critical_delay_s[device] = -1
@@ -556,5 +601,5 @@ def run_devices(
             paused[waiting] = row
             waiting += 1
         else:
-            settle(row, holds_reserve[device], reserves, columns, world)
+            settle(row, holds_reserve[device], kind[EVERY_S], reserves, columns, totals, world)
     return waiting

@@ -120,24 +120,27 @@ def _is_exercised(outcome: Outcome) -> bool:
 
 def _witness(guarantee: Guarantee, selection: Selection) -> str | None:
     """The first device, in device order, that counts where it should not, or does not where it should."""
+    too_much = guarantee.at_most is not None
     lost = selection.column("lost_at_s") >= 0
-    countable = np.ones_like(lost)
     match guarantee.measure:
         case "devices":
             return None
         case "reconnected_devices" | "reconnected_share":
-            counted, countable = selection.reconnected(guarantee.within), lost
+            back = selection.reconnected(guarantee.within)
+            shows = back if too_much else lost & ~back
         case "time_to_reconnect":
-            return _name(selection, _last_back(selection) if guarantee.at_most is not None else _first_back(selection))
+            taken = selection.column("reconnected_at_s") - selection.column("lost_at_s")
+            taken_s = np.where(selection.reconnected(), taken, math.inf)
+            shows = lost & (taken_s == (taken_s[lost].max() if too_much else taken_s[lost].min()))
         case "still_lost_devices":
-            counted = selection.outcome.is_lost[selection.members]
+            shows = selection.outcome.is_lost[selection.members] == too_much
         case "reserve_coverage":
-            counted = ~lost
+            shows = lost != too_much
         case "reinstalls" | "helpdesk_hours":
-            counted = selection.column("helpdesk_s") > 0
+            shows = (selection.column("helpdesk_s") > 0) == too_much
         case _:
-            counted = lost
-    where = np.flatnonzero(counted if guarantee.at_most is not None else countable & ~counted)
+            shows = lost == too_much
+    where = np.flatnonzero(shows)
     if len(where) == 0:
         return None
     roster = selection.outcome.roster

@@ -53,22 +53,22 @@ class Administration:
 
     def _watch_main(self) -> None:
         """Follow the certificate that is main now: its validity, its expiry, its automatic successor."""
-        main, since_s = self.server.main, self.server.main_since_s
+        main, tenure = self.server.main, self.server.tenure
         for instant_s in (main.not_before_s, main.not_after_s):
             if instant_s > self.clock.now or instant_s == self.clock.now == 0:
-                self.clock.process(self._pass(instant_s, main, since_s))
+                self.clock.process(self._pass(instant_s, tenure))
         automatic_s = self.server.automatic_instant_s()
         if automatic_s is not None:
-            self.clock.process(self._reissue_automatically(automatic_s, main, since_s))
+            self.clock.process(self._reissue_automatically(automatic_s, tenure))
 
-    def _pass(self, instant_s: int, main: Certificate, since_s: int) -> Life:
+    def _pass(self, instant_s: int, tenure: int) -> Life:
         yield self.clock.at(instant_s, Phase.CERTIFICATE)
-        if self.server.main is main and self.server.main_since_s == since_s:
+        if self.server.tenure == tenure:
             self._let(self.server.pass_certificate_instant)
 
-    def _reissue_automatically(self, instant_s: int, main: Certificate, since_s: int) -> Life:
+    def _reissue_automatically(self, instant_s: int, tenure: int) -> Life:
         yield self.clock.at(instant_s, Phase.OPERATOR, _AUTOMATIC_FIRST)
-        if self.server.main is main and self.server.main_since_s == since_s:
+        if self.server.tenure == tenure:
             self._let(self.server.reissue_automatically)
 
     def _wait_for_the_date(self, reserve: Certificate, date_s: int) -> Life:
@@ -99,14 +99,14 @@ class Administration:
     def _let(self, rule: Callable[[int], Change | None]) -> None:
         """Let one thing happen to the server; then tell the devices, and follow what has become new."""
         server = self.server
-        main, since_s, reserve = server.main, server.main_since_s, server.reserve
+        tenure, reserve = server.tenure, server.reserve
         held = [(device.main_slot, device.reserve_slot) for device in self.devices]
         change = rule(self.clock.now)
-        if change not in (None, "expired", "valid"):
+        if server.tenure != tenure:
             self.coverages.append([server.main.generation in slots for slots in held])
         if change is not None:
             self._tell_devices(change)
-        if (server.main, server.main_since_s) != (main, since_s):
+        if server.tenure != tenure:
             self._watch_main()
         if server.reserve is not None and server.reserve is not reserve and server.reserve_date_s is not None:
             self.clock.process(self._wait_for_the_date(server.reserve, server.reserve_date_s))

@@ -72,7 +72,11 @@ class Device:
         """Wake at every attempt, and at every coming and going."""
         if isinstance(self.profile.presence, Spells):
             return self._live_in_spells(self.profile.presence)
-        return self._live_always_on() if self.starts_on else iter(())  # type: ignore[return-value]
+        return self._live_always_on() if self.starts_on else self._live_off()
+
+    def _live_off(self) -> Life:
+        return
+        yield  # a generator that never wakes
 
     def _live_always_on(self) -> Life:
         clock, attempt, in_turn = self.clock, self.attempt, priority(Phase.SYNC, self.index)

@@ -57,7 +57,7 @@ def simulate(plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | No
     clock.run(until=plan.horizon_s)
 
     held = [
-        np.bincount(roster.profile[np.array(who)], minlength=len(roster.profiles))
+        np.bincount(roster.profile[np.array(who, dtype=np.bool_)], minlength=len(roster.profiles))
         for who in administration.coverages
     ]
     return Outcome(

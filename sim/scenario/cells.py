@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 from sim.scenario.durations import parse_duration
@@ -25,6 +27,7 @@ def _read_id(value: str) -> str:
     return value
 
 
+@lru_cache(maxsize=4096)
 def _read_platform(value: str) -> Literal["android", "ios"] | None:
     if not value:
         return None
@@ -37,6 +40,7 @@ def _read_platform(value: str) -> Literal["android", "ios"] | None:
     )
 
 
+@lru_cache(maxsize=4096)
 def _read_last_sync(value: str) -> datetime | None:
     if not value:
         return None
@@ -50,6 +54,7 @@ def _read_last_sync(value: str) -> datetime | None:
     return parse_moment(re.sub(r"(?<=:[0-9]{2})\.[0-9]+", "", value))
 
 
+@lru_cache(maxsize=4096)
 def _read_sync_every(value: str) -> int | None:
     if not value:
         return None
@@ -72,7 +77,7 @@ def _read_group(value: str) -> str | None:
     return _read_id(value)
 
 
-CELLS: Final = {
+CELLS: Final[dict[str, Callable[[str], object]]] = {
     "id": _read_id,
     "platform": _read_platform,
     "last_sync": _read_last_sync,

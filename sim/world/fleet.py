@@ -80,6 +80,7 @@ class Roster:
         identity: shape (n,), uint64 (model 7.2).
         phase_s: shape (n,), int64, phase of the schedule; -1 where it is drawn.
         silent: shape (n,), bool: off at the start, and an attempt already missed (language 1.2).
+        seen: shape (n,), bool: known to have synchronized within its last period, so on at the start.
         holds_reserve: shape (n,), bool: the reserve slot is filled at the start (model 5.1).
         ids: per group, the inventory ids that follow its numbered devices.
     """
@@ -91,6 +92,7 @@ class Roster:
     identity: NDArray[np.uint64]
     phase_s: NDArray[np.int64]
     silent: NDArray[np.bool_]
+    seen: NDArray[np.bool_]
     holds_reserve: NDArray[np.bool_]
     ids: tuple[tuple[str, ...], ...]
 
@@ -164,13 +166,13 @@ class Fleet:
             drawn = members[phase_s[members] == PHASE_IS_DRAWN]
             u, _ = draws.pairs(roster.identity[drawn], Purpose.PHASE)
             phase_s[drawn] = np.minimum((u * profile.every_s).astype(np.int64), profile.every_s - 1)
-            silent = roster.silent[members]
+            silent, seen = roster.silent[members], roster.seen[members]
             if not isinstance(profile.presence, Spells):
                 starts_on[members] = (profile.presence == "always") & ~silent
                 continue
             which, where = draws.pairs(roster.identity[members], Purpose.START)
             u, v = draws.pairs(roster.identity[members], Purpose.START_PLACE)
-            on = (which < profile.presence.on_share) & ~silent
+            on = ((which < profile.presence.on_share) | seen) & ~silent
             starts_on[members] = on
             first_spell_s[members] = np.where(
                 on, profile.presence.on.residuals(u, v, where), profile.presence.off.residuals(u, v, where)

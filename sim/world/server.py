@@ -37,6 +37,8 @@ class Event:
 class Server:
     """Main, reserve, previous; open addresses; outages; and what was done so far.
 
+    `tenure` counts the changes of the main certificate: what was arranged in an earlier one is stale.
+
     Every method takes the instant and says what changed for devices: a `Change` where the presented
     certificate changed, else None. Who calls, and in which order, is the engine's business (model 2).
     """
@@ -47,6 +49,7 @@ class Server:
     reserve_date_s: int | None = None
     previous: Certificate | None = None
     main_since_s: int = 0
+    tenure: int = 0
     certificates: list[Certificate] = field(default_factory=list)
     address_changes: dict[int, AddressChange] = field(default_factory=dict)
     specified_at_s: dict[int, int] = field(default_factory=dict)
@@ -122,6 +125,7 @@ class Server:
     def _replace_main(self, now_s: int, certificate: Certificate, *, name: str, by: str) -> None:
         old = self.main
         self.previous, self.main, self.main_since_s = old, certificate, now_s
+        self.tenure += 1
         self.activated.add(certificate.generation)
         self._log(now_s, name, certificate, by=by)
         if old.address != certificate.address:

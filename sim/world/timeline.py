@@ -109,10 +109,8 @@ def _states(server: Server, plan: Plan) -> Iterator[State]:
         if instant_s < plan.horizon_s:
             heapq.heappush(queue, (instant_s, phase, order, next(sequence), doing))
 
-    def automatic(now_s: int, since_s: int, generation: int) -> Change | None:
-        if (server.main_since_s, server.main.generation) != (since_s, generation):
-            return None
-        return server.reissue_automatically(now_s)
+    def automatic(now_s: int, tenure: int) -> Change | None:
+        return server.reissue_automatically(now_s) if server.tenure == tenure else None
 
     def look_ahead(now_s: int) -> None:
         upcoming_s = server.next_certificate_instant_s(now_s)
@@ -125,8 +123,7 @@ def _states(server: Server, plan: Plan) -> Iterator[State]:
     def look_for_automatic() -> None:
         instant_s = server.automatic_instant_s()
         if instant_s is not None:
-            doing = partial(automatic, since_s=server.main_since_s, generation=server.main.generation)
-            at(instant_s, Phase.OPERATOR, doing)
+            at(instant_s, Phase.OPERATOR, partial(automatic, tenure=server.tenure))
 
     yield _state(server, 0, None)
     look_for_automatic()
@@ -139,10 +136,10 @@ def _states(server: Server, plan: Plan) -> Iterator[State]:
     look_ahead(0)
     while queue:
         now_s, _, _, _, doing = heapq.heappop(queue)
-        before = server.main.generation
+        tenure = server.tenure
         change = doing(now_s)
         yield _state(server, now_s, change)
-        if server.main.generation != before:
+        if server.tenure != tenure:
             look_for_automatic()
         look_ahead(now_s)
 

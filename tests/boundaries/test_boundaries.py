@@ -55,6 +55,7 @@ def phones(
         identity=np.array([identity_of_group("phones") + i for i in range(n)], np.uint64),
         phase_s=np.array(phases, np.int64),
         silent=np.full(n, silent),
+        seen=np.zeros(n, dtype=np.bool_),
         holds_reserve=np.full(n, holds_reserve),
         ids=((),),
     )
@@ -175,7 +176,12 @@ def test_sync_against_not_before(begins: int, syncs: int) -> None:
     ],
 )
 def test_specification_against_expiry(
-    activate: Literal["after", "at expiry"], delay: int | None, specified: int, lost_at: int, cause: str, activated: int
+    activate: Literal["after", "at expiry"],
+    delay: int | None,
+    specified: int,
+    lost_at: int,
+    cause: str,
+    activated: int,
 ) -> None:
     """Attempts at 9, 19, …, 49, 59: whoever holds the reserve before 50 goes on."""
     outcome = run(phones([9], every_s=10), Reissue(specified, activate, delay, valid_for_s=500), expires_s=50)
@@ -247,7 +253,9 @@ def test_a_reserve_that_is_valid_for_one_second_as_main(valid_for: int, lost_at:
 
 
 @pytest.mark.parametrize(("phase", "syncs"), [(19, 1), (20, 0), (21, 0), (29, 0), (30, 1)])
-@pytest.mark.parametrize("outages", [[(20, 30)], [(20, 25), (25, 30)], [(20, 28), (22, 30)], [(20, 30), (22, 24)]])
+@pytest.mark.parametrize(
+    "outages", [[(20, 30)], [(20, 25), (25, 30)], [(20, 28), (22, 30)], [(20, 30), (22, 24)]]
+)
 def test_sync_against_outage(phase: int, syncs: int, outages: list[tuple[int, int]]) -> None:
     outcome = run(phones([phase]), outages=tuple(Outage(*ends) for ends in outages), horizon_s=100)
     assert of(outcome, "syncs") == [syncs]
@@ -256,7 +264,9 @@ def test_sync_against_outage(phase: int, syncs: int, outages: list[tuple[int, in
 
 def test_an_outage_hides_a_loss_but_does_not_make_or_prevent_one() -> None:
     """Lost at 20 within an outage until 30: not noticed at 25, noticed at 35."""
-    outcome = run(phones([5], every_s=10), Reissue(20, "immediately"), outages=(Outage(15, 30),), horizon_s=40)
+    outcome = run(
+        phones([5], every_s=10), Reissue(20, "immediately"), outages=(Outage(15, 30),), horizon_s=40
+    )
     assert of(outcome, "lost_at_s") == [20]
     assert of(outcome, "noticed_at_s") == [35]
 
@@ -313,6 +323,55 @@ def test_an_address_that_stays_does_not_close_once_it_is_the_mains_again() -> No
     assert of(outcome, "syncs") == [2]  # at 5 and 45
 
 
+def test_an_address_that_closed_meanwhile_opens_again_at_activation() -> None:
+    """The old address is to be left at 5 (stays until 15) and taken up again at 30 (open since 0 by plan).
+
+    Received at 6 on the new address, where the phone was reinstalled; 26 dials the new, 46 the old one.
+    """
+    outcome = run(
+        phones([6], every_s=20),
+        Reissue(5, "immediately", address=AddressChange("new", None, 10)),
+        after(5, 25, address=AddressChange("old", 0, 0)),
+        recovery=desk(0, 0, 0),
+        horizon_s=60,
+    )
+    assert of(outcome, "reserve_received_at_s") == [5]
+    assert of(outcome, "syncs") == [4]  # the reinstallation at 5; 6, 26 and 46
+
+
+@pytest.mark.parametrize("opens", [None, 5, 10, 15])
+def test_an_address_restored_twice_opens_again(opens: int | None) -> None:
+    """Moved at 10, taken back at 20, moved again at 30; the phone is reinstalled each time.
+
+    Its own attempts at 15, 25 and 35 all reach the server, whenever the new address was first to open.
+    """
+    outcome = run(
+        phones([15], every_s=10),
+        Reissue(10, "immediately", address=AddressChange("new", opens, 0)),
+        RestorePrevious(20),
+        RestorePrevious(30),
+        recovery=desk(0, 0, 0),
+        horizon_s=40,
+    )
+    assert of(outcome, "times_lost") == [3]
+    assert of(outcome, "reinstalls") == [3]
+    # The reinstallation at 10 syncs at once unless the new address opens at 15 only.
+    assert of(outcome, "syncs") == [5 if opens == 15 else 6]
+    assert of(outcome, "last_sync_at_s") == [35]
+
+
+def test_a_closing_planned_before_the_address_came_back_is_forgotten() -> None:
+    """Left at 10 (to close at 40), back at 20, left again at 30 (to close at 130): open at 45."""
+    outcome = run(
+        phones([45]),
+        Reissue(10, "immediately", address=AddressChange("new", None, 30)),
+        RestorePrevious(20),
+        Reissue(30, "immediately", address=AddressChange("new", None, 100)),
+        horizon_s=60,
+    )
+    assert of(outcome, "noticed_at_s") == [45]
+
+
 # ---- presence (2, 5.3) -------------------------------------------------------------------------------
 
 TEN_AND_TEN = Spells(seconds(10), seconds(10))
@@ -349,14 +408,18 @@ def test_attempt_against_spells(phase: int, without: list[int], with_it: list[in
         (12, 9, 2, 21),  # 9, 21: nothing was missed, so nothing is made at 20
     ],
 )
-def test_at_most_one_attempt_in_the_second_of_coming_on(every: int, phase: int, syncs: int, last: int) -> None:
+def test_at_most_one_attempt_in_the_second_of_coming_on(
+    every: int, phase: int, syncs: int, last: int
+) -> None:
     fleet = phones([phase], every_s=every, presence=TEN_AND_TEN, first_spell_s=10)
     outcome = run(fleet, horizon_s=22)
     assert of(outcome, "syncs") == [syncs]
     assert of(outcome, "last_sync_at_s") == [last]
 
 
-@pytest.mark.parametrize(("silent", "catch_up", "syncs"), [(True, True, 1), (True, False, 0), (False, True, 0)])
+@pytest.mark.parametrize(
+    ("silent", "catch_up", "syncs"), [(True, True, 1), (True, False, 0), (False, True, 0)]
+)
 def test_a_silent_phone_has_already_missed_an_attempt(silent: bool, catch_up: bool, syncs: int) -> None:
     """Off until 10; its first attempt is due at 50, beyond the end."""
     fleet = phones(
@@ -376,7 +439,9 @@ def test_coming_on_against_activation(first_spell: int, lost: bool) -> None:
 
 
 def test_a_phone_that_is_never_on_is_lost_and_never_notices() -> None:
-    outcome = run(phones([5], presence="never"), after(5, 15), recovery=Recovery(1, 0, seconds(0), seconds(0)))
+    outcome = run(
+        phones([5], presence="never"), after(5, 15), recovery=Recovery(1, 0, seconds(0), seconds(0))
+    )
     assert of(outcome, "lost_at_s") == [20]
     assert of(outcome, "noticed_at_s") == [-1]
     assert of(outcome, "syncs") == [0]
@@ -419,7 +484,9 @@ def test_reinstallations(recovery: Recovery, n: int, reconnected: list[int], wor
     ("horizon", "reconnected", "work", "lost_for"),
     [(28, -1, 0, 8), (29, -1, 1, 9), (31, -1, 3, 11), (32, -1, 4, 12), (33, 32, 4, 12)],
 )
-def test_reinstallation_against_the_end_of_the_run(horizon: int, reconnected: int, work: int, lost_for: int) -> None:
+def test_reinstallation_against_the_end_of_the_run(
+    horizon: int, reconnected: int, work: int, lost_for: int
+) -> None:
     """Started at 28, done at 32."""
     outcome = run(phones([99]), LOSS, recovery=desk(5, 3, 4), horizon_s=horizon)
     assert of(outcome, "reconnected_at_s") == [reconnected]
@@ -482,7 +549,9 @@ def test_who_was_ready_earlier_goes_first_whatever_its_number() -> None:
         ((32, 48), -1, 0),
     ],
 )
-def test_end_of_a_reinstallation_against_an_outage(outage: tuple[int, int], reconnected: int, syncs: int) -> None:
+def test_end_of_a_reinstallation_against_an_outage(
+    outage: tuple[int, int], reconnected: int, syncs: int
+) -> None:
     """Done at 32; the phone's own attempt comes at 47."""
     outcome = run(phones([47]), LOSS, recovery=desk(5, 3, 4), outages=(Outage(*outage),), horizon_s=50)
     assert of(outcome, "reconnected_at_s") == [reconnected]
@@ -515,8 +584,28 @@ def test_a_phone_that_comes_back_by_itself(
     assert of(outcome, "syncs") == [syncs]
 
 
+@pytest.mark.parametrize(
+    ("phase", "reconnected", "by", "last"),
+    [
+        (31, 31, "sync", 42),  # left the queue: phone 2 is served at 32
+        (32, 32, "sync", 42),  # in the second in which the technician is free, the sync comes first
+        (33, 33, "sync", 52),  # too late to leave: its reinstallation takes 32-42
+    ],
+)
+def test_who_waits_in_the_queue_and_comes_back_by_itself_leaves_it(
+    phase: int, reconnected: int, by: str, last: int
+) -> None:
+    """All lost at 20 and ready at 22, 10 s each: phone 0 is served 22-32. Restored at 25."""
+    outcome = run(phones([90, phase, 91]), LOSS, RestorePrevious(25), recovery=desk(1, 1, 10), horizon_s=60)
+    assert of(outcome, "reconnected_at_s") == [32, reconnected, last]
+    assert of(outcome, "reconnected_by") == ["reinstall", by, "reinstall"]
+    assert of(outcome, "reinstalls") == [1, int(phase == 33), 1]
+
+
 @pytest.mark.parametrize(("renewed", "reconnected"), [(53, 58), (54, 58), (55, 59), (60, 64)])
-def test_no_reinstallation_starts_while_the_main_certificate_is_expired(renewed: int, reconnected: int) -> None:
+def test_no_reinstallation_starts_while_the_main_certificate_is_expired(
+    renewed: int, reconnected: int
+) -> None:
     """Expired at 50, ready at 54, takes 4 s."""
     outcome = run(
         phones([99]),
@@ -561,7 +650,9 @@ def test_both_slots_hold_what_the_server_has_after_a_reinstallation() -> None:
 def test_an_event_at_the_horizon_does_not_happen(horizon: int, happens: bool) -> None:
     assert of(run(phones([20]), horizon_s=horizon), "syncs") == [int(happens)]
     assert of(run(phones([99]), after(5, 15), horizon_s=horizon), "times_lost") == [int(happens)]
-    assert of(run(phones([99]), Reissue(20, "immediately"), horizon_s=horizon), "times_lost") == [int(happens)]
+    assert of(run(phones([99]), Reissue(20, "immediately"), horizon_s=horizon), "times_lost") == [
+        int(happens)
+    ]
     assert of(run(phones([99]), expires_s=20, horizon_s=horizon), "times_lost") == [int(happens)]
     off = phones([5], presence=TEN_AND_TEN, starts_on=False, first_spell_s=20)
     assert of(run(off, horizon_s=horizon), "syncs") == [int(happens)]
@@ -579,7 +670,9 @@ def test_lost_for_counts_to_the_end() -> None:
     ("restored", "works", "times_lost"),
     [(48, True, 2), (49, True, 2), (50, False, 1), (51, False, 1)],
 )
-def test_restoring_against_the_end_of_the_previous_certificate(restored: int, works: bool, times_lost: int) -> None:
+def test_restoring_against_the_end_of_the_previous_certificate(
+    restored: int, works: bool, times_lost: int
+) -> None:
     """The first one is valid until 50; lost at 20, attempts at 9, 19, …, 49, 59."""
     outcome = run(
         phones([9], every_s=10),
@@ -595,19 +688,22 @@ def test_restoring_against_the_end_of_the_previous_certificate(restored: int, wo
     assert outcome.coverage_held.tolist() == ([[0], [1]] if works else [[0]])
 
 
-@pytest.mark.parametrize(("phase", "cause"), [(19, "restored"), (29, "restored"), (30, ""), (4, "not_delivered")])
-def test_restoring_loses_those_who_moved_on(phase: int, cause: str) -> None:
-    """Main at 20, restored at 30. Whoever synced on [20, 30) gave up the old one; attempts every 10 s.
-
-    With phase 4 modulo 100 the phone lacks the reserve: lost at 20, able again at 30.
-    """
-    every = 100 if phase in (4, 30) else 10
-    fleet = phones([phase % every], every_s=every)
-    if phase == 30:  # received at 5 from a first attempt: hold it from the start instead
-        fleet = phones([30], holds_reserve=True)
-    outcome = run(fleet, after(5, 15), RestorePrevious(30), horizon_s=60)
+@pytest.mark.parametrize(
+    ("every", "syncs", "cause"),
+    [
+        # Received at 5, main at 20, restored at 30; the second attempt is at 5 + every.
+        (14, 4, ""),  # 5, 19, 33, 47: never met the new one
+        (15, 2, "restored"),  # 5, 20, (35, 50 refused): gave up the old one at 20
+        (24, 2, "restored"),  # 5, 29, (53 refused)
+        (25, 3, ""),  # 5, 30, 55: the operator was faster
+    ],
+)
+def test_restoring_loses_those_who_moved_on(every: int, syncs: int, cause: str) -> None:
+    outcome = run(phones([5], every_s=every), after(5, 15), RestorePrevious(30), horizon_s=60)
     assert of(outcome, "lost_cause") == [cause]
-    assert of(outcome, "lost_at_s") == [{"restored": 30, "": -1, "not_delivered": 20}[cause]]
+    assert of(outcome, "lost_at_s") == [30 if cause else -1]
+    assert of(outcome, "syncs") == [syncs]
+    assert of(outcome, "noticed_at_s") == [{15: 35, 24: 53}.get(every, -1)]
 
 
 # ---- a reserve held from the start, cancelled and replaced ones (3.3, 3.9, 5.1) -----------------------
@@ -619,6 +715,20 @@ def test_a_reserve_held_from_the_start() -> None:
     assert of(outcome, "reserve_received_at_s") == [0]
     assert of(outcome, "critical_delay_s") == [0]
     assert outcome.coverage_held.tolist() == [[1]]
+
+
+def test_a_reserve_wiped_by_a_reinstallation_is_no_longer_held() -> None:
+    """Lost and reinstalled at 5, when the server has no reserve; the reserve of 10 is new to it at 15."""
+    outcome = run(
+        phones([15], holds_reserve=True),
+        Reissue(5, "immediately"),
+        after(10, 20),
+        recovery=desk(0, 0, 0),
+        horizon_s=60,
+    )
+    assert of(outcome, "reserve_received_at_s") == [15]
+    assert of(outcome, "critical_delay_s") == [6]
+    assert of(outcome, "times_lost") == [1]
 
 
 @pytest.mark.parametrize(
@@ -672,10 +782,16 @@ def test_the_order_in_which_actions_of_one_second_are_written() -> None:
     ("phase", "received", "critical", "lost"),
     [(69, -1, -1, True), (70, 70, 1, False), (71, 71, 2, False), (99, 99, 30, False), (100, -1, -1, True)],
 )
-def test_automatic_reserve_comes_lead_before_the_expiry(phase: int, received: int, critical: int, lost: bool) -> None:
-    """The first one expires at 100, the reserve is made at 70, and the next at 170 - 30 = 140 is out of the run."""
+def test_automatic_reserve_comes_lead_before_the_expiry(
+    phase: int, received: int, critical: int, lost: bool
+) -> None:
+    """The first one expires at 100, the reserve is made at 70; the next, at 170 - 30, is out of the run."""
     outcome = run(phones([phase], every_s=110), expires_s=100, automatic_lead_s=30, horizon_s=130)
-    assert told(outcome) == [(70, "reserve specified"), (100, "certificate expired"), (100, "reserve activated")]
+    assert told(outcome) == [
+        (70, "reserve specified"),
+        (100, "certificate expired"),
+        (100, "reserve activated"),
+    ]
     assert of(outcome, "reserve_received_at_s") == [received]
     assert of(outcome, "critical_delay_s") == [critical]
     assert outcome.is_lost.tolist() == [lost]
@@ -691,7 +807,11 @@ def test_where_less_than_lead_is_left_it_is_made_at_once(lead: int, made: int) -
 
 def test_automatic_reissue_without_lead_comes_too_late() -> None:
     outcome = run(phones([9], every_s=10), expires_s=100, automatic_lead_s=0, horizon_s=150)
-    assert told(outcome) == [(100, "certificate expired"), (100, "reserve specified"), (100, "reserve activated")]
+    assert told(outcome) == [
+        (100, "certificate expired"),
+        (100, "reserve specified"),
+        (100, "reserve activated"),
+    ]
     assert of(outcome, "lost_at_s") == [100]
     assert of(outcome, "lost_cause") == ["expired"]
 
@@ -743,9 +863,7 @@ def test_a_cancelled_automatic_reserve_is_not_made_again(cancelled: int, lost_at
 @pytest.mark.parametrize(("platform", "lost_at"), [("android", -1), ("ios", 20)])
 def test_a_certificate_that_ios_refuses(platform: Literal["android", "ios"], lost_at: int) -> None:
     fleet = phones([5], every_s=10, platform=platform)
-    outcome = run(
-        fleet, after(5, 15, refused_by=frozenset({"ios"})), recovery=desk(0, 0, 1), horizon_s=50
-    )
+    outcome = run(fleet, after(5, 15, refused_by=frozenset({"ios"})), recovery=desk(0, 0, 1), horizon_s=50)
     assert of(outcome, "lost_at_s") == [lost_at]
     assert of(outcome, "lost_cause") == ["platform" if lost_at == 20 else ""]
     assert of(outcome, "noticed_at_s") == [25 if lost_at == 20 else -1]

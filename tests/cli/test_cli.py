@@ -347,7 +347,16 @@ def test_a_result_that_cannot_be_finished_leaves_the_earlier_one(
 
 # --- long runs: progress and interruption ----------------------------------------------------------------
 
-LONG = ["--set", "fleet.0.devices=1000", "--set", "fleet.0.sync.every=1h", "--set", "duration=59d"]
+LONG = [
+    "--engine",
+    "process",
+    "--set",
+    "fleet.0.devices=1000",
+    "--set",
+    "fleet.0.sync.every=1h",
+    "--set",
+    "duration=59d",
+]
 """1.4 million synchronizations: several seconds."""
 
 

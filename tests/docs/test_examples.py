@@ -1,4 +1,4 @@
-"""Every example of README.md and docs/ works as it stands there: scenarios read, commands end as said, Python runs.
+"""Every example of the pages works as it stands there: scenarios read, commands end as said, Python runs.
 
 How a fence is treated is told in CONTRIBUTING.md, section Tests.
 """

@@ -10,9 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-RULES = {
-    **{1: 4, 2: 0, 3: 9, 4: 3, 5: 6, 6: 4, 7: 2, 8: 0, 9: 4},
-}
+RULES = {1: 4, 2: 0, 3: 9, 4: 3, 5: 6, 6: 4, 7: 2, 8: 0, 9: 4}
 """How many numbered rules each section of the model has."""
 
 
@@ -46,7 +44,8 @@ def test_the_model_has_every_rule_once() -> None:
 def test_every_rule_that_the_code_cites_exists() -> None:
     sources = [*(ROOT / "sim").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     for source in sources:
-        for cited in re.findall(r"\bmodel ((?:\d(?:\.\d)?(?:, | and )?)+)", source.read_text(encoding="utf-8")):
+        text = source.read_text(encoding="utf-8")
+        for cited in re.findall(r"\bmodel ((?:\d(?:\.\d)?(?:, | and )?)+)", text):
             for number in re.findall(r"\d(?:\.\d)?", cited):
                 section, _, rule = number.partition(".")
                 assert int(section) in RULES, f"{source.name}: model {number}"
@@ -59,9 +58,8 @@ def test_every_test_that_the_model_cites_exists() -> None:
     assert cited
     for file, name in cited:
         assert (ROOT / file).is_file(), file
-        assert not name or re.search(rf"^def {name}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), (
-            f"{file}::{name}"
-        )
+        code = (ROOT / file).read_text(encoding="utf-8")
+        assert not name or re.search(rf"^def {name}\(", code, re.MULTILINE), f"{file}::{name}"
 
 
 def test_every_place_in_the_code_that_the_model_names_exists() -> None:

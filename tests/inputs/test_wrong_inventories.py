@@ -69,6 +69,8 @@ CASES = [
         'id,note,platform\n1,"a\nb",|andriod\n',
         "did you mean android?",
     ),
+    case("after a delimiter in quotes", 'id,note,platform\n1,"a,b, c",|beos\n', "android or ios"),
+    case("after doubled quotes", 'id,note,platform\n1,"say ""a,b""",|beos\n', "android or ios"),
     case("after a sep line", "sep=;\nid;platform\n1;|beos\n", "android or ios"),
     Case("not UTF-8", "id\ncaf\xe9\n".encode("latin-1"), "2:4", ("0xe9", "UTF-8")),
     Case("UTF-16", "id\n1\n".encode("utf-16"), "1:1", ("UTF-16", "UTF-8")),

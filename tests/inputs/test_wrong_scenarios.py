@@ -209,7 +209,9 @@ NUMBERS = [
     top("NaN as a share", "  sync: {success: |.nan}", "nan is not a share"),
     top("infinity as a bound", "guarantees: [{measure: lost_devices, at_most: |.inf}]", "not possible"),
     top(
-        "NaN as a sigma", "  presence: {on: 8h, off: {lognormal: {median: 8h, sigma: |.nan}}}", "not a number"
+        "NaN as a sigma",
+        "  presence: {on: 8h, off: {lognormal: {median: 8h, sigma: |.nan}}}",
+        "nan is out of range",
     ),
     top("an overflowing number", "guarantees: [{measure: lost_devices, at_most: |1e999}]", "not possible"),
     top("a negative bound", "guarantees: [{measure: lost_devices, at_most: |-1}]", "at least 0"),
@@ -389,6 +391,11 @@ CERTIFICATES = [
         "server: {certificate: {valid_for: 30d, expires: |day 40}}",
         "10d after the start",
         "start + 30d",
+    ),
+    top(
+        "valid a second too late",
+        "server: {certificate: {valid_for: 30d, expires: |day 30 00:00:01}}",
+        "begins 1s after the start",
     ),
     top(
         "expiry counted from itself",

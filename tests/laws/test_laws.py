@@ -25,7 +25,7 @@ from sim.world.fleet import PHASE_IS_DRAWN, Fleet, Presence, Profile, Roster, Sp
 from sim.world.outcome import CAUSES, Outcome
 from sim.world.plan import Action, CancelReserve, Outage, Plan, Recovery, Reissue, RestorePrevious
 
-few = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -48,6 +48,7 @@ def fleet_of(
         identity=np.array([(base + i) % 2**64 for i in identities or range(n)], dtype=np.uint64),
         phase_s=np.full(n, PHASE_IS_DRAWN, dtype=np.int64),
         silent=np.array(silent or [False] * n, dtype=np.bool_),
+        seen=np.zeros(n, dtype=np.bool_),
         holds_reserve=np.zeros(n, dtype=np.bool_),
         ids=((),),
     )
@@ -97,7 +98,9 @@ spells = st.one_of(
     st.just(Distribution.uniform(5, 40)),
     st.just(Distribution.lognormal(15, 1.0)),
 )
-presences: st.SearchStrategy[Presence] = st.one_of(st.just("always"), st.builds(Spells, on=spells, off=spells))
+presences: st.SearchStrategy[Presence] = st.one_of(
+    st.just("always"), st.builds(Spells, on=spells, off=spells)
+)
 
 
 @st.composite
@@ -196,7 +199,9 @@ def test_a_longer_delay_never_loses_an_extra_device(plan: Plan, fleet: Fleet, lo
 
 @few
 @given(one_reissue(), fleets(), st.sampled_from((0.1, 0.5, 1.0)))
-def test_a_higher_success_probability_never_loses_an_extra_device(plan: Plan, fleet: Fleet, more: float) -> None:
+def test_a_higher_success_probability_never_loses_an_extra_device(
+    plan: Plan, fleet: Fleet, more: float
+) -> None:
     better = with_profiles(fleet, lambda profile: replace(profile, success=min(1.0, profile.success + more)))
     assert ever_lost(simulate(plan, better)) <= ever_lost(simulate(plan, fleet))
 
@@ -211,7 +216,9 @@ def test_catching_up_never_loses_an_extra_device(plan: Plan, fleet: Fleet) -> No
 
 @few
 @given(one_reissue(), fleets(), outages())
-def test_an_outage_less_never_loses_an_extra_device(plan: Plan, fleet: Fleet, more: tuple[Outage, ...]) -> None:
+def test_an_outage_less_never_loses_an_extra_device(
+    plan: Plan, fleet: Fleet, more: tuple[Outage, ...]
+) -> None:
     every = tuple(sorted((*plan.outages, *more), key=lambda outage: outage.from_s))
     assert ever_lost(simulate(plan, fleet)) <= ever_lost(simulate(replace(plan, outages=every), fleet))
 
@@ -220,7 +227,9 @@ def test_an_outage_less_never_loses_an_extra_device(plan: Plan, fleet: Fleet, mo
 @given(one_reissue(), fleets())
 def test_attempts_of_an_always_on_phone_are_a_superset(plan: Plan, fleet: Fleet) -> None:
     on = with_profiles(fleet, lambda profile: replace(profile, presence="always"))
-    on = replace(on, starts_on=np.ones(len(fleet), dtype=np.bool_), first_spell_s=np.zeros(len(fleet), np.int64))
+    on = replace(
+        on, starts_on=np.ones(len(fleet), dtype=np.bool_), first_spell_s=np.zeros(len(fleet), np.int64)
+    )
     fleet = with_profiles(fleet, lambda profile: replace(profile, catch_up=False))
     assert ever_lost(simulate(plan, on)) <= ever_lost(simulate(plan, fleet))
 
@@ -271,7 +280,9 @@ def shifted(action: Action, by_s: int) -> Action:
 def test_a_time_shift_shifts(plan: Plan, fleet: Fleet, by_s: int, recovers: bool) -> None:
     """Everything `by_s` later, attempts included: their grid begins within the first spell."""
     if recovers:
-        plan = replace(plan, recovery=Recovery(1, 5, Distribution.exponential(10), Distribution.uniform(1, 20)))
+        plan = replace(
+            plan, recovery=Recovery(1, 5, Distribution.exponential(10), Distribution.uniform(1, 20))
+        )
     later = replace(
         plan,
         horizon_s=plan.horizon_s + by_s,
@@ -300,7 +311,9 @@ def test_a_time_shift_shifts(plan: Plan, fleet: Fleet, by_s: int, recovers: bool
 @given(any_plan(), fleets(), st.integers(1, 500), st.booleans())
 def test_an_observer_changes_nothing(plan: Plan, fleet: Fleet, sample_s: int, recovers: bool) -> None:
     if recovers:
-        plan = replace(plan, recovery=Recovery(1, 5, Distribution.exponential(10), Distribution.uniform(1, 20)))
+        plan = replace(
+            plan, recovery=Recovery(1, 5, Distribution.exponential(10), Distribution.uniform(1, 20))
+        )
     often, seldom = simulate(replace(plan, sample_s=sample_s), fleet), simulate(plan, fleet)
     assert columns(often) == columns(seldom)
     assert often.coverage_held.tolist() == seldom.coverage_held.tolist()
@@ -310,7 +323,9 @@ def test_an_observer_changes_nothing(plan: Plan, fleet: Fleet, sample_s: int, re
 @few
 @given(fleets(), outages(), st.integers(0, 200))
 def test_immediately_loses_everybody(fleet: Fleet, out: tuple[Outage, ...], at_s: int) -> None:
-    plan = Plan(400, Certificate(0, "custom", 0, 10_000, "a"), actions=(Reissue(at_s, "immediately"),), outages=out)
+    plan = Plan(
+        400, Certificate(0, "custom", 0, 10_000, "a"), actions=(Reissue(at_s, "immediately"),), outages=out
+    )
     outcome = simulate(plan, fleet)
     n = len(fleet)
     assert outcome.devices.lost_at_s.tolist() == [at_s] * n
@@ -388,7 +403,7 @@ def test_one_second_less_than_every_can_lose(delay: int, lost: bool) -> None:
 
 @pytest.mark.parametrize(("less", "lost"), [(1, True), (0, False)])
 def test_one_second_less_than_every_and_jitter_can_lose(less: int, lost: bool) -> None:
-    """The gap from an attempt with no jitter to one with all of it: just missed, and not in time for the next."""
+    """The gap from an attempt with no jitter to one with all of it: one just missed, the next too late."""
     every_s, jitter_s = 10, 2
     fleet = fleet_of([Profile("law", "android", every_s, jitter_s, 1.0, True, "always")], [0])
     fleet.phase_s[:] = 0
@@ -404,7 +419,7 @@ def test_one_second_less_than_every_and_jitter_can_lose(less: int, lost: bool) -
 
 
 def test_an_outage_of_one_second_can_cost_a_whole_period() -> None:
-    """Attempts at 0, 10, 20, …; specified at 1; an outage in second 10 alone: received at 20, so 20 s are needed.
+    """Attempts at 0, 10, 20, …; specified at 1; an outage in second 10 alone: received at 20, 20 s needed.
 
     So `longest absence + every + jitter + longest outage` (9.3) is 11 s here and does lose the phone.
     """
@@ -441,7 +456,7 @@ def test_a_bound_with_one_outage(
     lasts_s: int,
     seed: int,
 ) -> None:
-    """With one outage of length L: whoever would sync in it meets a second whole absence, period and jitter."""
+    """Whoever would sync in the outage may meet a second absence, period and jitter after it."""
     every_s, jitter_s = schedule
     off = Distribution.uniform(1, longest_s) if longest_s > 1 else Distribution.constant(1)
     profile = Profile("law", "android", every_s, jitter_s, 1.0, True, Spells(on, off))
@@ -477,7 +492,9 @@ def is_credible(lost: int, n: int, probability: float) -> bool:
     return float(stats.binomtest(lost, n, probability).pvalue) >= FALSE_ALARM
 
 
-def kind(every_s: int, success: float = 1.0, presence: Presence = "always", *, catch_up: bool = True) -> Profile:
+def kind(
+    every_s: int, success: float = 1.0, presence: Presence = "always", *, catch_up: bool = True
+) -> Profile:
     return Profile("law", "android", every_s, 0, success, catch_up, presence)
 
 
@@ -485,7 +502,7 @@ def kind(every_s: int, success: float = 1.0, presence: Presence = "always", *, c
 @pytest.mark.parametrize("delay_s", [1, 250, 500, 999, 1000, 1700])
 def test_always_on(delay_s: int, at_s: int) -> None:
     """P(lost) = max(0, 1 - W/T); exact in whole seconds, since the phase is uniform on 0 … T - 1."""
-    n, every_s = 3000, 1000
+    n, every_s = 2000, 1000
     lost = lost_of(kind(every_s), delay_s, at_s=at_s, n=n, seed=11)
     assert is_credible(lost, n, max(0.0, 1 - delay_s / every_s))
 
@@ -494,7 +511,7 @@ def test_always_on(delay_s: int, at_s: int) -> None:
 @pytest.mark.parametrize("delay_s", [500, 1000, 2300, 2900])
 def test_independent_success(delay_s: int, success: float) -> None:
     """P(lost) = (1 - p)^n (1 - f p): exact; and the test would see a missing (1 - f p)."""
-    n, every_s = 4000, 1000
+    n, every_s = 2000, 1000
     whole, fraction = divmod(delay_s, every_s)
     p_lost = (1 - success) ** whole * (1 - fraction / every_s * success)
     lost = lost_of(kind(every_s, success), delay_s, at_s=300, n=n, seed=12)
@@ -507,7 +524,7 @@ def test_independent_success(delay_s: int, success: float) -> None:
 @pytest.mark.parametrize("delay_s", [4_000, 10_000, 27_000])
 def test_exponential_spells_without_catching_up(delay_s: int, mean_on: int, mean_off: int) -> None:
     """P(lost) = (1 - f) S(n) + f S(n + 1); spells of whole seconds move it by less than 1e-4."""
-    n, every_s = 3000, 10_000
+    n, every_s = 1500, 10_000
     on_share = mean_on / (mean_on + mean_off)
     stays_off = 1 - on_share * (1 - math.exp(-(1 / mean_on + 1 / mean_off) * every_s))
 
@@ -518,7 +535,7 @@ def test_exponential_spells_without_catching_up(delay_s: int, mean_on: int, mean
     p_lost = (1 - rest / every_s) * missed(whole) + rest / every_s * missed(whole + 1)
     presence = Spells(Distribution.exponential(mean_on), Distribution.exponential(mean_off))
     # Specified well within the run: the equilibrium holds at every instant.
-    lost = lost_of(kind(every_s, presence=presence, catch_up=False), delay_s, at_s=35_000, n=n, seed=13)
+    lost = lost_of(kind(every_s, presence=presence, catch_up=False), delay_s, at_s=25_000, n=n, seed=13)
     assert is_credible(lost, n, p_lost)
 
 
@@ -542,14 +559,22 @@ def residual_survival(off: Distribution, delay_s: int) -> float:
 
 
 @pytest.mark.parametrize("name", OFF)
-@pytest.mark.parametrize("delay_s", [3_000, 15_000, 40_000])
-def test_catching_up_with_a_period_short_against_the_spells(name: str, delay_s: int) -> None:
-    """P(lost) = (1 - A) P(residual > W). A period of 100 s against on spells of 30 000 s moves it below 0.4 %."""
-    n, every_s, mean_on = 1500, 100, 30_000
-    off = OFF[name]
+@pytest.mark.parametrize(
+    ("delay_s", "n", "every_s"),
+    [
+        (3_000, 1000, 200),
+        (15_000, 1000, 200),
+        (40_000, 1000, 400),
+        pytest.param(15_000, 20_000, 50, marks=pytest.mark.slow),
+    ],
+)
+def test_catching_up_with_a_period_short_against_the_spells(
+    name: str, delay_s: int, n: int, every_s: int
+) -> None:
+    """P(lost) = (1 - A) P(residual > W). The period is short against on spells of 30 000 s."""
+    mean_on, off = 30_000, OFF[name]
     on_share = mean_on / (mean_on + off.mean_s)
     presence = Spells(Distribution.exponential(mean_on), off)
-    # A failing attempt is as good as none, so only the first success counts; all succeed here.
     lost = lost_of(kind(every_s, presence=presence), delay_s, at_s=1_000, n=n, seed=14)
     assert is_credible(lost, n, (1 - on_share) * residual_survival(off, delay_s))
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from math import floor
 from typing import Any
 
-import numpy as np
-
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose
 from sim.world.fleet import Fleet, Profile, Spells
@@ -23,10 +21,24 @@ from sim.world.plan import CancelReserve, Plan, Reissue, RestorePrevious
 
 CERTIFICATE, SERVER, OPERATOR, PRESENCE, SYNC, END, JOIN, START, OBSERVATION = range(9)
 CAUSES = ["", "not_delivered", "replaced_reserve", "expired", "immediate", "restored", "platform"]
+NEVER_UNTIL_IT_HAPPENS = [
+    "reserve_received_at_s",
+    "critical_delay_s",
+    "lost_at_s",
+    "noticed_at_s",
+    "reconnected_at_s",
+    "last_sync_at_s",
+]
 COLUMNS = [
-    "reserve_received_at_s", "critical_delay_s", "lost_at_s", "lost_cause", "noticed_at_s", "reconnected_at_s",
-    "reconnected_by", "times_lost", "lost_for_s", "syncs", "last_sync_at_s", "reinstalls", "helpdesk_s",
-]  # fmt: skip
+    *NEVER_UNTIL_IT_HAPPENS,
+    "lost_cause",
+    "reconnected_by",
+    "times_lost",
+    "lost_for_s",
+    "syncs",
+    "reinstalls",
+    "helpdesk_s",
+]
 HELD_FROM_THE_START = -2
 
 
@@ -138,9 +150,7 @@ class World:
                 reserve_slot=HELD_FROM_THE_START if fleet.roster.holds_reserve[i] else None,
                 missed=bool(fleet.roster.silent[i]),
             )
-            phone.row = dict.fromkeys(COLUMNS, -1)
-            for total in ("lost_cause", "reconnected_by", "times_lost", "lost_for_s", "syncs", "reinstalls", "helpdesk_s"):
-                phone.row[total] = 0
+            phone.row = {name: -1 if name in NEVER_UNTIL_IT_HAPPENS else 0 for name in COLUMNS}
             self.phones.append(phone)
             self.schedule_device(phone, int(fleet.phase_s[i]), int(fleet.first_spell_s[i]))
 
@@ -174,7 +184,8 @@ class World:
         started: set[tuple[int, int]] = set()
         while self.heap:
             t, phase, device, _, what, data = heapq.heappop(self.heap)
-            if (t, START) not in started:  # whatever happens in a second, the technicians look around after it
+            # Whatever happens in a second, the technicians look around after it.
+            if (t, START) not in started:
                 started.add((t, START))
                 self.put(t, START, -1, "start", None)
             if phase == CERTIFICATE:
@@ -237,9 +248,12 @@ class World:
 
     # ---- what is true now -----------------------------------------------------------------------
 
+    def is_valid(self, generation: int, t: int) -> bool:
+        return bool(self.certificates[generation]["from"] <= t < self.certificates[generation]["to"])
+
     def accepted(self, profile: Profile, t: int) -> bool:
-        main = self.certificates[self.main]
-        return main["from"] <= t < main["to"] and profile.platform not in main["refused_by"]
+        refused_by: frozenset[str] = self.certificates[self.main]["refused_by"]
+        return self.is_valid(self.main, t) and profile.platform not in refused_by
 
     def able(self, phone: Phone, t: int) -> bool:
         return self.main in (phone.main_slot, phone.reserve_slot) and self.accepted(phone.profile, t)
@@ -261,7 +275,7 @@ class World:
     def reserve_is_due(self, t: int) -> bool:
         if self.reserve is None:
             return False
-        expired = self.certificates[self.main]["to"] <= t
+        expired = bool(self.certificates[self.main]["to"] <= t)
         if self.reserve_due_date is None:
             return expired
         if self.plan.activation == "earliest":
@@ -325,13 +339,12 @@ class World:
             self.put(main["from"], START, -1, "start", None)
 
     def lose(self, before: list[bool], t: int, rule: str) -> None:
-        main = self.certificates[self.main]
         for phone, was_able in zip(self.phones, before, strict=True):
             if not was_able or self.able(phone, t):
                 continue
             if rule in ("immediate", "restored"):
                 cause = rule
-            elif rule == "expiry" or not main["from"] <= t < main["to"]:
+            elif rule == "expiry" or not self.is_valid(self.main, t):
                 cause = "expired"
             elif self.main in (phone.main_slot, phone.reserve_slot):
                 cause = "platform"
@@ -423,7 +436,7 @@ class World:
         main = self.certificates[self.main]
         begins = t if action.not_before_s is None else action.not_before_s
         life = main["to"] - main["from"] if action.valid_for_s is None else action.valid_for_s
-        new = {
+        new: dict[str, Any] = {
             "issuer": action.issuer,
             "from": begins,
             "to": begins + life,
@@ -484,7 +497,7 @@ class World:
 
     def restore(self, t: int) -> str:
         previous = self.previous
-        if previous is None or not self.certificates[previous]["from"] <= t < self.certificates[previous]["to"]:
+        if previous is None or not self.is_valid(previous, t):
             self.events.append((t, "restore failed", None))
             return ""
         self.events.append((t, "previous restored", previous))

@@ -1,0 +1,115 @@
+"""Both engines on one scenario, the whole outcome compared (language 2, `verify`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.scenario.scenario import Scenario
+from sim.studies.run import run
+from sim.world.outcome import SERIES, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two outcomes part first.
+
+    Attributes:
+        column: of the device, the time series, or what else differs.
+        device: its name; None where it is not about a device.
+        at_s: instant, where there is one.
+        process: value of the process engine.
+        fleet: value of the array engine.
+        replication: in which.
+    """
+
+    column: str
+    device: str | None
+    at_s: int | None
+    process: object
+    fleet: object
+    replication: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether the engines agree.
+
+    Attributes:
+        fingerprint: of the process engine's outcome.
+        difference: the first; None where the outcomes are equal.
+    """
+
+    fingerprint: str
+    difference: Difference | None
+
+    @property
+    def equal(self) -> bool:
+        """Whether every column, event and sample is equal."""
+        return self.difference is None
+
+
+def verify(
+    scenario: Scenario,
+    *,
+    progress: Callable[[float], None] | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Verification:
+    """Run the scenario on both engines and compare everything they return.
+
+    Raises:
+        EngineUnavailableError: the array engine needs numba.
+    """
+    process = run(scenario, engine="process", progress=progress)
+    fleet = run(scenario, engine="fleet", notice=notice)
+    for replication, (left, right) in enumerate(zip(process.outcomes, fleet.outcomes, strict=True)):
+        difference = first_difference(left, right, replication=replication)
+        if difference is not None:
+            return Verification(process.fingerprint, difference)
+    assert process.fingerprint == fleet.fingerprint
+    return Verification(process.fingerprint, None)
+
+
+def first_difference(process: Outcome, fleet: Outcome, *, replication: int = 0) -> Difference | None:
+    """The first place where two outcomes differ: events, then devices in their order, then samples."""
+    return next(_differences(process, fleet, replication), None)
+
+
+def _differences(process: Outcome, fleet: Outcome, replication: int) -> Iterator[Difference]:
+    for left, right in zip(process.events, fleet.events, strict=False):
+        if left != right:
+            yield Difference("event", None, min(left.at_s, right.at_s), str(left), str(right), replication)
+    if len(process.events) != len(fleet.events):
+        yield Difference("events", None, None, len(process.events), len(fleet.events), replication)
+    if process.certificates != fleet.certificates:
+        yield Difference("certificates", None, None, process.certificates, fleet.certificates, replication)
+    yield from _device_differences(process, fleet, replication)
+    for name in SERIES:
+        one, other = process.series[name], fleet.series[name]
+        if len(one) != len(other):
+            yield Difference(name, None, None, len(one), len(other), replication)
+        elif (where := np.flatnonzero(one != other)).size:
+            at = int(where[0])
+            at_s = int(process.series["at_s"][at])
+            yield Difference(name, None, at_s, int(one[at]), int(other[at]), replication)
+    if not np.array_equal(process.coverage_held, fleet.coverage_held):
+        held = process.coverage_held.tolist(), fleet.coverage_held.tolist()
+        yield Difference("coverage_held", None, None, *held, replication)
+
+
+def _device_differences(process: Outcome, fleet: Outcome, replication: int) -> Iterator[Difference]:
+    columns = [(name, one, getattr(fleet.devices, name)) for name, one in process.devices.columns()]
+    columns.append(("is_lost", process.is_lost, fleet.is_lost))
+    firsts = []
+    for name, one, other in columns:
+        where = np.flatnonzero(one != other)
+        if where.size:
+            firsts.append((int(where[0]), name, one[where[0]].item(), other[where[0]].item()))
+    if firsts:
+        device, name, one, other = min(firsts, key=lambda first: first[0])
+        instants = [value for value in (one, other) if name.endswith("_at_s") and value >= 0]
+        yield Difference(
+            name, process.roster.name(device), min(instants, default=None), one, other, replication
+        )

@@ -1,0 +1,265 @@
+"""Guarantees: holds, fails, undecided, vacuous, at the threshold and one step to either side."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from scipy import stats
+
+import sim
+from sim.guarantees.statistics import lower_bound, upper_bound
+from sim.guarantees.verdicts import Verdict
+
+# Four phones with their turns at 03:00, 09:00, 15:00 and 21:00. The reserve waits from midnight to noon of
+# day 2, so the last two are lost; both are ready at 14:00, and one technician is done at 14:30 and at 15:00.
+WORLD: dict[str, Any] = {
+    "name": "small world",
+    "start": "2026-03-01",
+    "duration": "4d",
+    "server": {"certificate": {"expires": "day 100"}, "automatic_reissue": "off"},
+    "fleet": [
+        {"name": "phones", "devices": 4, "sync": {"every": "1d", "phase": "even"}},
+        {"name": "nothing", "devices": 0},
+    ],
+    "strategy": [{"at": "day 2", "reissue": {"activate": "after 12h"}}],
+    "recovery": {"technicians": 1, "begins": "1h", "owner_responds": "1h", "takes": "30m"},
+}
+LOSING = {"strategy": [{"at": "day 2", "reissue": {"activate": "immediately"}}]}
+QUIET = {"strategy": []}
+UNHELPED = {"recovery": None}
+
+
+def verdict_of(guarantee: dict[str, Any], **changes: Any) -> Verdict:
+    document = {**WORLD, **changes, "guarantees": [guarantee]}
+    (verdict,) = sim.run(sim.Scenario.from_document(document)).guarantees
+    return verdict
+
+
+# --- one run -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "step"),
+    [
+        ("devices", 4, 1),
+        ("lost_devices", 2, 1),
+        ("lost_share", 0.5, 0.001),
+        ("times_lost", 2, 1),
+        ("reconnected_devices", 2, 1),
+        ("reserve_coverage", 0.5, 0.001),
+        ("device_days_lost", 5.5 / 24, 0.001),
+        ("reinstalls", 2, 1),
+        ("helpdesk_hours", 1, 0.001),
+    ],
+)
+def test_a_value_on_the_threshold_is_right(measure: str, value: float, step: float) -> None:
+    def at(key: str, threshold: float) -> str:
+        return verdict_of({"measure": measure, key: threshold}).verdict
+
+    assert [at("at_most", value + d) for d in (-step, 0, step)] == ["fails", "holds", "holds"]
+    assert [at("at_least", value + d) for d in (-step, 0, step)] == ["holds", "holds", "fails"]
+    assert verdict_of({"measure": measure, "at_most": value}).observed == value
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "observed", "verdict"),
+    [
+        ({"measure": "reconnected_share", "within": "2h29m59s", "at_least": "50%"}, 0, "fails"),
+        ({"measure": "reconnected_share", "within": "2h30m", "at_least": "50%"}, 0.5, "holds"),
+        ({"measure": "reconnected_devices", "within": "2h59m59s", "at_least": 2}, 1, "fails"),
+        ({"measure": "reconnected_devices", "within": "3h", "at_least": 2}, 2, "holds"),
+        ({"measure": "time_to_reconnect", "at_most": "3h"}, 10_800, "holds"),
+        ({"measure": "time_to_reconnect", "at_most": "2h59m59s"}, 10_800, "fails"),
+        ({"measure": "time_to_reconnect", "quantile": "50%", "at_most": "2h30m"}, 9000, "holds"),
+        ({"measure": "time_to_reconnect", "quantile": "50%", "at_most": "2h29m59s"}, 9000, "fails"),
+        ({"measure": "time_to_reconnect", "quantile": "51%", "at_most": "2h30m"}, 10_800, "fails"),
+        ({"measure": "still_lost_devices", "at_most": 0}, 0, "holds"),
+        ({"measure": "lost_devices", "at_most": 0, "platform": "android"}, 2, "fails"),
+        ({"measure": "lost_devices", "at_most": 1, "group": "phones"}, 2, "fails"),
+    ],
+)
+def test_what_is_observed_decides(guarantee: dict[str, Any], observed: float, verdict: str) -> None:
+    told = verdict_of(guarantee)
+    assert (told.observed, told.verdict) == (observed, verdict)
+
+
+def test_devices_that_never_come_back_take_forever() -> None:
+    told = verdict_of({"measure": "time_to_reconnect", "at_most": "1000d"}, **UNHELPED)
+    assert (told.observed, told.verdict) == (math.inf, "fails")
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "witness"),
+    [
+        ({"measure": "lost_devices", "at_most": 1}, "phones/2"),
+        ({"measure": "lost_devices", "at_least": 3}, "phones/0"),
+        ({"measure": "lost_share", "at_most": "1%"}, "phones/2"),
+        ({"measure": "reserve_coverage", "at_least": "99%"}, "phones/2"),
+        ({"measure": "reserve_coverage", "at_most": "1%"}, "phones/0"),
+        ({"measure": "reconnected_share", "within": "2h30m", "at_least": "99%"}, "phones/3"),
+        ({"measure": "reconnected_devices", "at_most": 0}, "phones/2"),
+        ({"measure": "time_to_reconnect", "at_most": "1h"}, "phones/3"),
+        ({"measure": "time_to_reconnect", "at_least": "1d"}, "phones/2"),
+        ({"measure": "reinstalls", "at_most": 0}, "phones/2"),
+        ({"measure": "still_lost_devices", "at_least": 1}, "phones/0"),
+        ({"measure": "devices", "at_most": 1}, None),
+    ],
+)
+def test_a_failure_names_the_first_device_that_shows_it(
+    guarantee: dict[str, Any], witness: str | None
+) -> None:
+    told = verdict_of(guarantee)
+    assert (told.verdict, told.witness) == ("fails", witness)
+
+
+def test_what_holds_names_nobody() -> None:
+    assert verdict_of({"measure": "lost_devices", "at_most": 2}).witness is None
+
+
+# --- nothing exercised it ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "changes", "reason"),
+    [
+        ({"measure": "lost_devices", "at_most": 0}, QUIET, "neither changed nor expired"),
+        ({"measure": "reserve_coverage", "at_least": "99%"}, QUIET, "neither changed nor expired"),
+        ({"measure": "lost_devices", "at_most": 0, "group": "nothing"}, {}, "no device"),
+        ({"measure": "lost_devices", "at_most": 0, "platform": "ios"}, {}, "no device"),
+        ({"measure": "devices", "at_most": 0, "group": "nothing"}, {}, "no device"),
+        (
+            {"measure": "reconnected_share", "at_least": "99%"},
+            {"strategy": [{"at": "day 1", "reissue": {"activate": "after 1d"}}]},
+            "no device was lost",
+        ),
+        (
+            {"measure": "time_to_reconnect", "at_most": "1d"},
+            {"strategy": [{"at": "day 1", "reissue": {"activate": "after 1d"}}]},
+            "no device was lost",
+        ),
+        (
+            {"measure": "reserve_coverage", "at_least": "99%"},
+            {**QUIET, "server": {"certificate": {"expires": "day 3"}, "automatic_reissue": "off"}},
+            "no certificate was activated",
+        ),
+    ],
+)
+def test_what_nothing_exercised_is_vacuous(
+    guarantee: dict[str, Any], changes: dict[str, Any], reason: str
+) -> None:
+    told = verdict_of(guarantee, **changes)
+    assert told.verdict == "vacuous"
+    assert told.reason is not None
+    assert reason in told.reason
+    assert not told.passes
+    allowed = verdict_of({**guarantee, "allow_vacuous": True}, **changes)
+    assert allowed.verdict == "vacuous"
+    assert allowed.passes
+
+
+def test_a_quiet_run_does_not_keep_what_needs_a_loss() -> None:
+    assert verdict_of({"measure": "lost_devices", "at_least": 1}, **QUIET).verdict == "fails"
+
+
+def test_the_number_of_devices_needs_no_event() -> None:
+    assert verdict_of({"measure": "devices", "at_most": 4}, **QUIET).verdict == "holds"
+
+
+def test_an_expiry_exercises_a_guarantee() -> None:
+    server = {"certificate": {"expires": "day 3"}, "automatic_reissue": "off"}
+    told = verdict_of({"measure": "lost_devices", "at_most": 0}, **QUIET, server=server)
+    assert (told.verdict, told.observed, told.witness) == ("fails", 4, "phones/0")
+
+
+# --- several runs --------------------------------------------------------------------------------------
+
+# One phone with a turn a day at a random time, and 12 of 24 hours: lost in every second replication.
+COIN = {"fleet": [{"name": "phones", "devices": 1, "sync": {"every": "1d"}}], "duration": "3d", **UNHELPED}
+
+
+def test_without_a_probability_it_must_hold_in_every_replication() -> None:
+    told = verdict_of({"measure": "lost_devices", "at_most": 0}, **COIN, replications=40)
+    assert told.verdict == "fails"
+    assert told.observed == 1  # the worst
+    assert told.reason is not None
+    lost = int(told.reason.split()[1])
+    assert told.reason == f"in {lost} of 40 replications"
+    # Binomial(40, 1/2), false-alarm rate 1e-6.
+    assert stats.binom.ppf(5e-7, 40, 0.5) <= lost <= stats.binom.isf(5e-7, 40, 0.5)
+    assert told.witness == "phones/0"
+    document = {**WORLD, **COIN, "replications": 40}
+    runs = sim.run(sim.Scenario.from_document(document)).runs
+    assert told.replication == [row["lost_devices"] for row in runs].index(1)
+
+
+@pytest.mark.parametrize(("replications", "verdict"), [(1, "undecided"), (58, "undecided"), (59, "holds")])
+def test_95_percent_at_95_percent_confidence_takes_59_replications(replications: int, verdict: str) -> None:
+    # Kept in all of n: with confidence 1 - a the probability is at least a^(1/n); 0.05^(1/59) = 0.9505, and
+    # 0.05^(1/58) = 0.9497.
+    guarantee = {"measure": "lost_devices", "at_most": 2, "probability": "95%"}
+    changes = {"duration": "3d", **UNHELPED, "replications": replications}
+    assert verdict_of(guarantee, **changes).verdict == verdict
+
+
+@pytest.mark.parametrize(("replications", "verdict"), [(1, "undecided"), (2, "fails")])
+def test_what_never_holds_fails_as_soon_as_that_is_sure(replications: int, verdict: str) -> None:
+    # Kept in none of n: at most 1 - 0.05^(1/n), which is 0.95 after one and 0.776 after two.
+    guarantee = {"measure": "lost_devices", "at_most": 1, "probability": "95%"}
+    assert verdict_of(guarantee, duration="3d", **UNHELPED, replications=replications).verdict == verdict
+
+
+def test_confidence_decides_how_many_replications_it_takes() -> None:
+    # 0.01^(1/59) = 0.925: not enough at 99 % confidence, which takes ln 0.01 / ln 0.95 = 89.8.
+    guarantee = {"measure": "lost_devices", "at_most": 2, "probability": "95%", "confidence": "99%"}
+    changes = {"duration": "3d", **UNHELPED}
+    assert verdict_of(guarantee, **changes, replications=89).verdict == "undecided"
+    assert verdict_of(guarantee, **changes, replications=90).verdict == "holds"
+
+
+def test_a_probability_near_the_truth_stays_open() -> None:
+    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "50%"}
+    told = verdict_of(guarantee, **COIN, replications=40)
+    assert told.verdict == "undecided"
+    assert told.reason is not None
+    assert told.reason.endswith("run more replications")
+    assert verdict_of({**guarantee, "probability": "10%"}, **COIN, replications=40).verdict == "holds"
+    assert verdict_of({**guarantee, "probability": "90%"}, **COIN, replications=40).verdict == "fails"
+
+
+# --- the bounds ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trials", [1, 3, 10, 59, 1000])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_no_success_and_no_failure_have_bounds_in_closed_form(trials: int, confidence: float) -> None:
+    assert upper_bound(0, trials, confidence) == pytest.approx(1 - (1 - confidence) ** (1 / trials))
+    assert lower_bound(0, trials, confidence) == 0
+    assert lower_bound(trials, trials, confidence) == pytest.approx((1 - confidence) ** (1 / trials))
+    assert upper_bound(trials, trials, confidence) == 1
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [  # two-sided 95 % intervals of Clopper and Pearson, as tables print them
+        (0, 10, 0.0, 0.3085),
+        (1, 20, 0.0013, 0.2487),
+        (5, 10, 0.1871, 0.8129),
+        (8, 10, 0.4439, 0.9748),
+        (10, 10, 0.6915, 1.0),
+        (50, 100, 0.3983, 0.6017),
+    ],
+)
+def test_the_bounds_are_those_of_the_tables(successes: int, trials: int, low: float, high: float) -> None:
+    assert lower_bound(successes, trials, 0.975) == pytest.approx(low, abs=5e-5)
+    assert upper_bound(successes, trials, 0.975) == pytest.approx(high, abs=5e-5)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(1, 7), (3, 40), (39, 40), (250, 1000)])
+def test_at_its_bound_what_was_seen_is_as_unlikely_as_the_confidence_says(
+    successes: int, trials: int
+) -> None:
+    low, high = lower_bound(successes, trials, 0.95), upper_bound(successes, trials, 0.95)
+    assert stats.binom.sf(successes - 1, trials, low) == pytest.approx(0.05)
+    assert stats.binom.cdf(successes, trials, high) == pytest.approx(0.05)
