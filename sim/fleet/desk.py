@@ -21,7 +21,9 @@ from sim.fleet.epochs import (
     HANDED_OVER,
     PLATFORM,
     PRESENTED,
+    SPECIFIED,
     VALID,
+    Bools,
     Floats,
     Ints,
     Tables,
@@ -39,6 +41,8 @@ from sim.fleet.kernels import (
     MAIN,
     PROFILE,
     QUEUE,
+    RECEIVED,
+    RECEIVED_AT,
     RECONNECTED,
     REINSTALLS,
     RESERVE,
@@ -110,7 +114,9 @@ def accepts(epochs: Ints, epoch: int, platform: int) -> bool:
 
 
 @compiled
-def reinstall(row: Ints, instant_s: int, epochs: Ints, kind: Ints, totals: Ints, world: World) -> None:
+def reinstall(
+    row: Ints, instant_s: int, epochs: Ints, held: Bools, kind: Ints, totals: Ints, world: World
+) -> None:
     """Both slots hold what the server has, and the device synchronizes if it can (model 6.2)."""
     epoch = row[EPOCH]
     row[REINSTALLS] += 1
@@ -119,6 +125,9 @@ def reinstall(row: Ints, instant_s: int, epochs: Ints, kind: Ints, totals: Ints,
     held_it = reserve >= 0 and (row[MAIN] == reserve or row[RESERVE] == reserve)
     row[MAIN] = epochs[epoch, PRESENTED]
     row[RESERVE] = reserve if held_it else NO_CERTIFICATE
+    if row[RECEIVED] < 0 or not held[epoch, row[RECEIVED], SPECIFIED]:  # what it held from the start is gone
+        row[RECEIVED] = NO_CERTIFICATE
+        row[RECEIVED_AT] = -1
     if reserve >= 0 and not held_it:
         receive(row, instant_s, epochs, totals, world)
     able = accepts(epochs, epoch, kind[PLATFORM])
@@ -260,7 +269,7 @@ def work(
             live(
                 row, identity, now_s, AT_STOP, epochs, held, kind, law, values, totals, coverage, world
             )  # fmt: skip
-            reinstall(row, now_s, epochs, kind, totals, world)
+            reinstall(row, now_s, epochs, held, kind, totals, world)
             free += 1
             heapq.heappush(events, (now_s, _START, -1, -1, 0))
             joins = row[ABLE] == 0

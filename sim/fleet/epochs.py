@@ -34,10 +34,11 @@ HANDED_UNTIL_S: Final = 7  # instant up to which that stays the reserve
 COVERAGE: Final = 8  # which change of the main certificate this is, -1 where it is none
 ANSWERS: Final = 9  # whether whoever dials the main certificate's address is answered
 
-# Last axis of `Tables.held`, (states, generations, 3): of a generation that a device holds, whether ...
+# Last axis of `Tables.held`, (states, generations, 4): of a generation that a device holds, whether ...
 ANSWERED: Final = 0  # whoever dials its address is answered
 ACTIVATED: Final = 1  # it is or was main
 REPLACED: Final = 2  # it was replaced while it was reserve
+SPECIFIED: Final = 3  # it is or was reserve
 
 # Columns of `Tables.kinds`, one row a profile.
 EVERY_S: Final = 0
@@ -61,7 +62,7 @@ class Tables(NamedTuple):
 
     Attributes:
         epochs: (states + 1, 10) int64.
-        held: (states, generations, 3) bool.
+        held: (states, generations, 4) bool.
         kinds: (profiles, 13) int64.
         laws: (profiles, 5) float64.
         values: the observed durations of all empirical distributions, one after the other; int64.
@@ -110,7 +111,12 @@ def _held(timeline: Timeline) -> Bools:
     return np.array(
         [
             [
-                [not s.is_out and address in s.open_addresses, g in s.activated, g in s.replaced]
+                [
+                    not s.is_out and address in s.open_addresses,
+                    g in s.activated,
+                    g in s.replaced,
+                    g in s.specified,
+                ]
                 for g, address in enumerate(addresses)
             ]
             for s in timeline.states

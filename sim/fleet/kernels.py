@@ -546,7 +546,7 @@ def settle(
     if row[RECEIVED] == reserves.latest and row[RECEIVED_AT] >= 0:
         columns.reserve_received_at_s[device] = row[RECEIVED_AT]
         columns.critical_delay_s[device] = row[RECEIVED_AT] - reserves.latest_at_s + 1
-        if holds_reserve and row[RECEIVED] == reserves.first:
+        if holds_reserve and row[RECEIVED] == reserves.first and row[RECEIVED_AT] == 0:
             columns.critical_delay_s[device] = 0
     columns.lost_at_s[device] = row[LOST_AT]
     columns.lost_cause[device] = row[CAUSE]

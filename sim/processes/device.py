@@ -220,6 +220,8 @@ class Device:
         self.reinstalls += 1
         self.helped = True
         self._fill_slots(server.main.generation, NO_CERTIFICATE)
+        if self.received not in server.specified_at_s:  # what it held from the start is gone
+            self.received, self.received_at_s = NO_CERTIFICATE, None
         if server.reserve is not None:
             self._receive_reserve(server.reserve.generation, now_s)
         self.able = self.is_able()

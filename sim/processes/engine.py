@@ -85,7 +85,7 @@ def _columns(
     for device, at_s, held in zip(devices, received_at_s, fleet.roster.holds_reserve, strict=True):
         if at_s is None:
             critical_delay_s.append(None)
-        elif held and device.received == first_reserve:
+        elif held and device.received == first_reserve and at_s == 0:
             critical_delay_s.append(0)
         else:
             critical_delay_s.append(at_s - server.specified_at_s[latest] + 1)

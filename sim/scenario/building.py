@@ -51,9 +51,7 @@ def _refuse_files(scenario: Scenario) -> None:
         if step.reissue is not None
     ]
     file = "<scenario>" if scenario.source is None else str(scenario.source.path)
-    message = (
-        "certificate files are not read yet: leave file out, for a made-up one that meets all rules"
-    )
+    message = "certificate files are not read yet: leave file out, for a made-up one that meets all rules"
     problems = [
         Problem(file, scenario.line_of(f"{key}.file"), None, f"{key}.file", message)
         for key, path in named

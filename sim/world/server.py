@@ -56,6 +56,7 @@ class Server:
     replaced: set[int] = field(default_factory=set)
     activated: set[int] = field(default_factory=set)
     open_addresses: set[str] = field(default_factory=set)
+    closing_at_s: dict[str, int] = field(default_factory=dict)
     outages_now: int = 0
     agenda: list[tuple[int, Literal["open", "close"], str]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -147,12 +148,14 @@ class Server:
 
     def _switch_address(self, now_s: int, old_address: str, certificate: Certificate) -> None:
         change = self.address_changes.get(certificate.generation)
-        if change is None or change.opens_s is None:
+        if change is None or change.opens_s is None or change.opens_s <= now_s:
             self.open_address(now_s, certificate.address)
-        if change is None or change.old_stays_s == 0:
+        self.closing_at_s.pop(certificate.address, None)
+        self.closing_at_s[old_address] = now_s + (0 if change is None else change.old_stays_s)
+        if self.closing_at_s[old_address] == now_s:
             self.close_address(now_s, old_address)
         else:
-            self.agenda.append((now_s + change.old_stays_s, "close", old_address))
+            self.agenda.append((self.closing_at_s[old_address], "close", old_address))
 
     def take_agenda(self) -> list[tuple[int, Literal["open", "close"], str]]:
         """Addresses that open or close later, (instant, what, address), each told once."""
@@ -166,10 +169,12 @@ class Server:
             self._log(now_s, "address opened", detail=address)
 
     def close_address(self, now_s: int, address: str) -> None:
-        """The address answers no more, unless it has become the main certificate's again."""
-        if address in self.open_addresses and address != self.main.address:
-            self.open_addresses.remove(address)
-            self._log(now_s, "address closed", detail=address)
+        """The address answers no more, unless it has become the main certificate's since that was planned."""
+        if self.closing_at_s.get(address) == now_s:
+            del self.closing_at_s[address]
+            if address in self.open_addresses:
+                self.open_addresses.remove(address)
+                self._log(now_s, "address closed", detail=address)
 
     # --- phase 2: automatic reissue and the operator ---------------------------------------------
 

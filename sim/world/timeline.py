@@ -34,6 +34,7 @@ class State:
         open_addresses: addresses that answer when there is no outage.
         activated: generations that are or were main.
         replaced: generations that were replaced while they were reserve.
+        specified: generations that are or were reserve.
     """
 
     from_s: int
@@ -45,6 +46,7 @@ class State:
     open_addresses: frozenset[str]
     activated: frozenset[int]
     replaced: frozenset[int]
+    specified: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def _state(server: Server, now_s: int, change: Change | None) -> State:
         open_addresses=frozenset(server.open_addresses),
         activated=frozenset(server.activated),
         replaced=frozenset(server.replaced),
+        specified=frozenset(server.specified_at_s),
     )
 
 
