@@ -66,6 +66,10 @@ from sim.world.draws import Purpose
 _OWNER = np.uint64(int(Purpose.OWNER_RESPONDS))
 _TAKES = np.uint64(int(Purpose.REINSTALL_TAKES))
 
+# Rows of the desk's laws; not plain ints, see `kernels.AT_STOP`.
+_UNTIL_READY: Final = np.int64(0)
+_OF_WORK: Final = np.int64(1)
+
 # What happens at an instant, in this order: a device has reconnected by itself (its sync, phase 4),
 # a reinstallation ends, a ready device joins the queue, free technicians start.
 _WITHDRAW: Final = 4
@@ -161,7 +165,7 @@ def reconnects_at(
 
 @compiled
 def lasts(identity: np.uint64, purpose: np.uint64, index: int, which: int, desk: Desk, world: World) -> int:
-    """A duration of the desk's, in seconds: 0 until the owner is ready, 1 of a reinstallation."""
+    """A duration of the desk's, in seconds; `which` is a row of its laws."""
     u, v = pair(identity, purpose, index, world)
     kind, law = desk.kinds[which], desk.laws[which]
     return duration(kind[0], law[0], law[1], desk.values[kind[1] : kind[1] + kind[2]], u, v)
@@ -216,7 +220,7 @@ def work(
             status[i] = _CALLED
             version[i] += 1
             ready_s = epochs[row[EPOCH], FROM_S] + desk.begins_s
-            ready_s += lasts(identity, _OWNER, row[CALLS], 0, desk, world)
+            ready_s += lasts(identity, _OWNER, row[CALLS], _UNTIL_READY, desk, world)
             row[CALLS] += 1
             if ready_s <= last_s:
                 heapq.heappush(events, (ready_s, _JOIN, row[DEVICE], i, version[i]))
@@ -242,7 +246,7 @@ def work(
                     continue
                 free -= 1
                 status[i] = _IN_WORK
-                ends_s = now_s + lasts(identities[row[DEVICE]], _TAKES, row[BEGUN], 1, desk, world)
+                ends_s = now_s + lasts(identities[row[DEVICE]], _TAKES, row[BEGUN], _OF_WORK, desk, world)
                 row[BEGUN] += 1
                 row[HELPDESK] += min(ends_s, world.horizon_s) - now_s
                 totals[QUEUE, sample] -= 1

@@ -94,10 +94,10 @@ DEVICE: Final = 32
 PHASE_S: Final = 33
 PLACES: Final = 34
 
-# Why `live` came back.
-AT_STOP: Final = 0
-WAS_LOST: Final = 1
-RECONNECTED: Final = 2
+# Why `live` came back. Not plain ints: numba would compile `live` anew for each of them.
+AT_STOP: Final = np.int64(0)
+WAS_LOST: Final = np.int64(1)
+RECONNECTED: Final = np.int64(2)
 
 FAR_S: Final = 1 << 62
 """Later than any instant."""
@@ -215,6 +215,14 @@ def receive(row: Ints, instant_s: int, epochs: Ints, totals: Ints, world: World)
 
 
 @compiled
+def connect(row: Ints, instant_s: int, every_s: int, totals: Ints, world: World) -> None:
+    """Count the device as connected from this synchronization on, unless it still is from the last."""
+    if row[LAST_SYNC_AT] < 0 or instant_s - row[LAST_SYNC_AT] > 2 * every_s:
+        disconnect(row, every_s, totals, world)
+        totals[CONNECTED, sample_after(instant_s, totals, world)] += 1
+
+
+@compiled
 def disconnect(row: Ints, every_s: int, totals: Ints, world: World) -> None:
     """Count the device as connected up to two periods after its last synchronization, and no longer."""
     if row[LAST_SYNC_AT] >= 0:
@@ -231,9 +239,7 @@ def synchronize(row: Ints, instant_s: int, epochs: Ints, every_s: int, totals: I
     if epochs[epoch, HANDED_OVER] >= 0 and row[RESERVE] != epochs[epoch, HANDED_OVER]:
         receive(row, instant_s, epochs, totals, world)
     totals[SYNC_COUNT, sample_after(instant_s, totals, world)] += 1
-    if row[LAST_SYNC_AT] < 0 or instant_s - row[LAST_SYNC_AT] > 2 * every_s:
-        disconnect(row, every_s, totals, world)
-        totals[CONNECTED, sample_after(instant_s, totals, world)] += 1
+    connect(row, instant_s, every_s, totals, world)
     row[SYNCS] += 1
     row[LAST_SYNC_AT] = instant_s
     if row[LOST] == 0:
@@ -248,20 +254,71 @@ def synchronize(row: Ints, instant_s: int, epochs: Ints, every_s: int, totals: I
 
 
 @compiled
-def count_regular(row: Ints, first_s: int, syncs: int, kind: Ints, totals: Ints, world: World) -> None:
-    """`syncs` synchronizations, one every period from `first_s` on, a period after the last."""
+def count_regular(row: Ints, until_s: int, kind: Ints, totals: Ints, world: World) -> None:
+    """All attempts due up to `until_s` are synchronizations, one every period, and nothing else."""
     every_s = kind[EVERY_S]
+    first_s = row[DUE]
+    syncs = (until_s - first_s) // every_s + 1
+    connect(row, first_s, every_s, totals, world)
+    row[ATTEMPT] += syncs
+    row[DUE] += syncs * every_s
     row[SYNCS] += syncs
-    row[LAST_SYNC_AT] = first_s + (syncs - 1) * every_s
+    row[LAST_SYNC_AT] = row[DUE] - every_s
+    first = sample_after(first_s, totals, world)
     if kind[STRIDE] == 0:
         for i in range(syncs):
             totals[SYNC_COUNT, sample_after(first_s + i * every_s, totals, world)] += 1
         return
-    first = sample_after(first_s, totals, world)
     stride_row = FIRST_STRIDE + kind[STRIDE_ROW]
     totals[stride_row, first] += 1
     if first + syncs * kind[STRIDE] < totals.shape[1] - 1:
         totals[stride_row, first + syncs * kind[STRIDE]] -= 1
+
+
+@compiled
+def sync_steadily(
+    row: Ints, identity: np.uint64, until_s: int, kind: Ints, law: Floats, totals: Ints, world: World
+) -> None:
+    """Attempts due up to `until_s` that are synchronizations, where they succeed, and nothing else."""
+    every_s, jitter_s, success = kind[EVERY_S], kind[JITTER_S], law[SUCCESS]
+    attempt, due_s = row[ATTEMPT], row[DUE]
+    grid_s = row[PHASE_S] + attempt * every_s
+    last_s, syncs = row[LAST_SYNC_AT], 0
+    success_left, success_right, jitter_left, jitter_right = 0.0, 0.0, 0.0, 0.0
+    if success < 1.0:
+        success_left, success_right = pair(identity, _SUCCESS, attempt >> 1, world)
+    if jitter_s > 0:
+        jitter_left, jitter_right = pair(identity, _JITTER, attempt >> 1, world)
+    while due_s <= until_s:
+        if (success_right if attempt & 1 else success_left) < success:
+            if last_s < 0 or due_s - last_s > 2 * every_s:
+                row[LAST_SYNC_AT] = last_s
+                connect(row, due_s, every_s, totals, world)
+            totals[SYNC_COUNT, sample_after(due_s, totals, world)] += 1
+            last_s = due_s
+            syncs += 1
+        attempt += 1
+        grid_s += every_s
+        if attempt & 1 == 0:
+            if success < 1.0:
+                success_left, success_right = pair(identity, _SUCCESS, attempt >> 1, world)
+            if jitter_s > 0:
+                jitter_left, jitter_right = pair(identity, _JITTER, attempt >> 1, world)
+        due_s = grid_s + int((jitter_right if attempt & 1 else jitter_left) * (jitter_s + 1))
+    row[ATTEMPT], row[DUE] = attempt, due_s
+    row[LAST_SYNC_AT] = last_s
+    row[SYNCS] += syncs
+
+
+@compiled
+def pass_over(row: Ints, identity: np.uint64, until_s: int, kind: Ints, world: World) -> None:
+    """Attempts due up to `until_s` change nothing; the next is the first after it."""
+    surely = (until_s + 1 - kind[JITTER_S] - row[PHASE_S]) // kind[EVERY_S]
+    row[ATTEMPT] = max(row[ATTEMPT], surely)
+    row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
+    while row[DUE] <= until_s:
+        row[ATTEMPT] += 1
+        row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
 
 
 @compiled
@@ -357,12 +414,7 @@ def skip_to(row: Ints, identity: np.uint64, instant_s: int, kind: Ints, world: W
     if row[DUE] >= instant_s:
         return
     row[MISSED] = 1
-    surely = (instant_s - kind[JITTER_S] - row[PHASE_S]) // kind[EVERY_S]
-    row[ATTEMPT] = max(row[ATTEMPT] + 1, surely)
-    row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
-    while row[DUE] < instant_s:
-        row[ATTEMPT] += 1
-        row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
+    pass_over(row, identity, instant_s - 1, kind, world)
 
 
 @compiled
@@ -396,12 +448,10 @@ def live(
     Returns:
         why it came back: one of the three.
     """
-    every_s, jitter_s, platform = kind[EVERY_S], kind[JITTER_S], kind[PLATFORM]
-    success = law[SUCCESS]
-    is_regular = kind[PRESENCE] != SPELLS and jitter_s == 0 and success == 1.0
+    platform, every_s = kind[PLATFORM], kind[EVERY_S]
+    has_spells = kind[PRESENCE] == SPELLS
+    is_regular = not has_spells and kind[JITTER_S] == 0 and law[SUCCESS] == 1.0
     last_epoch = len(epochs) - 2
-    success_block, success_left, success_right = -1, 0.0, 0.0
-    jitter_block, jitter_left, jitter_right = -1, 0.0, 0.0
     while True:
         at_s = next_attempt(row, identity, stop_s, kind, law, values, world)
         limit_s = min(at_s, stop_s)
@@ -411,7 +461,7 @@ def live(
         if at_s > stop_s:
             return AT_STOP
         epoch = row[EPOCH]
-        main = epochs[epoch, PRESENTED]
+        main, reserve = epochs[epoch, PRESENTED], epochs[epoch, HANDED_OVER]
         holds = main == row[MAIN] or main == row[RESERVE]
         if holds:
             is_answered = epochs[epoch, ANSWERS] == 1
@@ -419,44 +469,37 @@ def live(
             is_answered = held[epoch, row[RESERVE], ANSWERED]
         else:
             is_answered = held[epoch, row[MAIN], ANSWERED]
+        accepts = holds and epochs[epoch, VALID] == 1 and epochs[epoch, ACCEPTED + platform] == 1
+        notices = row[LOST] == 1 and row[RECONNECTED_AT] < 0 and row[NOTICED_AT] < 0
+        is_steady = row[MAIN] == main and (reserve < 0 or row[RESERVE] == reserve) and row[LOST] == 0
 
-        attempts = 1
-        succeeds = True
-        if is_regular:
-            if row[LOST] == 0 or stop_on != RECONNECTED:
-                attempts = (min(epochs[epoch + 1, FROM_S] - 1, stop_s) - at_s) // every_s + 1
-            row[ATTEMPT] += attempts
-            row[DUE] += attempts * every_s
-        elif row[CATCH_UP_AT] >= 0:
-            row[CATCH_UP_AT] = -1
-            if success < 1.0 and is_answered:
-                succeeds = single(identity, _CATCH_UP, row[COMINGS] - 1, world) < success
+        if row[CATCH_UP_AT] < 0:  # what no longer changes anything is done at a stroke
+            until_s = min(epochs[epoch + 1, FROM_S] - 1, stop_s)
+            if has_spells:
+                until_s = min(until_s, row[SPELL_ENDS] - 1)
+            if not is_answered or not (accepts or notices):
+                pass_over(row, identity, until_s, kind, world)
+                continue
+            if accepts and is_steady:
+                if is_regular:
+                    count_regular(row, until_s, kind, totals, world)
+                else:
+                    sync_steadily(row, identity, until_s, kind, law, totals, world)
+                continue
+            succeeds = single(identity, _SUCCESS, row[ATTEMPT], world) < law[SUCCESS]
+            row[ATTEMPT] += 1
+            row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
         else:
-            attempt = row[ATTEMPT]
-            if success < 1.0 and is_answered:
-                if attempt >> 1 != success_block:
-                    success_block = attempt >> 1
-                    success_left, success_right = pair(identity, _SUCCESS, success_block, world)
-                succeeds = (success_right if attempt & 1 else success_left) < success
-            attempt += 1
-            due_s = row[PHASE_S] + attempt * every_s
-            if jitter_s > 0:
-                if attempt >> 1 != jitter_block:
-                    jitter_block = attempt >> 1
-                    jitter_left, jitter_right = pair(identity, _JITTER, jitter_block, world)
-                due_s += int((jitter_right if attempt & 1 else jitter_left) * (jitter_s + 1))
-            row[ATTEMPT] = attempt
-            row[DUE] = due_s
+            row[CATCH_UP_AT] = -1
+            succeeds = single(identity, _CATCH_UP, row[COMINGS] - 1, world) < law[SUCCESS]
 
         if not (is_answered and succeeds):
             continue
-        if holds and epochs[epoch, VALID] == 1 and epochs[epoch, ACCEPTED + platform] == 1:
+        if accepts:
             is_back = synchronize(row, at_s, epochs, every_s, totals, world)
-            if attempts > 1:
-                count_regular(row, at_s + every_s, attempts - 1, kind, totals, world)
             if is_back and stop_on == RECONNECTED:
                 return RECONNECTED
-        elif row[LOST] == 1 and row[RECONNECTED_AT] < 0 and row[NOTICED_AT] < 0:
+        elif notices:
             row[NOTICED_AT] = at_s
 
 
@@ -525,7 +568,7 @@ def begin(
     row[NOTICED_AT] = -1
     row[RECONNECTED_AT] = -1
     row[LAST_SYNC_AT] = -1
-    row[DUE] = due_at(row, starts.identity[device], 0, kind, world)
+    row[DUE] = due_at(row, starts.identity[device], row[ATTEMPT], kind, world)
 
 
 @compiled

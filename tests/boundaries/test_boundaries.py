@@ -2,6 +2,7 @@
 
 Unless a test says otherwise there is one android phone, always on, that never fails and makes one attempt
 at second `phase` and every 100 s after it. Its certificate (generation 0) is valid until second 1000.
+Every case is put to both engines.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from sim.processes.engine import simulate
+from sim.fleet.engine import simulate as fleet_engine
+from sim.processes.engine import simulate as process_engine
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
@@ -30,6 +32,13 @@ from sim.world.plan import (
 )
 
 seconds = Distribution.constant
+ENGINES = {"process": process_engine, "fleet": fleet_engine}
+simulate = process_engine
+
+
+@pytest.fixture(autouse=True, params=list(ENGINES))
+def on_either_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "simulate", ENGINES[request.param])
 
 
 def phones(

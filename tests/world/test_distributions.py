@@ -80,7 +80,17 @@ def test_the_residual_of_observed_durations_weighs_the_long_ones() -> None:
 
 @pytest.mark.parametrize(
     ("drawn", "whole"),
-    [(0.0, 1), (0.4, 1), (0.5, 1), (1.49, 1), (1.5, 2), (2.5, 3), (3.4999, 3), (1e30, LONGEST_S), (math.inf, LONGEST_S)],
+    [
+        (0.0, 1),
+        (0.4, 1),
+        (0.5, 1),
+        (1.49, 1),
+        (1.5, 2),
+        (2.5, 3),
+        (3.4999, 3),
+        (1e30, LONGEST_S),
+        (math.inf, LONGEST_S),
+    ],
 )
 def test_a_drawn_duration_is_a_whole_second_and_at_least_one(drawn: float, whole: int) -> None:
     assert whole_seconds(drawn) == whole

@@ -1,0 +1,165 @@
+"""Compiled code is that of these very sources; without a compiler the process engine does the work."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sim
+from sim.fleet.compiled import SOURCES
+from sim.scenario.building import plan_of, roster_of
+from sim.studies.run import choose
+
+ROOT = Path(__file__).parents[2]
+FLEET = ROOT / "sim" / "fleet"
+
+PLAN = """\
+name: Plan
+start: 2026-03-01
+duration: 10d
+server: {certificate: {expires: day 61}, automatic_reissue: off}
+fleet:
+  - name: phones
+    devices: 20
+    sync: {every: 10m}
+    presence: {on: {exponential: 20m}, off: {exponential: 20m}}
+strategy:
+  - at: day 2
+    reissue: {activate: after 10m}
+"""
+MAIN = "from sim.cli import main; main()"
+WITHOUT_NUMBA = """\
+import sys
+from importlib.machinery import PathFinder
+
+class Blind(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] == "numba" else super().find_spec(name, path, target)
+
+sys.meta_path = [Blind if finder is PathFinder else finder for finder in sys.meta_path]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN, encoding="utf-8")
+    return path
+
+
+def python(code: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# ---- the cache ---------------------------------------------------------------------------------------
+
+
+def imports(source: Path) -> set[Path]:
+    """Modules of this project that the source takes names from when it runs."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    modules = set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("sim"):
+            folder = ROOT / node.module.replace(".", "/")
+            modules.add(folder.with_suffix(".py"))
+            modules.update(folder / f"{alias.name}.py" for alias in node.names)
+    return {module for module in modules if module.is_file()}
+
+
+def test_every_source_of_compiled_code_is_in_the_name_of_the_cache() -> None:
+    """Constants are compiled in, so what a source of compiled code imports is a source too."""
+    compiles = [source for source in FLEET.glob("*.py") if FLEET / "compiled.py" in imports(source)]
+    sources = {used for source in compiles for used in imports(source) | {source} if used in compiles or used}
+    sources -= {FLEET / "engine.py"}
+    assert {FLEET / "kernels.py", FLEET / "desk.py"} <= set(compiles)
+    assert sources <= set(SOURCES)
+
+
+@pytest.mark.slow
+def test_a_changed_rule_is_never_run_from_an_old_cache(plan: Path, tmp_path: Path) -> None:
+    """Rounding at a quarter instead of a half, in a file that the kernels only call."""
+    shutil.copytree(ROOT / "sim", tmp_path / "sim", ignore=shutil.ignore_patterns("__pycache__"))
+    where = {"PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def fingerprint(engine: str) -> str:
+        ran = python(MAIN, "run", plan, "--engine", engine, "--json", **where)
+        assert ran.returncode == 0, ran.stderr
+        return str(json.loads(ran.stdout)["fingerprint"])
+
+    before = fingerprint("fleet")
+    assert before == fingerprint("process")
+    assert before == fingerprint("fleet")  # from the cache
+    rule = tmp_path / "sim" / "world" / "distributions.py"
+    text = rule.read_text(encoding="utf-8")
+    changed = text.replace("math.floor(duration_s + 0.5)", "math.floor(duration_s + 0.25)")
+    assert changed != text
+    rule.write_text(changed, encoding="utf-8")
+    after = fingerprint("fleet")
+    assert after == fingerprint("process")
+    assert after != before
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(plan: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = str(tmp_path / "file" / "cache")
+    code = "from sim.fleet.compiled import cache_directory, compiled; print(compiled(lambda x: x + 1)(1))"
+    ran = python(code, XDG_CACHE_HOME=cache)
+    assert (ran.returncode, ran.stdout) == (0, "2\n"), ran.stderr
+
+
+# ---- no compiler -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["run", "--engine", "fleet"], ["verify"]])
+def test_without_numba_the_array_engine_says_what_it_needs(command: list[str], plan: Path) -> None:
+    ran = python(WITHOUT_NUMBA + MAIN, *command, plan)
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert "needs numba" in ran.stderr
+    assert "process engine" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_without_numba_auto_takes_the_process_engine_whatever_the_size(plan: Path) -> None:
+    """The fleet counts as large from one attempt on, so that the run is short."""
+    large = "from sim.studies import run; run.MANY_SYNCS = 1\n"
+    engines = []
+    for code in (WITHOUT_NUMBA + large + MAIN, large + MAIN):
+        ran = python(code, "run", plan, "--engine", "auto", "--json")
+        assert ran.returncode == 0, ran.stderr
+        document = json.loads(ran.stdout)
+        engines.append((document["engine"], document["fingerprint"]))
+    assert [engine for engine, _ in engines] == ["process", "fleet"]
+    assert engines[0][1] == engines[1][1]
+
+
+# ---- auto --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("devices", "engine"), [(100, "process"), (1_000_000, "fleet")])
+def test_auto_goes_by_the_size_of_the_fleet(devices: int, engine: str, plan: Path) -> None:
+    scenario = sim.load(plan).changed({"fleet.0.devices": devices, "fleet.0.sync.every": "6h"})
+    assert choose("auto", plan_of(scenario), roster_of(scenario)) == engine
+    assert choose("process", plan_of(scenario), roster_of(scenario)) == "process"
+
+
+def test_a_large_fleet_is_run_by_the_array_engine(plan: Path) -> None:
+    """50,000 phones at 48 attempts: 2.4 million."""
+    scenario = sim.load(plan).changed({"fleet.0.devices": 50_000, "fleet.0.sync.every": "5h"})
+    result = sim.run(scenario)
+    assert result.engine == "fleet"
+    assert result.measures["devices"] == 50_000

@@ -1,0 +1,132 @@
+"""The process engine and the array engine return the same outcome: every column, event and sample."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import random_scenarios
+import worlds
+from hypothesis import HealthCheck, given, settings
+
+import sim
+from sim.fleet.engine import simulate as fleet_engine
+from sim.processes.engine import simulate as process_engine
+from sim.scenario.building import plan_of, roster_of
+from sim.studies.verify import first_difference
+from sim.world.draws import Draws
+from sim.world.fleet import Fleet
+from sim.world.plan import Plan
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))
+REISSUE = [sys.executable, "-W", "error", "-c", "from sim.cli import main; main()"]
+MOST_OF_A_GROUP = 60
+
+
+def assert_equal(plan: Plan, fleet: Fleet) -> None:
+    """Compared column by column first, which says more than two fingerprints."""
+    process, array = process_engine(plan, fleet), fleet_engine(plan, fleet)
+    assert first_difference(process, array) is None
+    assert process.fingerprint == array.fingerprint
+
+
+def random_scenario(seed: int, folder: Path) -> sim.Scenario:
+    return sim.Scenario.from_document(random_scenarios.document(seed, folder), folder=folder)
+
+
+# ---- random worlds -----------------------------------------------------------------------------------
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(worlds.any_plan, worlds.fleets())
+def test_engines_agree_on_small_worlds_full_of_coincidences(plan: Plan, fleet: Fleet) -> None:
+    assert_equal(plan, fleet)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=int(os.environ.get("ENGINE_EXAMPLES", "20000")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(worlds.any_plan, worlds.fleets())
+def test_engines_agree_on_thousands_of_small_worlds(plan: Plan, fleet: Fleet) -> None:
+    assert_equal(plan, fleet)
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 200))]
+)
+def test_engines_agree_on_hundreds_of_devices(seed: int, tmp_path: Path) -> None:
+    assert sim.verify(random_scenario(seed, tmp_path)).difference is None
+
+
+def test_engines_agree_on_nobody() -> None:
+    nobody = sim.load(ROOT / "scenarios" / "helpdesk_after_total_loss.yaml").changed({"fleet.0.devices": 0})
+    assert sim.verify(nobody).difference is None
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_engines_agree_on_the_shipped_scenarios(path: Path) -> None:
+    """Groups are cut to 60 devices; nothing in these scenarios couples more than the help desk's queue."""
+    scenario = sim.load(path)
+    cut = {
+        f"fleet.{number}.devices": MOST_OF_A_GROUP
+        for number, group in enumerate(scenario.fleet)
+        if group.devices is not None and group.devices > MOST_OF_A_GROUP
+    }
+    assert sim.verify(scenario.changed(cut)).difference is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_engines_agree_on_the_shipped_scenarios_uncut(path: Path) -> None:
+    assert sim.verify(sim.load(path)).difference is None
+
+
+# ---- what must not matter ----------------------------------------------------------------------------
+
+
+def test_neither_threads_nor_chunks_change_the_outcome(tmp_path: Path) -> None:
+    scenario = random_scenario(1, tmp_path)
+    assert scenario.recovery is not None  # so that devices of all chunks meet in one queue
+    plan, fleet = plan_of(scenario), Fleet.start(roster_of(scenario), Draws.of(scenario.seed, 0))
+    expected = fleet_engine(plan, fleet).fingerprint
+    for threads, chunk in product((1, 2), (1, 2, 7, 1000)):
+        assert fleet_engine(plan, fleet, threads=threads, chunk=chunk).fingerprint == expected, (
+            threads,
+            chunk,
+        )
+
+
+def test_compiled_code_says_what_the_interpreter_says(tmp_path: Path) -> None:
+    """The same lines, uncompiled (`NUMBA_DISABLE_JIT=1`) in a process of its own."""
+    expected, files = [], []
+    for seed in range(3):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        small = random_scenarios.document(seed, folder)
+        small["duration"] = "12d"
+        for group in small["fleet"]:
+            if "devices" in group:
+                group["devices"] = min(group["devices"], 10)
+        scenario = sim.Scenario.from_document(small, folder=folder)
+        files.append(folder / "scenario.yaml")
+        files[-1].write_text(scenario.to_yaml(), encoding="utf-8")
+        expected.append(sim.run(scenario, engine="fleet").fingerprint)
+    interpreted = subprocess.run(
+        [*REISSUE, "run", *files, "--engine", "fleet", "--json"],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    runs: list[dict[str, Any]] = json.loads(interpreted.stdout)["runs"]
+    assert [run["fingerprint"] for run in runs] == expected

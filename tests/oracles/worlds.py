@@ -1,0 +1,211 @@
+"""Hypothesis strategies of small worlds on a coarse grid of seconds, where many things coincide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from sim.world.certificates import Certificate
+from sim.world.distributions import Distribution
+from sim.world.draws import Draws, identity_of_group
+from sim.world.fleet import PHASE_IS_DRAWN, Fleet, Profile, Roster, Spells
+from sim.world.plan import (
+    Action,
+    AddressChange,
+    CancelReserve,
+    Outage,
+    Plan,
+    Recovery,
+    Reissue,
+    RestorePrevious,
+)
+
+IOS = frozenset({"ios"})
+NOBODY: frozenset[str] = frozenset()
+
+# Lengths from a coarse grid, so that many things fall due in the same second; the odd ones miss it by one.
+LENGTHS = (1, 5, 10, 15, 20, 30, 40, 60, 100)
+length_s = st.sampled_from(LENGTHS)
+delay_s = st.sampled_from((0, 1, 5, 10, 20, 30, 40, 60, 61, 100, 150))
+
+
+def distributions(*, zero: bool) -> st.SearchStrategy[Distribution]:
+    constants = st.sampled_from((0, *LENGTHS) if zero else LENGTHS).map(Distribution.constant)
+    return st.one_of(
+        constants,
+        st.sampled_from((3, 10, 25)).map(Distribution.exponential),
+        st.sampled_from(((1, 5), (5, 30))).map(lambda ends: Distribution.uniform(*ends)),
+        st.just(Distribution.empirical((5, 10, 20))),
+        st.just(Distribution.weibull(15, 0.7)),
+        st.just(Distribution.lognormal(10, 1.0)),
+    )
+
+
+@st.composite
+def address_changes(draw: Any, at_s: int) -> AddressChange | None:
+    if draw(st.integers(0, 2)) > 0:
+        return None
+    opens = draw(st.one_of(st.none(), delay_s.map(lambda delay: at_s + delay - 20)))
+    return AddressChange(
+        draw(st.sampled_from("ABC")),
+        None if opens is None else max(0, opens),
+        draw(st.sampled_from((0, 1, 10, 50))),
+    )
+
+
+@st.composite
+def reissues(draw: Any, at_s: int) -> Reissue:
+    activate = draw(st.sampled_from(("after", "after", "at expiry", "immediately")))
+    return Reissue(
+        at_s=at_s,
+        activate=activate,
+        after_s=draw(delay_s) if activate == "after" else None,
+        issuer=draw(st.sampled_from(("ksc", "ksc", "custom"))),
+        valid_for_s=draw(st.one_of(st.none(), length_s)),
+        not_before_s=draw(
+            st.one_of(st.none(), st.none(), st.sampled_from((-20, -5, 0, 5, 20)).map(lambda d: at_s + d))
+        ),
+        address=draw(address_changes(at_s)),
+        unfit="a key of 1024 bits" if draw(st.integers(0, 9)) == 9 else None,
+        refused_by=IOS if draw(st.integers(0, 3)) == 3 else NOBODY,
+    )
+
+
+@st.composite
+def actions(draw: Any, horizon_s: int) -> Action:
+    at_s = draw(st.integers(0, horizon_s // 5)) * 5
+    kind = draw(st.integers(0, 5))
+    if kind == 4:
+        return CancelReserve(at_s)
+    if kind == 5:
+        return RestorePrevious(at_s)
+    return draw(reissues(at_s))  # type: ignore[no-any-return]
+
+
+@st.composite
+def plans(draw: Any) -> Plan:
+    horizon_s = draw(st.sampled_from((30, 60, 61, 100, 150, 200, 400)))
+    did = sorted(draw(st.lists(actions(horizon_s), max_size=5)), key=lambda action: action.at_s)
+    begins = draw(st.sampled_from((-30, -5, 0)))
+    ends = draw(st.sampled_from((1, 20, 40, 60, 100, 1000)))
+    outages = draw(
+        st.lists(st.tuples(st.integers(0, horizon_s // 5).map(lambda n: 5 * n), length_s), max_size=3)
+    )
+    recovery = st.builds(
+        Recovery,
+        technicians=st.integers(1, 2),
+        begins_s=st.sampled_from((0, 0, 1, 5, 10)),
+        owner_responds=distributions(zero=True),
+        takes=distributions(zero=True),
+    )
+    return Plan(
+        horizon_s=horizon_s,
+        first=Certificate(
+            0,
+            draw(st.sampled_from(("ksc", "ksc", "custom"))),
+            begins,
+            ends,
+            "A",
+            draw(st.sampled_from((NOBODY, NOBODY, NOBODY, IOS))),
+        ),
+        automatic_lead_s=draw(st.one_of(st.none(), st.sampled_from((0, 1, 10, 20, 60, 100)))),
+        activation=draw(st.sampled_from(("earliest", "date"))),
+        actions=tuple(did),
+        outages=tuple(Outage(at, at + lasts) for at, lasts in sorted(outages)),
+        recovery=draw(st.one_of(st.none(), recovery)),
+        sample_s=draw(st.sampled_from((7, 50))),
+    )
+
+
+@st.composite
+def mistakes(draw: Any) -> Plan:
+    """Long lives, rash reissues, restorations and moves to and fro, with a help desk that is too small."""
+    instants = sorted(draw(st.lists(st.integers(1, 24).map(lambda n: 5 * n), min_size=2, max_size=7)))
+    did: list[Action] = []
+    for at_s in instants:
+        kind = draw(st.integers(0, 5))
+        if kind < 2:
+            did.append(RestorePrevious(at_s))
+        elif kind == 2:
+            did.append(CancelReserve(at_s))
+        else:
+            delay = draw(st.sampled_from((None, 0, 5, 10, 20)))
+            did.append(
+                Reissue(
+                    at_s,
+                    "immediately" if delay is None else "after",
+                    delay,
+                    address=draw(address_changes(at_s)),
+                )
+            )
+    return Plan(
+        horizon_s=draw(st.sampled_from((100, 200))),
+        first=Certificate(0, "ksc", 0, 1000, "A"),
+        actions=tuple(did),
+        outages=draw(st.sampled_from(((), (Outage(50, 60),)))),
+        recovery=Recovery(
+            1,
+            draw(st.sampled_from((0, 5, 10))),
+            draw(distributions(zero=True)),
+            Distribution.constant(draw(st.sampled_from((5, 10, 40)))),
+        ),
+        sample_s=5,
+    )
+
+
+any_plan = st.one_of(plans(), plans(), mistakes())
+
+
+@st.composite
+def profiles(draw: Any, group: str) -> Profile:
+    every_s = draw(st.sampled_from((3, 5, 10, 15, 20)))
+    return Profile(
+        group=group,
+        platform=draw(st.sampled_from(("android", "ios"))),
+        every_s=every_s,
+        jitter_s=draw(st.sampled_from((0, 0, 1, 2, every_s - 1))),
+        success=draw(st.sampled_from((1.0, 1.0, 0.5, 0.9, 0.0))),
+        catch_up=draw(st.booleans()),
+        presence=draw(
+            st.one_of(
+                st.just("always"),
+                st.builds(Spells, on=distributions(zero=False), off=distributions(zero=False)),
+                st.just("never"),
+            )
+        ),
+    )
+
+
+@st.composite
+def fleets(draw: Any) -> Fleet:
+    groups = draw(st.integers(1, 3))
+    kinds = tuple(draw(profiles(f"group {number}")) for number in range(groups))
+    of = [number for number in range(groups) for _ in range(draw(st.integers(1, 2)))]
+    silent = [draw(st.booleans()) if isinstance(kinds[kind].presence, Spells) else False for kind in of]
+    roster = Roster(
+        profiles=kinds,
+        groups=tuple(kind.group for kind in kinds),
+        profile=np.array(of, dtype=np.int32),
+        group=np.array(of, dtype=np.int32),
+        identity=np.array(
+            [identity_of_group(kinds[k].group) + i & 0xFFFFFFFFFFFFFFFF for i, k in enumerate(of)], np.uint64
+        ),
+        phase_s=np.array(
+            [
+                draw(st.one_of(st.just(PHASE_IS_DRAWN), st.just(0), st.integers(0, kinds[k].every_s - 1)))
+                for k in of
+            ],
+            dtype=np.int64,
+        ),
+        silent=np.array(silent, dtype=np.bool_),
+        seen=np.zeros(len(of), dtype=np.bool_),
+        holds_reserve=np.array([draw(st.integers(0, 4)) == 4 for _ in of], dtype=np.bool_),
+        ids=((),) * groups,
+    )
+    fleet = Fleet.start(roster, Draws.of(draw(st.integers(0, 1000)), 0))
+    for i, kind in enumerate(of):  # exact starts now and then: every coincidence is worth meeting
+        if isinstance(kinds[kind].presence, Spells) and draw(st.booleans()):
+            fleet.first_spell_s[i] = draw(length_s)
+    return fleet
