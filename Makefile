@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint slow clean
 
 demo: $(VENV)/.run
-	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml || test $$? -eq 1
+	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml
 	$(BIN)/reissue run scenarios/delayed_30d.yaml
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -307,9 +307,9 @@ def test_inventory_has_the_devices_of_its_file() -> None:
 
 
 def test_inventory_loses_those_that_stay_silent_for_30_days_more() -> None:
-    # A device silent at the start is off, and for W longer with Q(1/k, (W/s)^k) (model 9.4); one seen within its
-    # period is on, and one of which nothing is known is off with 1 - A (model 5.3). On top come, at most, those
-    # that go off before their first turn, for W - T or longer.
+    # A device silent at the start is off, and for W longer with Q(1/k, (W/s)^k) (model 9.4); one seen within
+    # its period is on, and one of which nothing is known is off with 1 - A (model 5.3). On top come, at most,
+    # those that go off before their first turn, for W - T or longer.
     on, scale, shape, period, delay = 60.0, 5.0, 0.4, 0.25, 30.0
     off = scale * math.gamma(1 + 1 / shape)
     stays = float(gammaincc(1 / shape, (delay / scale) ** shape))

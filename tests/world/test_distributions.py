@@ -1,4 +1,4 @@
-"""Distributions: their laws against SciPy's, rounding to whole seconds, and the equilibrium start (model 1.2, 5.3)."""
+"""Distributions: their laws against SciPy's, rounding, and the equilibrium start (model 1.2, 5.3)."""
 
 from __future__ import annotations
 

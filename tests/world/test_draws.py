@@ -114,7 +114,8 @@ def test_draws_are_uniform_and_neighbours_are_independent() -> None:
 
 
 def test_identities_do_not_depend_on_the_hash_seed() -> None:
-    code = "from sim.world.draws import *; print(identity_of_group('phones'), identity_of_id('phones'), Draws.of(1, 0))"
+    names = "identity_of_group('phones'), identity_of_id('phones'), Draws.of(1, 0)"
+    code = f"from sim.world.draws import *; print({names})"
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, check=True, capture_output=True
