@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from itertools import count
+from itertools import count, repeat
 from typing import TYPE_CHECKING
 
 from sim.processes.clock import Clock, Moment, priority
 from sim.processes.tally import Tally
-from sim.world.certificates import NO_CERTIFICATE
+from sim.world.certificates import NO_CERTIFICATE, Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Purpose, stream, stream_of_pairs
 from sim.world.fleet import Fleet, Profile, Spells
@@ -47,7 +47,7 @@ class Device:
         self.main_slot = NO_CERTIFICATE
         self.reserve_slot = NO_CERTIFICATE
         self._fill_slots(server.main.generation, reserve_slot)
-        self.able = self.profile.platform not in server.main.refused_by
+        self.able = self.accepts(server.main)
         self.is_lost = False
         self.lost_since_s = 0
         self.helped = False
@@ -82,7 +82,7 @@ class Device:
         clock, attempt, in_turn = self.clock, self.attempt, priority(Phase.SYNC, self.index)
         for due_s, succeeds in zip(self._schedule(), self._successes(), strict=False):
             yield Moment(clock, due_s, in_turn)
-            attempt(succeeds)
+            attempt(due_s, succeeds)
 
     def _live_in_spells(self, presence: Spells) -> Life:
         at, index = self.clock.at, self.index
@@ -96,7 +96,7 @@ class Device:
         while True:
             while is_on and due_s < spell_ends_s:
                 yield at(due_s, Phase.SYNC, index)
-                self.attempt(succeeds)
+                self.attempt(due_s, succeeds)
                 due_s, succeeds = next(attempts)
             yield at(spell_ends_s, Phase.PRESENCE, index)
             came_on_s, is_on = spell_ends_s, not is_on
@@ -110,7 +110,7 @@ class Device:
             catch_up_succeeds = next(catch_ups)
             if missed and self.profile.catch_up and due_s > came_on_s:
                 yield at(came_on_s, Phase.SYNC, index)
-                self.attempt(catch_up_succeeds)
+                self.attempt(came_on_s, catch_up_succeeds)
 
     def _schedule(self) -> Iterator[int]:
         """Instants at which attempt 0, 1, 2, … is due: phase + k every + jitter (model 5.2)."""
@@ -127,7 +127,7 @@ class Device:
         """Whether attempt 0, 1, 2, … would succeed, whoever is there to hear it (model 5.4)."""
         success = self.profile.success
         if success == 1.0:
-            return iter(lambda: True, False)
+            return repeat(True)
         return (u < success for u in stream(self.draws, self.identity, purpose))
 
     def _durations(self, distribution: Distribution, purpose: Purpose) -> Iterator[int]:
@@ -135,41 +135,43 @@ class Device:
 
     # --- one attempt (model 5.4) -----------------------------------------------------------------
 
-    def attempt(self, succeeds: bool) -> None:
+    def attempt(self, now_s: int, succeeds: bool) -> None:
         """Try to synchronize now: unreachable, failed, refused or synced."""
         server = self.server
         main = server.main
-        if main.generation == self.main_slot or main.generation == self.reserve_slot:
-            if not server.answers_now:
-                return
-        elif not server.is_reachable_at(server.address_dialled_with(self.main_slot, self.reserve_slot)):
+        holds_it = main.generation == self.main_slot or main.generation == self.reserve_slot
+        if holds_it:
+            is_answered = server.answers_now
+        else:
+            address = server.address_dialled_with(self.main_slot, self.reserve_slot)
+            is_answered = server.is_reachable_at(address)
+        if not (is_answered and succeeds):
             return
-        if not succeeds:
-            return
-        if self.is_able():
-            self.synchronize()
+        if holds_it and main.not_before_s <= now_s < main.not_after_s and self.accepts(main):
+            self.synchronize(now_s)
         elif self.is_lost and self.reconnected_at_s is None and self.noticed_at_s is None:
-            self.noticed_at_s = self.clock.now
+            self.noticed_at_s = now_s
+
+    def accepts(self, certificate: Certificate) -> bool:
+        """Whether its platform does (model 5.6)."""
+        return not certificate.refused_by or self.profile.platform not in certificate.refused_by
 
     def is_able(self) -> bool:
         """Whether the presented certificate would not be refused now (model 5.5)."""
         main = self.server.main
-        return (
-            (main.generation == self.main_slot or main.generation == self.reserve_slot)
-            and main.not_before_s <= self.clock.now < main.not_after_s
-            and self.profile.platform not in main.refused_by
-        )
+        holds_it = main.generation == self.main_slot or main.generation == self.reserve_slot
+        return holds_it and main.is_valid_at(self.clock.now) and self.accepts(main)
 
-    def synchronize(self) -> None:
+    def synchronize(self, now_s: int) -> None:
         """The server accepted it: slots move, the reserve is received, a lost device is reconnected."""
-        now_s, main, reserve = self.clock.now, self.server.main, self.server.reserve
-        if self.main_slot != main.generation:
-            self._fill_slots(main.generation, NO_CERTIFICATE)
+        generation, reserve = self.server.main.generation, self.server.reserve
+        if self.main_slot != generation:
+            self._fill_slots(generation, NO_CERTIFICATE)
         if reserve is not None and self.reserve_slot != reserve.generation:
             self._receive_reserve(reserve.generation, now_s)
-        tally = self.tally
-        tally.syncs[self.index] += 1
-        tally.last_sync_at_s[self.index] = now_s
+        tally, index = self.tally, self.index
+        tally.syncs[index] += 1
+        tally.last_sync_at_s[index] = now_s
         if self.is_lost:
             self._reconnect(now_s)
 
@@ -226,4 +228,4 @@ class Device:
             self._receive_reserve(server.reserve.generation, now_s)
         self.able = self.is_able()
         if self.able and server.is_reachable_at(server.main.address):
-            self.synchronize()
+            self.synchronize(now_s)

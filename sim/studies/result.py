@@ -20,6 +20,8 @@ from sim.world.plan import Plan
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sim.report.figures import Plots
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -122,6 +124,13 @@ class Result:
         from sim.studies.tables import events_table
 
         return events_table(self)
+
+    @cached_property
+    def plot(self) -> Plots:
+        """The figures: `plot.delivery()`, `plot.devices()`."""
+        from sim.report.figures import Plots
+
+        return Plots(self)
 
     # --- JSON ------------------------------------------------------------------------------------
 

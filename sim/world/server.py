@@ -37,6 +37,7 @@ class Event:
 class Server:
     """Main, reserve, previous; open addresses; outages; and what was done so far.
 
+    `answers_now`: whether whoever dials the main certificate's address is answered.
     `tenure` counts the changes of the main certificate: what was arranged in an earlier one is stale.
 
     Every method takes the instant and says what changed for devices: a `Change` where the presented
@@ -58,6 +59,7 @@ class Server:
     open_addresses: set[str] = field(default_factory=set)
     closing_at_s: dict[str, int] = field(default_factory=dict)
     outages_now: int = 0
+    answers_now: bool = True
     agenda: list[tuple[int, Literal["open", "close"], str]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -69,11 +71,6 @@ class Server:
         self.open_addresses.add(self.main.address)
 
     # --- what it presents, and to whom -----------------------------------------------------------
-
-    @property
-    def answers_now(self) -> bool:
-        """Whether whoever dials the main certificate's address is answered."""
-        return self.outages_now == 0 and self.main.address in self.open_addresses
 
     def is_reachable_at(self, address: str) -> bool:
         """Whether a device that dials the address now is answered (model 4.1)."""
@@ -131,6 +128,7 @@ class Server:
         self._log(now_s, name, certificate, by=by)
         if old.address != certificate.address:
             self._switch_address(now_s, old.address, certificate)
+        self._look_whether_it_answers()
 
     # --- phase 1: outages and addresses ----------------------------------------------------------
 
@@ -139,12 +137,14 @@ class Server:
         self.outages_now += 1
         if self.outages_now == 1:
             self._log(now_s, "outage began")
+        self._look_whether_it_answers()
 
     def end_outage(self, now_s: int) -> None:
         """The server answers again, unless another outage still lasts."""
         self.outages_now -= 1
         if self.outages_now == 0:
             self._log(now_s, "outage ended")
+        self._look_whether_it_answers()
 
     def _switch_address(self, now_s: int, old_address: str, certificate: Certificate) -> None:
         change = self.address_changes.get(certificate.generation)
@@ -167,6 +167,7 @@ class Server:
         if address not in self.open_addresses:
             self.open_addresses.add(address)
             self._log(now_s, "address opened", detail=address)
+        self._look_whether_it_answers()
 
     def close_address(self, now_s: int, address: str) -> None:
         """The address answers no more, unless it has become the main certificate's since that was planned."""
@@ -175,6 +176,10 @@ class Server:
             if address in self.open_addresses:
                 self.open_addresses.remove(address)
                 self._log(now_s, "address closed", detail=address)
+        self._look_whether_it_answers()
+
+    def _look_whether_it_answers(self) -> None:
+        self.answers_now = self.is_reachable_at(self.main.address)
 
     # --- phase 2: automatic reissue and the operator ---------------------------------------------
 

@@ -1,0 +1,102 @@
+"""One measurement in a process of its own, as one line of JSON; `engines.py` calls it.
+
+    python benchmarks/replay.py replay 1000000      # seconds and memory of one delayed reissue
+    python benchmarks/replay.py first-use           # seconds until the first, small run has ended
+
+Memory is what the process's resident size grew by at its largest, as Linux keeps it in /proc/self: the largest
+size in `getrusage` begins, in a new process, at that of the process which started it.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+BEGAN_S: Final = perf_counter()
+
+from sim.scenario import Scenario  # noqa: E402
+from sim.scenario.building import plan_of, roster_of  # noqa: E402
+from sim.world.draws import Draws  # noqa: E402
+from sim.world.fleet import Fleet  # noqa: E402
+
+
+def delayed(devices: int) -> Scenario:
+    """A reissue of 30 days' delay; phones that are always on and synchronize every 6 hours, for 90 days."""
+    return Scenario.from_document(
+        {
+            "name": "one delayed reissue",
+            "start": "2026-03-01",
+            "duration": "90d",
+            "server": {"certificate": {"expires": "day 91"}, "automatic_reissue": "off"},
+            "fleet": [{"name": "phones", "devices": devices, "sync": {"every": "6h"}}],
+            "strategy": [{"at": "day 10", "reissue": {"activate": "after 30d"}}],
+        }
+    )
+
+
+def resident_bytes(which: str) -> int:
+    """`VmRSS`: now; `VmHWM`: at its largest since `forget_largest`."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    (line,) = (line for line in lines if line.startswith(f"{which}:"))
+    return int(line.split()[1]) * 1024
+
+
+def forget_largest() -> None:
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def replay(devices: int) -> dict[str, Any]:
+    from sim.fleet.engine import simulate
+
+    def start(scenario: Scenario) -> tuple[Any, Fleet]:
+        return plan_of(scenario), Fleet.start(roster_of(scenario), Draws.of(1, 0))
+
+    simulate(*start(delayed(100)), threads=2)  # compiled, and all that is imported late is imported
+    forget_largest()
+    baseline = resident_bytes("VmRSS")
+    began_s = perf_counter()
+    plan, fleet = start(delayed(devices))
+    started_s = perf_counter() - began_s
+    start_peak = resident_bytes("VmHWM") - baseline
+    forget_largest()
+    outcome = simulate(plan, fleet, threads=1)
+    engine_peak = resident_bytes("VmHWM") - baseline
+    assert not outcome.devices.times_lost.any()
+    assert (outcome.devices.reserve_received_at_s >= 10 * 86_400).all()
+    columns = [column for _, column in outcome.devices.columns()]
+    outcome_bytes = sum(array.nbytes for array in (*columns, outcome.is_lost))
+    del outcome, columns
+    took_s: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(max(3, min(30, 3_000_000 // devices))):
+        for threads, rounds in took_s.items():
+            began_s = perf_counter()
+            simulate(plan, fleet, threads=threads)
+            rounds.append(perf_counter() - began_s)
+    roster = fleet.roster
+    arrays = [roster.profile, roster.group, roster.identity, roster.phase_s, roster.silent, roster.seen]
+    arrays += [roster.holds_reserve, fleet.phase_s, fleet.starts_on, fleet.first_spell_s]
+    return {
+        "devices": devices,
+        "start_s": started_s,
+        "one_thread_s": statistics.median(took_s[1]),
+        "two_threads_s": statistics.median(took_s[2]),
+        "start_peak_bytes": start_peak / devices,
+        "engine_peak_bytes": engine_peak / devices,
+        "input_bytes": sum(array.nbytes for array in arrays) / devices,
+        "outcome_bytes": outcome_bytes / devices,
+    }
+
+
+def first_use() -> dict[str, Any]:
+    from sim import run
+
+    run(delayed(10), engine="fleet")
+    return {"seconds": perf_counter() - BEGAN_S}
+
+
+if __name__ == "__main__":
+    print(json.dumps(replay(int(sys.argv[2])) if sys.argv[1] == "replay" else first_use()))
