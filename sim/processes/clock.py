@@ -25,7 +25,8 @@ class Moment(simpy.Event):
         self.callbacks = []
         self._ok = True
         self._value = None
-        clock.put(instant_s, priority, self)
+        # SimPy's `schedule`, with an instant where that takes a delay.
+        heappush(clock._queue, (instant_s, priority, next(clock._eid), self))  # type: ignore[misc]
 
 
 class Clock(simpy.Environment):
@@ -38,10 +39,6 @@ class Clock(simpy.Environment):
     def now(self) -> int:
         """The present instant, in whole seconds from the start."""
         return self._now  # type: ignore[return-value]
-
-    def put(self, instant_s: int, priority: int, moment: Moment) -> None:
-        """Schedule by instant, where SimPy's `schedule` takes a delay."""
-        heappush(self._queue, (instant_s, priority, next(self._eid), moment))  # type: ignore[misc]
 
     def at(self, instant_s: int, phase: Phase, device: int = _BEFORE_ALL_DEVICES) -> Moment:
         """An event at the instant; `device` is the device order, or that among the phase's own events."""

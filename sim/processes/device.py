@@ -147,14 +147,15 @@ class Device:
             is_answered = server.is_reachable_at(address)
         if not (is_answered and succeeds):
             return
-        if holds_it and main.not_before_s <= now_s < main.not_after_s and self.accepts(main):
+        is_valid = main.not_before_s <= now_s < main.not_after_s
+        if holds_it and is_valid and (not main.refused_by or self.accepts(main)):
             self.synchronize(now_s)
         elif self.is_lost and self.reconnected_at_s is None and self.noticed_at_s is None:
             self.noticed_at_s = now_s
 
     def accepts(self, certificate: Certificate) -> bool:
         """Whether its platform does (model 5.6)."""
-        return not certificate.refused_by or self.profile.platform not in certificate.refused_by
+        return self.profile.platform not in certificate.refused_by
 
     def is_able(self) -> bool:
         """Whether the presented certificate would not be refused now (model 5.5)."""
