@@ -109,7 +109,8 @@ def competition(days: int) -> Iterator[str]:
         attempts = contestant.devices * days * programs.DAY_S / programs.EVERY_S
         lost = f"{contestant.answer.lost / contestant.devices:.2%}" if contestant is not floor else ""
         yield (
-            f"| {contestant.name} | {contestant.devices:,} | {median_s:.3f} s | {1e9 * median_s / attempts:,.1f} ns "
+            f"| {contestant.name} | {contestant.devices:,} | {median_s:.3f} s "
+            f"| {1e9 * median_s / attempts:,.1f} ns "
             f"| {against(contestant, first):.2f} | {against(contestant, floor):.1f} | {lost} |"
         )
 
@@ -160,8 +161,8 @@ def first_use() -> str:
     with tempfile.TemporaryDirectory() as cache:
         first, later = (measured("first-use", cache=cache)["seconds"] for _ in range(2))
     return (
-        f"The first run ever, of ten phones, takes {first:.1f} s from the start of Python, since it compiles; "
-        f"every later one {later:.1f} s."
+        f"The first run ever, of ten phones, takes {first:.1f} s from the start of Python, since it\n"
+        f"compiles; every later one {later:.1f} s."
     )
 
 
@@ -179,10 +180,10 @@ Printed by `python benchmarks/engines.py --write`: {platform.machine()}, {os.cpu
 ## One question, several programs
 
 Phones that are always on synchronize every 6 hours, up to 30 minutes late, for {days} days; 95 % of the
-attempts succeed, so that each must be simulated. A reissue becomes main six hours after it is specified: by
-theory it loses {programs.LOST:.2%}. The programs take turns, {rounds} rounds; ratios are medians of the rounds'.
-Slow programs get fewer phones; all are compared by the time for an attempt. *Floor*: a compiled loop that makes
-the two random numbers of every attempt (model 7.1), and nothing else.
+attempts succeed, so that each must be simulated. A reissue becomes main six hours after it is specified:
+by theory it loses {programs.LOST:.2%}. The programs take turns, {rounds} rounds; ratios are medians of the
+rounds'. Slow programs get fewer phones; all are compared by the time for an attempt. *Floor*: a compiled
+loop that makes the two random numbers of every attempt (model 7.1), and nothing else.
 """
     )
     yield from competition(days)

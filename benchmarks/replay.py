@@ -3,8 +3,8 @@
     python benchmarks/replay.py replay 1000000      # seconds and memory of one delayed reissue
     python benchmarks/replay.py first-use           # seconds until the first, small run has ended
 
-Memory is what the process's resident size grew by at its largest, as Linux keeps it in /proc/self: the largest
-size in `getrusage` begins, in a new process, at that of the process which started it.
+Memory is what the process's resident size grew by at its largest, as Linux keeps it in /proc/self. (The
+largest size that `getrusage` tells begins, in a new process, at that of the process which started it.)
 """
 
 from __future__ import annotations

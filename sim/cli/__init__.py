@@ -22,7 +22,7 @@ def cli() -> None:
     """How many managed phones lose their server when its certificate is reissued, and how to lose none.
 
     Exit codes: 0 done, every guarantee holds; 1 a guarantee fails; 2 the input is wrong; 3 a guarantee is
-    undecided or vacuous; 130 interrupted.
+    undecided or vacuous; 70 a defect of the program; 130 interrupted.
     """
     if os.environ.get("NO_COLOR"):
         click.get_current_context().color = False

@@ -22,12 +22,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SIM: Final = Path(__file__).parent.parent
 SOURCES: Final = (
-    _SIM / "world" / "draws.py",
+    *sorted((_SIM / "fleet").glob("*.py")),
+    _SIM / "world" / "certificates.py",
     _SIM / "world" / "distributions.py",
-    _SIM / "fleet" / "compiled.py",
-    _SIM / "fleet" / "kernels.py",
-    _SIM / "fleet" / "desk.py",
+    _SIM / "world" / "draws.py",
 )
+"""Everything whose code or constants are compiled in."""
 
 
 @cache
@@ -37,14 +37,14 @@ def cache_directory() -> Path:
 
     digest = hashlib.sha256(f"{numba.__version__} {platform.python_version()} {platform.machine()}".encode())
     for source in SOURCES:
-        digest.update(source.read_bytes() if source.exists() else b"")
+        digest.update(source.read_bytes())
     root = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if os.name == "nt" else None)
     return (Path(root) if root else Path.home() / ".cache") / "reissue" / digest.hexdigest()[:24]
 
 
-def is_compiled() -> bool:
-    """Whether the first use need not wait for the compiler."""
-    return any(cache_directory().glob("*/*.nbi")) or any(cache_directory().glob("*.nbi"))
+def is_compiled(function: Callable[..., Any]) -> bool:
+    """Whether the first call of a compiled function need not wait for the compiler."""
+    return any(cache_directory().rglob(f"*{function.__name__}-*.nbi"))
 
 
 def compiled(function: Function, **callees: Callable[..., Any]) -> Function:

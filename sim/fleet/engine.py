@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
+from sim.fleet.compiled import is_compiled
 from sim.fleet.desk import Desk, work
 from sim.fleet.epochs import (
     COVERAGE,
@@ -103,12 +104,18 @@ def simulate(
             raise
     if plan.recovery is not None and waiting:
         rows = np.concatenate(waiting)
+        waiting.clear()
         rows = rows[np.argsort(rows[:, DEVICE])]
         unseen = _totals(tables, world)
         work(
             rows, _desk(plan.recovery), starts, reserves, tables, totals, coverage, *unseen, columns, world
         )  # fmt: skip
     return _outcome(plan, fleet, timeline, tables, columns, totals, coverage)
+
+
+def needs_compilation(plan: Plan) -> bool:
+    """Whether the first run of the plan has to wait for the compiler."""
+    return not (is_compiled(run_devices) and (plan.recovery is None or is_compiled(work)))
 
 
 def _reserves(timeline: Timeline) -> Reserves:

@@ -59,7 +59,7 @@ def run(
     began = time.perf_counter()
     plan, roster = plan_of(scenario), roster_of(scenario)
     chosen = choose(engine, plan, roster)
-    simulate = _simulator(chosen, notice)
+    simulate = _simulator(chosen, plan, notice)
     outcomes = []
     for replication in range(scenario.replications):
 
@@ -97,15 +97,16 @@ def choose(engine: Engine, plan: Plan, roster: Roster) -> Literal["process", "fl
     return "fleet" if attempts >= MANY_SYNCS and find_spec("numba") is not None else "process"
 
 
-def _simulator(engine: Literal["process", "fleet"], notice: Callable[[str], None] | None) -> Simulator:
+def _simulator(
+    engine: Literal["process", "fleet"], plan: Plan, notice: Callable[[str], None] | None
+) -> Simulator:
     if engine == "process":
         from sim.processes.engine import simulate as process
 
         return process
-    from sim.fleet.compiled import is_compiled
-
-    if notice is not None and not is_compiled():
-        notice("compiling the array engine; this happens once and takes some seconds")
+    from sim.fleet.engine import needs_compilation
     from sim.fleet.engine import simulate as fleet
 
+    if notice is not None and needs_compilation(plan):
+        notice("compiling the array engine: this happens once, and takes up to half a minute")
     return fleet

@@ -157,7 +157,9 @@ def test_auto_goes_by_the_size_of_the_fleet(devices: int, engine: str, plan: Pat
 
 def test_a_large_fleet_is_run_by_the_array_engine(plan: Path) -> None:
     """50,000 phones at 48 attempts: 2.4 million."""
-    scenario = sim.load(plan).changed({"fleet.0.devices": 50_000, "fleet.0.sync.every": "5h"})
+    scenario = sim.load(plan).changed(
+        {"fleet.0.devices": 50_000, "fleet.0.sync.every": "5h", "fleet.0.presence": "always"}
+    )
     result = sim.run(scenario)
     assert result.engine == "fleet"
     assert result.measures["devices"] == 50_000
