@@ -21,13 +21,8 @@ from sim.errors import EngineUnavailableError
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SIM: Final = Path(__file__).parent.parent
-SOURCES: Final = (
-    *sorted((_SIM / "fleet").glob("*.py")),
-    _SIM / "world" / "certificates.py",
-    _SIM / "world" / "distributions.py",
-    _SIM / "world" / "draws.py",
-)
-"""Everything whose code or constants are compiled in."""
+SOURCES: Final = (*sorted((_SIM / "fleet").glob("*.py")), *sorted((_SIM / "world").glob("*.py")))
+"""Every file whose code or constants may be compiled in."""
 
 
 @cache
