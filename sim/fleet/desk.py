@@ -48,7 +48,6 @@ from sim.fleet.kernels import (
     RESERVE,
     WAS_LOST,
     Columns,
-    Reserves,
     Rows,
     Starts,
     World,
@@ -176,7 +175,6 @@ def work(
     rows: Rows,
     desk: Desk,
     starts: Starts,
-    reserves: Reserves,
     tables: Tables,
     totals: Ints,
     coverage: Ints,
@@ -190,7 +188,7 @@ def work(
     Args:
         rows: (n, PLACES), each at its first loss.
         desk: technicians and laws.
-        starts, reserves, tables, totals, coverage, columns, world: as for `run_devices`.
+        starts, tables, totals, coverage, columns, world: as for `run_devices`.
         unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
     epochs, held, kinds, laws, values = tables
@@ -303,4 +301,4 @@ def work(
         live(
             row, identity, last_s, AT_STOP, epochs, held, kind, law, values, totals, coverage, world
         )  # fmt: skip
-        settle(row, starts.holds_reserve[row[DEVICE]], kind[EVERY_S], reserves, columns, totals, world)
+        settle(row, kind[EVERY_S], columns, totals, world)

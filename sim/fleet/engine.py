@@ -31,12 +31,10 @@ from sim.fleet.kernels import (
     QUEUE,
     SYNC_COUNT,
     Columns,
-    Reserves,
     Starts,
     World,
     run_devices,
 )  # fmt: skip
-from sim.world.certificates import NO_CERTIFICATE
 from sim.world.fleet import Fleet
 from sim.world.outcome import Devices, Outcome
 from sim.world.plan import Plan, Recovery
@@ -66,7 +64,15 @@ def simulate(
     timeline = play(plan)
     roster = fleet.roster
     tables = tables_of(plan, timeline, roster.profiles)
-    world = World(fleet.draws.k0, fleet.draws.k1, plan.sample_s, 1.0 / plan.sample_s, plan.horizon_s)
+    world = World(
+        k0=fleet.draws.k0,
+        k1=fleet.draws.k1,
+        sample_s=plan.sample_s,
+        samples_per_s=1.0 / plan.sample_s,
+        horizon_s=plan.horizon_s,
+        first_reserve=timeline.first_reserve,
+        latest_reserve=timeline.latest_reserve,
+    )
     starts = Starts(
         roster.profile,
         roster.identity,
@@ -76,7 +82,6 @@ def simulate(
         roster.silent,
         roster.holds_reserve,
     )
-    reserves = _reserves(timeline)
     columns = _columns(len(fleet))
     totals, coverage = _totals(tables, world)
     recovers = plan.recovery is not None
@@ -86,7 +91,7 @@ def simulate(
         last = min(first + chunk, len(fleet))
         own, held = _totals(tables, world)
         paused = np.empty((last - first if recovers else 0, PLACES), dtype=np.int64)
-        count = run_devices(first, last, starts, reserves, tables, own, held, columns, paused, world)
+        count = run_devices(first, last, starts, tables, own, held, columns, paused, world)
         return own, held, paused[:count].copy()
 
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
@@ -108,7 +113,7 @@ def simulate(
         rows = rows[np.argsort(rows[:, DEVICE])]
         unseen = _totals(tables, world)
         work(
-            rows, _desk(plan.recovery), starts, reserves, tables, totals, coverage, *unseen, columns, world
+            rows, _desk(plan.recovery), starts, tables, totals, coverage, *unseen, columns, world
         )  # fmt: skip
     return _outcome(plan, fleet, timeline, tables, columns, totals, coverage)
 
@@ -116,12 +121,6 @@ def simulate(
 def needs_compilation(plan: Plan) -> bool:
     """Whether the first run of the plan has to wait for the compiler."""
     return not (is_compiled(run_devices) and (plan.recovery is None or is_compiled(work)))
-
-
-def _reserves(timeline: Timeline) -> Reserves:
-    specified_at_s = timeline.server.specified_at_s
-    latest = max(specified_at_s, default=NO_CERTIFICATE)
-    return Reserves(timeline.first_reserve, latest, specified_at_s.get(latest, 0))
 
 
 def _desk(recovery: Recovery) -> Desk:
@@ -179,10 +178,16 @@ def _outcome(
     has_reserve = tables.epochs[state_at, HANDED_OVER] >= 0
     named = columns._asdict()
     is_lost = named.pop("is_lost")
+    latest = timeline.latest_reserve
+    held = fleet.roster.holds_reserve
+    if latest != timeline.first_reserve:
+        held = np.broadcast_to(np.False_, held.shape)
     return Outcome(
         roster=fleet.roster,
         horizon_s=plan.horizon_s,
-        devices=Devices(**named),
+        devices=Devices(
+            **named, latest_reserve_at_s=timeline.server.specified_at_s.get(latest, 0), held_from_start=held
+        ),
         is_lost=is_lost,
         coverage_held=coverage,
         events=timeline.events,

@@ -126,7 +126,7 @@ FIRST_STRIDE: Final = 5
 
 
 class World(NamedTuple):
-    """Key of the draws, sampling period and horizon. Numbers only: a tuple of arrays costs a
+    """Key of the draws, sampling, horizon, first and latest reserve. Numbers only: a tuple of arrays costs a
     reference count at every look, which is dearer than the look (measured: six times the whole run)."""
 
     k0: np.uint64
@@ -134,6 +134,8 @@ class World(NamedTuple):
     sample_s: int
     samples_per_s: float
     horizon_s: int
+    first_reserve: int
+    latest_reserve: int
 
 
 philox4x32 = compiled(world_draws.philox4x32)
@@ -519,7 +521,6 @@ class Columns(NamedTuple):
     """The outcome's columns (see `Devices`), and `is_lost`."""
 
     reserve_received_at_s: Ints
-    critical_delay_s: Ints
     lost_at_s: Ints
     lost_cause: Ints8
     noticed_at_s: Ints
@@ -534,18 +535,8 @@ class Columns(NamedTuple):
     is_lost: Bools
 
 
-class Reserves(NamedTuple):
-    """The reserves that the outcome tells of: the run's first, its last, and when that was specified."""
-
-    first: int
-    latest: int
-    latest_at_s: int
-
-
 @compiled
-def begin(
-    row: Ints, device: int, starts: Starts, first_reserve: int, epochs: Ints, kind: Ints, world: World
-) -> None:
+def begin(row: Ints, device: int, starts: Starts, epochs: Ints, kind: Ints, world: World) -> None:
     """A device's state before anything happens."""
     row[:] = 0
     row[PROFILE] = starts.profile[device]
@@ -560,8 +551,8 @@ def begin(
     row[RECEIVED] = NO_CERTIFICATE
     row[RECEIVED_AT] = -1
     if starts.holds_reserve[device]:
-        row[RESERVE] = first_reserve
-        row[RECEIVED] = first_reserve
+        row[RESERVE] = world.first_reserve
+        row[RECEIVED] = world.first_reserve
         row[RECEIVED_AT] = 0
     row[ABLE] = epochs[0, ACCEPTED + kind[PLATFORM]]
     row[LOST_AT] = -1
@@ -572,25 +563,12 @@ def begin(
 
 
 @compiled
-def settle(
-    row: Ints,
-    holds_reserve: bool,
-    every_s: int,
-    reserves: Reserves,
-    columns: Columns,
-    totals: Ints,
-    world: World,
-) -> None:
+def settle(row: Ints, every_s: int, columns: Columns, totals: Ints, world: World) -> None:
     """Write what became of a device at the end of the run."""
     disconnect(row, every_s, totals, world)
     device = row[DEVICE]
-    columns.reserve_received_at_s[device] = -1
-    columns.critical_delay_s[device] = -1
-    if row[RECEIVED] == reserves.latest and row[RECEIVED_AT] >= 0:
-        columns.reserve_received_at_s[device] = row[RECEIVED_AT]
-        columns.critical_delay_s[device] = row[RECEIVED_AT] - reserves.latest_at_s + 1
-        if holds_reserve and row[RECEIVED] == reserves.first and row[RECEIVED_AT] == 0:
-            columns.critical_delay_s[device] = 0
+    received = row[RECEIVED] == world.latest_reserve and row[RECEIVED_AT] >= 0
+    columns.reserve_received_at_s[device] = row[RECEIVED_AT] if received else -1
     columns.lost_at_s[device] = row[LOST_AT]
     columns.lost_cause[device] = row[CAUSE]
     columns.noticed_at_s[device] = row[NOTICED_AT]
@@ -612,7 +590,6 @@ def run_devices(
     first: int,
     last: int,
     starts: Starts,
-    reserves: Reserves,
     tables: Tables,
     totals: Ints,
     coverage: Ints,
@@ -629,12 +606,12 @@ def run_devices(
         how many rows of `paused` were filled.
     """
     epochs, held, kinds, laws, values = tables
-    profiles, identities, holds_reserve = starts.profile, starts.identity, starts.holds_reserve
+    profiles, identities = starts.profile, starts.identity
     waiting = 0
     row = np.empty(PLACES, dtype=np.int64)
     for device in range(first, last):
         kind, law = kinds[profiles[device]], laws[profiles[device]]
-        begin(row, device, starts, reserves.first, epochs, kind, world)
+        begin(row, device, starts, epochs, kind, world)
         stop_on = WAS_LOST if len(paused) > 0 and kind[PRESENCE] != NEVER_ON else AT_STOP
         why = live(
             row, identities[device], world.horizon_s - 1, stop_on,
@@ -644,5 +621,5 @@ def run_devices(
             paused[waiting] = row
             waiting += 1
         else:
-            settle(row, holds_reserve[device], kind[EVERY_S], reserves, columns, totals, world)
+            settle(row, kind[EVERY_S], columns, totals, world)
     return waiting

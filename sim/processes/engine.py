@@ -81,17 +81,8 @@ def _columns(
         return np.array([NEVER if value is None else value for value in values], dtype=np.int64)
 
     received_at_s = [d.received_at_s if d.received == latest else None for d in devices]
-    critical_delay_s: list[int | None] = []
-    for device, at_s, held in zip(devices, received_at_s, fleet.roster.holds_reserve, strict=True):
-        if at_s is None:
-            critical_delay_s.append(None)
-        elif held and device.received == first_reserve and at_s == 0:
-            critical_delay_s.append(0)
-        else:
-            critical_delay_s.append(at_s - server.specified_at_s[latest] + 1)
     return Devices(
         reserve_received_at_s=instants(received_at_s),
-        critical_delay_s=instants(critical_delay_s),
         lost_at_s=instants([d.lost_at_s for d in devices]),
         lost_cause=np.array([CAUSES.index(d.lost_cause or "") for d in devices], dtype=np.int8),
         noticed_at_s=instants([d.noticed_at_s for d in devices]),
@@ -103,4 +94,6 @@ def _columns(
         last_sync_at_s=np.maximum(np.array(tally.last_sync_at_s, dtype=np.int64), NEVER),
         reinstalls=np.array([d.reinstalls for d in devices], dtype=np.int32),
         helpdesk_s=np.array([d.helpdesk_s for d in devices], dtype=np.int64),
+        latest_reserve_at_s=server.specified_at_s.get(latest, 0),
+        held_from_start=fleet.roster.holds_reserve & (latest == first_reserve),
     )

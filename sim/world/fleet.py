@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,10 @@ class Profile:
         return self.presence != "never"
 
 
-PHASE_IS_DRAWN = -1
+PHASE_IS_DRAWN: Final = -1
+
+_AT_A_TIME: Final = 65_536
+"""Devices whose start is drawn together: what the drawing needs on the way stays small."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,23 +161,28 @@ class Fleet:
     @classmethod
     def start(cls, roster: Roster, draws: Draws) -> Fleet:
         """Draw where each device stands at instant 0: phase, and spells in equilibrium (model 5.2, 5.3)."""
+        n = len(roster)
         phase_s = roster.phase_s.copy()
-        starts_on = np.zeros(len(roster), dtype=np.bool_)
-        first_spell_s = np.zeros(len(roster), dtype=np.int64)
-        for number, profile in enumerate(roster.profiles):
-            members = np.flatnonzero(roster.profile == number)
-            drawn = members[phase_s[members] == PHASE_IS_DRAWN]
-            u, _ = draws.pairs(roster.identity[drawn], Purpose.PHASE)
-            phase_s[drawn] = np.minimum((u * profile.every_s).astype(np.int64), profile.every_s - 1)
-            silent, seen = roster.silent[members], roster.seen[members]
-            if not isinstance(profile.presence, Spells):
-                starts_on[members] = (profile.presence == "always") & ~silent
-                continue
-            which, where = draws.pairs(roster.identity[members], Purpose.START)
-            u, v = draws.pairs(roster.identity[members], Purpose.START_PLACE)
-            on = ((which < profile.presence.on_share) | seen) & ~silent
-            starts_on[members] = on
-            first_spell_s[members] = np.where(
-                on, profile.presence.on.residuals(u, v, where), profile.presence.off.residuals(u, v, where)
-            )
+        starts_on = np.zeros(n, dtype=np.bool_)
+        first_spell_s = np.zeros(n, dtype=np.int64)
+        for first in range(0, n, _AT_A_TIME):
+            here = slice(first, min(first + _AT_A_TIME, n))
+            for number in np.unique(roster.profile[here]).tolist():
+                members = first + np.flatnonzero(roster.profile[here] == number)
+                profile = roster.profiles[number]
+                identity = roster.identity[members]
+                u, _ = draws.pairs(identity, Purpose.PHASE)
+                drawn = np.minimum((u * profile.every_s).astype(np.int64), profile.every_s - 1)
+                phase_s[members] = np.where(phase_s[members] == PHASE_IS_DRAWN, drawn, phase_s[members])
+                silent, seen = roster.silent[members], roster.seen[members]
+                if not isinstance(profile.presence, Spells):
+                    starts_on[members] = (profile.presence == "always") & ~silent
+                    continue
+                which, where = draws.pairs(identity, Purpose.START)
+                u, v = draws.pairs(identity, Purpose.START_PLACE)
+                on = ((which < profile.presence.on_share) | seen) & ~silent
+                starts_on[members] = on
+                remains_on_s = profile.presence.on.residuals(u, v, where)
+                remains_off_s = profile.presence.off.residuals(u, v, where)
+                first_spell_s[members] = np.where(on, remains_on_s, remains_off_s)
         return cls(roster, draws, phase_s, starts_on, first_spell_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,23 @@ CAUSES: Final = ("", "not_delivered", "replaced_reserve", "expired", "immediate"
 MEANS: Final = ("", "sync", "reinstall")
 """How a device reconnected; the column holds the index."""
 
+COLUMNS: Final = (
+    "reserve_received_at_s",
+    "critical_delay_s",
+    "lost_at_s",
+    "lost_cause",
+    "noticed_at_s",
+    "reconnected_at_s",
+    "reconnected_by",
+    "times_lost",
+    "lost_for_s",
+    "syncs",
+    "last_sync_at_s",
+    "reinstalls",
+    "helpdesk_s",
+)
+"""Columns of an outcome, one row a device: see `Devices`."""
+
 SERIES: Final = ("at_s", "holding_reserve", "connected", "lost", "queue", "syncs")
 """Names of the time series: see `Outcome.series`."""
 
@@ -33,7 +50,6 @@ class Devices:
 
     Attributes:
         reserve_received_at_s: when it first held the latest reserve; int64.
-        critical_delay_s: least activation delay that would have given it that reserve in time; int64.
         lost_at_s: its first loss; int64.
         lost_cause: index into `CAUSES`; int8.
         noticed_at_s: first refusal after the first loss; int64.
@@ -45,10 +61,11 @@ class Devices:
         last_sync_at_s: the last of them; int64.
         reinstalls: finished reinstallations; int32.
         helpdesk_s: seconds of technicians' work within the run; int64.
+        latest_reserve_at_s: when the latest reserve was specified, for all.
+        held_from_start: whether it held the latest reserve from the start (model 5.1); bool.
     """
 
     reserve_received_at_s: NDArray[np.int64]
-    critical_delay_s: NDArray[np.int64]
     lost_at_s: NDArray[np.int64]
     lost_cause: NDArray[np.int8]
     noticed_at_s: NDArray[np.int64]
@@ -60,10 +77,25 @@ class Devices:
     last_sync_at_s: NDArray[np.int64]
     reinstalls: NDArray[np.int32]
     helpdesk_s: NDArray[np.int64]
+    latest_reserve_at_s: int
+    held_from_start: NDArray[np.bool_]
+
+    @property
+    def critical_delay_s(self) -> NDArray[np.int64]:
+        """Least activation delay that would have given it the latest reserve in time; int64 (model 9.1).
+
+        A sync in the second of activation is too late, so it is one second more than the wait; 0 for
+        what was held from the start, -1 for what never came.
+        """
+        received_at_s = self.reserve_received_at_s
+        waited_s = received_at_s - self.latest_reserve_at_s + 1
+        waited_s[self.held_from_start & (received_at_s == 0)] = 0
+        waited_s[received_at_s == NEVER] = NEVER
+        return waited_s
 
     def columns(self) -> Iterator[tuple[str, NDArray[np.generic]]]:
         """Name and array of every column, in their order."""
-        return ((field.name, getattr(self, field.name)) for field in fields(self))
+        return ((name, getattr(self, name)) for name in COLUMNS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,6 +77,11 @@ class Timeline:
         """The run's first reserve, which an inventory's devices may already hold (model 5.1)."""
         return min(self.server.specified_at_s, default=UNKNOWN_CERTIFICATE)
 
+    @property
+    def latest_reserve(self) -> int:
+        """The reserve that was specified last; -1 where there was none."""
+        return max(self.server.specified_at_s, default=NO_CERTIFICATE)
+
 
 UNKNOWN_CERTIFICATE: Final = -2
 """A certificate that the server never presents."""
