@@ -22,6 +22,9 @@ Engine = Literal["auto", "process", "fleet"]
 MANY_SYNCS: Final = 2_000_000
 """From about this many attempts on, `auto` takes the array engine: the process engine needs ten seconds."""
 
+MANY_DEVICES: Final = 250_000
+"""From here on the process engine says what it will take: about 4 kB a device."""
+
 
 def run(
     scenario: Scenario,
@@ -59,6 +62,8 @@ def run(
     began = time.perf_counter()
     plan, roster = plan_of(scenario), roster_of(scenario)
     chosen = choose(engine, plan, roster)
+    if notice is not None and chosen == "process" and len(roster) >= MANY_DEVICES:
+        notice(f"{len(roster):,} devices take the process engine about {len(roster) * 4e-6:,.0f} GB of memory")
     simulate = _simulator(chosen, plan, notice)
     outcomes = []
     for replication in range(scenario.replications):
