@@ -63,7 +63,7 @@ def run(
     plan, roster = plan_of(scenario), roster_of(scenario)
     chosen = choose(engine, plan, roster)
     if notice is not None and chosen == "process" and len(roster) >= MANY_DEVICES:
-        notice(f"{len(roster):,} devices take the process engine about {len(roster) * 4e-6:,.0f} GB of memory")
+        notice(f"{len(roster):,} devices: the process engine takes about {len(roster) * 4e-6:,.0f} GB")
     simulate = _simulator(chosen, plan, notice)
     outcomes = []
     for replication in range(scenario.replications):
