@@ -9,7 +9,7 @@ import traceback
 import click
 
 from sim.cli import check, new, run, schema, verify
-from sim.cli.exits import DEFECT, INTERRUPTED, WRONG_INPUT
+from sim.cli.exits import BROKEN_PIPE, DEFECT, INTERRUPTED, WRONG_INPUT
 from sim.errors import InputError
 
 
@@ -39,6 +39,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
     except click.ClickException as error:
@@ -50,6 +51,13 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: no result is left half-written", err=True)
         code = INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody reads on; say nothing at exit
+        code = BROKEN_PIPE
+    except OSError as error:
+        click.echo(f"the output cannot be written: {error.strerror or error}", err=True)
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        code = WRONG_INPUT
     except Exception:
         traceback.print_exc()
         click.echo("this is a defect of reissue, not of your scenario: please report it", err=True)

@@ -51,10 +51,10 @@ def _groups(result: Result) -> Iterator[tuple[str, ...]]:
         "days lost",
         "reinstalls",
     )
-    rows = dict(result.groups)
+    rows = list(result.groups.items())
     if len(rows) != 1:
-        rows["all"] = result.measures
-    for name, m in rows.items():
+        rows.append(("all groups" if "all" in result.groups else "all", result.measures))
+    for name, m in rows:
         yield (
             name,
             number(m["devices"]),

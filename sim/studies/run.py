@@ -19,8 +19,8 @@ from sim.world.plan import Plan
 
 Engine = Literal["auto", "process", "fleet"]
 
-MANY_SYNCS: Final = 2_000_000
-"""From about this many attempts on, `auto` takes the array engine: the process engine needs ten seconds."""
+MANY_SYNCS: Final = 500_000
+"""From about this many attempts on, `auto` takes the array engine: the process engine needs some seconds."""
 
 MANY_DEVICES: Final = 250_000
 """From here on the process engine says what it will take: about 4 kB a device."""

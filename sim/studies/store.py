@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -17,7 +18,11 @@ from sim.errors import InputError
 from sim.scenario.tree import read_tree
 from sim.studies.result import Result
 
-LIBRARIES: Final = ("reissue", "simpy", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
+LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
+
+
+FILES: Final = ("devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml")
+"""What every result directory holds; beside it, the inventories of the scenario."""
 
 
 class OutputError(InputError):
@@ -72,8 +77,9 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise OutputError(f"{directory} exists and is not empty: choose another name, or add --overwrite")
-    if not (directory / "run.json").is_file():
-        raise OutputError(f"{directory} holds something other than a result: it is left as it is")
+    foreign = sorted(_names_in(directory) - _names_of_result(directory))
+    if foreign:
+        raise OutputError(f"{directory} holds {foreign[0]}, which is not of a result: it is left as it is")
 
 
 def make_folder(folder: Path) -> None:
@@ -88,18 +94,39 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
+def _names_in(directory: Path) -> set[str]:
+    """Every file in a directory and below, by its path from there."""
+    files = (path for path in directory.rglob("*") if not path.is_dir() or path.is_symlink())
+    return {path.relative_to(directory).as_posix() for path in files}
+
+
+def _names_of_result(directory: Path) -> set[str]:
+    """The files that a result in the directory has; none where it holds no result."""
+    try:
+        document = json.loads((directory / "run.json").read_text(encoding="utf-8"))
+        inventories = document["provenance"]["inventories"]
+        return {*FILES, *(PurePosixPath(name).as_posix() for name in inventories)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
 def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
     """Where a result came from: enough to run it again."""
     scenario = result.scenario
     return {
         "command": list(command),
         "took_s": round(result.took_s, 3),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "versions": {"python": platform.python_version(), **_versions()},
         "document": json.loads(json.dumps(scenario.document, default=str)),
         "resolved": scenario.model_dump(mode="json", by_alias=True),
         "inventories": {inventory.path: inventory.sha256 for inventory in scenario.inventories.values()},
         "certificates": {str(generation): name for generation, name in result.certificates.items()},
     }
+
+
+def _versions() -> dict[str, str]:
+    installed = (name for name in LIBRARIES if name == "reissue" or find_spec(name) is not None)
+    return {name: version(name) for name in installed}
 
 
 def to_text(document: object) -> str:
