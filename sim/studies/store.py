@@ -79,7 +79,9 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{directory} exists and is not empty: choose another name, or add --overwrite")
     foreign = sorted(_names_in(directory) - _names_of_result(directory))
     if foreign:
-        raise OutputError(f"{directory} holds {foreign[0]}, which is not of a result: it is left as it is")
+        raise OutputError(
+            f"{directory} holds something other than a result ({foreign[0]}): it is left as it is"
+        )
 
 
 def make_folder(folder: Path) -> None:

@@ -303,6 +303,12 @@ def test_overwrite_replaces_a_result_and_nothing_else(reissue: Run, plan: Path, 
     assert json.loads((out / "run.json").read_text()) == first
     assert reissue("run", plan, "--seed", 2, "--out", out, "--overwrite").code == HOLDS
     assert json.loads((out / "run.json").read_text())["seed"] == 2
+    (out / "notes.txt").write_text("mine")
+    mixed = reissue("run", plan, "--out", out, "--overwrite")
+    assert mixed.code == WRONG
+    assert "notes.txt" in mixed.err
+    assert (out / "notes.txt").read_text() == "mine"
+    (out / "notes.txt").unlink()
     (out / "run.json").unlink()
     other = reissue("run", plan, "--out", out, "--overwrite")
     assert other.code == WRONG
