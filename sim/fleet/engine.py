@@ -50,7 +50,7 @@ def simulate(
     *,
     progress: Callable[[float], None] | None = None,
     threads: int | None = None,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> Outcome:
     """Run the plan on the fleet, all devices as rows of integers; equal to `processes.engine.simulate`.
 
@@ -59,8 +59,11 @@ def simulate(
         fleet: the devices, with their start drawn.
         progress: called now and then with the share of the devices that is done.
         threads: how many; default: one a core.
-        chunk: devices to a task. Neither changes the outcome.
+        chunk: devices to a task; default: `CHUNK`, less where that would leave threads idle. Neither
+            changes the outcome.
     """
+    threads = threads or os.cpu_count() or 1
+    chunk = chunk or max(1, min(CHUNK, -(-len(fleet) // threads)))
     timeline = play(plan)
     roster = fleet.roster
     tables = tables_of(plan, timeline, roster.profiles)
@@ -94,7 +97,7 @@ def simulate(
         count = run_devices(first, last, starts, tables, own, held, columns, paused, world)
         return own, held, paused[:count].copy()
 
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         tasks = {pool.submit(run, first): first for first in range(0, len(fleet), chunk)}
         try:
             for number, task in enumerate(as_completed(tasks), start=1):

@@ -47,15 +47,15 @@ class Administration:
         self.clock.process(self._operator())
         for number, outage in enumerate(self.plan.outages):
             self.clock.process(self._outage(number, outage))
-        self._watch_main()
+        self._watch_main(after_s=-1)
 
     # --- the life of a certificate ---------------------------------------------------------------
 
-    def _watch_main(self) -> None:
+    def _watch_main(self, *, after_s: int) -> None:
         """Follow the certificate that is main now: its validity, its expiry, its automatic successor."""
         main, tenure = self.server.main, self.server.tenure
         for instant_s in (main.not_before_s, main.not_after_s):
-            if instant_s > self.clock.now or instant_s == self.clock.now == 0:
+            if instant_s > after_s:
                 self.clock.process(self._pass(instant_s, tenure))
         automatic_s = self.server.automatic_instant_s()
         if automatic_s is not None:
@@ -107,7 +107,7 @@ class Administration:
         if change is not None:
             self._tell_devices(change)
         if server.tenure != tenure:
-            self._watch_main()
+            self._watch_main(after_s=self.clock.now)
         if server.reserve is not None and server.reserve is not reserve and server.reserve_date_s is not None:
             self.clock.process(self._wait_for_the_date(server.reserve, server.reserve_date_s))
         for instant_s, what, address in server.take_agenda():

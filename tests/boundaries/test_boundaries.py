@@ -892,6 +892,18 @@ def test_a_certificate_that_is_not_yet_valid(phase: int, syncs: int) -> None:
     assert of(outcome, "times_lost") == [1]
 
 
+@pytest.mark.parametrize("at", [0, 5])
+def test_a_certificate_that_ends_in_the_second_of_its_issue_does_not_expire_again(at: int) -> None:
+    """Valid on [at - 5, at): the expiries of that second were before the operator (model 2)."""
+    ended = Reissue(at, "immediately", valid_for_s=5, not_before_s=at - 5)
+    outcome = run(phones([7]), ended, horizon_s=30)
+    assert told(outcome) == [(at, "certificate replaced immediately")]
+    assert of(outcome, "lost_at_s") == [at]
+    assert of(outcome, "lost_cause") == ["immediate"]
+    assert of(outcome, "noticed_at_s") == [7]
+    assert of(outcome, "syncs") == [0]
+
+
 def test_an_unfit_certificate_never_becomes_a_reserve() -> None:
     outcome = run(phones([5]), after(5, 15, unfit="a key of 1024 bits"), horizon_s=60)
     assert told(outcome) == [(5, "reissue failed")]
