@@ -47,8 +47,7 @@ class Observer:
     def _sample(self) -> tuple[int, ...]:
         now_s, reserve, tally = self.clock.now, self.server.reserve, self.tally
         last_sync_at_s = np.frombuffer(tally.last_sync_at_s, dtype=np.int64)
-        syncs = int(np.frombuffer(tally.syncs, dtype=np.int64).sum())
-        since, self._syncs_before = syncs - self._syncs_before, syncs
+        since, self._syncs_before = tally.syncs - self._syncs_before, tally.syncs
         return (
             now_s,
             -1 if reserve is None else tally.holders[reserve.generation],

@@ -16,13 +16,13 @@ class Tally:
 
     Attributes:
         last_sync_at_s: per device, instant of its last synchronization, or `NOT_YET`; int64.
-        syncs: per device, successful synchronizations; int64.
+        syncs: successful synchronizations of all devices.
         holders: devices that hold a certificate in either slot, by generation.
         lost: devices that are lost now.
     """
 
     def __init__(self, devices: int) -> None:
         self.last_sync_at_s = array("q", repeat(NOT_YET, devices))
-        self.syncs = array("q", bytes(8 * devices))
+        self.syncs = 0
         self.holders: Counter[int] = Counter()
         self.lost = 0
