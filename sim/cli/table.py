@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sim.scenario.durations import format_duration
-from sim.studies.words import answer, number, observed, promise, share
+from sim.studies.words import answer, groups_and_all, number, observed, promise, share
 
 if TYPE_CHECKING:
     from sim.studies.result import Result
@@ -51,10 +51,7 @@ def _groups(result: Result) -> Iterator[tuple[str, ...]]:
         "days lost",
         "reinstalls",
     )
-    rows = list(result.groups.items())
-    if len(rows) != 1:
-        rows.append(("all groups" if "all" in result.groups else "all", result.measures))
-    for name, m in rows:
+    for name, m in groups_and_all(result):
         yield (
             name,
             number(m["devices"]),

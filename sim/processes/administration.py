@@ -100,10 +100,12 @@ class Administration:
         """Let one thing happen to the server; then tell the devices, and follow what has become new."""
         server = self.server
         tenure, reserve = server.tenure, server.reserve
-        held = [(device.main_slot, device.reserve_slot) for device in self.devices]
         change = rule(self.clock.now)
         if server.tenure != tenure:
-            self.coverages.append([server.main.generation in slots for slots in held])
+            main = server.main.generation
+            self.coverages.append(
+                [main in (device.main_slot, device.reserve_slot) for device in self.devices]
+            )
         if change is not None:
             self._tell_devices(change)
         if server.tenure != tenure:

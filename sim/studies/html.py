@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from sim.studies.words import answer, number, observed, promise, share
+from sim.studies.words import answer, groups_and_all, number, observed, promise, share
 
 if TYPE_CHECKING:
     from sim.studies.result import Result
@@ -13,14 +13,11 @@ if TYPE_CHECKING:
 
 def result_html(result: Result) -> str:
     """The answer, the groups and the guarantees; every text of the planner's is escaped."""
-    rows = list(result.groups.items())
-    if len(rows) != 1:
-        rows.append(("all groups" if "all" in result.groups else "all", result.measures))
     body = "".join(
         f"<tr><th>{escape(name)}</th><td>{number(m['devices'])}</td><td>{number(m['lost_devices'])}</td>"
         f"<td>{share(m['lost_share'])}</td><td>{number(m['reconnected_devices'])}</td>"
         f"<td>{number(m['still_lost_devices'])}</td><td>{share(m['reserve_coverage'])}</td></tr>"
-        for name, m in rows
+        for name, m in groups_and_all(result)
     )
     guarantees = "".join(
         f"<li><b>{verdict.verdict}</b> {escape(promise(verdict))}: {escape(observed(verdict))}</li>"

@@ -37,6 +37,14 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 
+def groups_and_all(result: Result) -> list[tuple[str, dict[str, float | None]]]:
+    """The measures of each group, and of all together where there are several."""
+    rows = list(result.groups.items())
+    if len(rows) != 1:
+        rows.append(("all groups" if "all" in result.groups else "all", result.measures))
+    return rows
+
+
 def share(value: float | None) -> str:
     """A share as a percentage, for reading."""
     return "-" if value is None else f"{100 * value:.2f} %"
