@@ -42,13 +42,15 @@ def is_compiled(function: Callable[..., Any]) -> bool:
     return any(cache_directory().rglob(f"*{function.__name__}-*.nbi"))
 
 
-def compiled(function: Function, **callees: Callable[..., Any]) -> Function:
-    """The function compiled to machine code at its first call, or read from the cache.
+def compiled(function: Function, *, is_entry: bool = False, **callees: Callable[..., Any]) -> Function:
+    """The function compiled to machine code at its first call.
 
     No arithmetic is reordered (`fastmath` off), so that it gives what Python gives.
 
     Args:
         function: plain scalar code.
+        is_entry: Python calls it. It is kept in the cache with all that it calls; the others have no
+            entry from Python, which would take a quarter of the time to compile.
         callees: compiled functions to call instead of the plain ones of these names, where `function`
             comes from a room that knows nothing of compilers.
 
@@ -67,7 +69,13 @@ def compiled(function: Function, **callees: Callable[..., Any]) -> Function:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_directory())
     try:
-        wrapped: Function = numba.njit(nogil=True, cache=_can_cache(), error_model="numpy")(function)
+        wrapped: Function = numba.njit(
+            nogil=True,
+            cache=is_entry and _can_cache(),
+            error_model="numpy",
+            no_cpython_wrapper=not is_entry,
+            no_cfunc_wrapper=True,
+        )(function)
     finally:
         numba.config.CACHE_DIR = before
     return wrapped

@@ -51,6 +51,7 @@ from sim.fleet.kernels import (
     Rows,
     Starts,
     World,
+    copy,
     duration,
     live,
     pair,
@@ -154,7 +155,7 @@ def reconnects_at(
     kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
     if not may_reconnect(row, epochs, kind[PLATFORM]):
         return -1
-    trial[:] = row
+    copy(row, trial)
     why = live(
         trial, identity, world.horizon_s - 1, RECONNECTED,
         epochs, held, kind, law, values, unseen, unseen_coverage, world,
@@ -170,7 +171,6 @@ def lasts(identity: np.uint64, purpose: np.uint64, index: int, which: int, desk:
     return duration(kind[0], law[0], law[1], desk.values[kind[1] : kind[1] + kind[2]], u, v)
 
 
-@compiled
 def work(
     rows: Rows,
     desk: Desk,
@@ -197,8 +197,8 @@ def work(
     status = np.zeros(n, dtype=np.int64)
     version = np.zeros(n, dtype=np.int64)  # of a row's events; those of an older version are overtaken
     events = [(0, 0, 0, 0, 0)]  # (instant, what, device, row, version), a heap
-    turns = [(0, 0, 0, 0)]  # the queue: (ready instant, device, row, version), a heap
-    put_off = [(0, 0, 0, 0)]
+    turns = [(0, 0, 0, 0, 0)]  # the queue, of the events that joined it: one type of heap to compile
+    put_off = [(0, 0, 0, 0, 0)]
     calls = [0]  # rows that were lost and call now
     events.clear()
     turns.clear()
@@ -235,9 +235,9 @@ def work(
             put_off.clear()
             while free > 0 and len(turns) > 0 and epochs[epoch_now, VALID] == 1:
                 turn = heapq.heappop(turns)
-                i = turn[2]
+                i = turn[3]
                 row = rows[i]
-                if version[i] != turn[3]:
+                if version[i] != turn[4]:
                     continue
                 if not accepts(epochs, epoch_now, kinds[row[PROFILE], PLATFORM]):
                     put_off.append(turn)
@@ -279,7 +279,7 @@ def work(
             version[i] += 1
         if joins:
             status[i] = _QUEUED
-            heapq.heappush(turns, (now_s, device, i, version[i]))
+            heapq.heappush(turns, (now_s, _JOIN, device, i, version[i]))
             totals[QUEUE, sample] += 1
             heapq.heappush(events, (now_s, _START, -1, -1, 0))
             if what == _END:
@@ -302,3 +302,6 @@ def work(
             row, identity, last_s, AT_STOP, epochs, held, kind, law, values, totals, coverage, world
         )  # fmt: skip
         settle(row, kind[EVERY_S], columns, totals, world)
+
+
+work = compiled(work, is_entry=True)

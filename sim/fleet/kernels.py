@@ -450,7 +450,8 @@ def live(
     """
     platform, every_s = kind[PLATFORM], kind[EVERY_S]
     has_spells = kind[PRESENCE] == SPELLS
-    is_regular = not has_spells and kind[JITTER_S] == 0 and law[SUCCESS] == 1.0
+    always_succeeds = law[SUCCESS] == 1.0
+    is_regular = not has_spells and kind[JITTER_S] == 0 and always_succeeds
     last_epoch = len(epochs) - 2
     while True:
         at_s = next_attempt(row, identity, stop_s, kind, law, values, world)
@@ -486,12 +487,14 @@ def live(
                 else:
                     sync_steadily(row, identity, until_s, kind, law, totals, world)
                 continue
-            succeeds = single(identity, _SUCCESS, row[ATTEMPT], world) < law[SUCCESS]
+            succeeds = always_succeeds or single(identity, _SUCCESS, row[ATTEMPT], world) < law[SUCCESS]
             row[ATTEMPT] += 1
             row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
         else:
             row[CATCH_UP_AT] = -1
-            succeeds = single(identity, _CATCH_UP, row[COMINGS] - 1, world) < law[SUCCESS]
+            succeeds = (
+                always_succeeds or single(identity, _CATCH_UP, row[COMINGS] - 1, world) < law[SUCCESS]
+            )
 
         if not (is_answered and succeeds):
             continue
@@ -534,9 +537,17 @@ class Columns(NamedTuple):
 
 
 @compiled
+def copy(row: Ints, into: Ints) -> None:
+    """A state into another row; not an assignment of arrays, which takes seconds to compile."""
+    for place in range(PLACES):
+        into[place] = row[place]
+
+
+@compiled
 def begin(row: Ints, device: int, starts: Starts, epochs: Ints, kind: Ints, world: World) -> None:
     """A device's state before anything happens."""
-    row[:] = 0
+    for place in range(PLACES):
+        row[place] = 0
     row[PROFILE] = starts.profile[device]
     row[DEVICE] = device
     row[PHASE_S] = starts.phase_s[device]
@@ -583,7 +594,6 @@ def settle(row: Ints, every_s: int, columns: Columns, totals: Ints, world: World
     columns.is_lost[device] = row[LOST] == 1
 
 
-@compiled
 def run_devices(
     first: int,
     last: int,
@@ -616,8 +626,11 @@ def run_devices(
             epochs, held, kind, law, values, totals, coverage, world,
         )  # fmt: skip
         if why == WAS_LOST:
-            paused[waiting] = row
+            copy(row, paused[waiting])
             waiting += 1
         else:
             settle(row, kind[EVERY_S], columns, totals, world)
     return waiting
+
+
+run_devices = compiled(run_devices, is_entry=True)

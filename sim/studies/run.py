@@ -113,5 +113,5 @@ def _simulator(
     from sim.fleet.engine import simulate as fleet
 
     if notice is not None and needs_compilation(plan):
-        notice("compiling the array engine: this happens once, and takes up to half a minute")
+        notice("compiling the array engine: this happens once, and takes about a quarter of a minute")
     return fleet

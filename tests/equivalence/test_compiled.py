@@ -114,7 +114,7 @@ def test_a_changed_rule_is_never_run_from_an_old_cache(plan: Path, tmp_path: Pat
 def test_a_cache_that_cannot_be_written_is_done_without(plan: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = str(tmp_path / "file" / "cache")
-    code = "from sim.fleet.compiled import cache_directory, compiled; print(compiled(lambda x: x + 1)(1))"
+    code = "from sim.fleet.compiled import cache_directory, compiled; print(compiled(lambda x: x + 1, is_entry=True)(1))"
     ran = python(code, XDG_CACHE_HOME=cache)
     assert (ran.returncode, ran.stdout) == (0, "2\n"), ran.stderr
 
