@@ -22,7 +22,8 @@ import simpy
 
 from sim.processes.engine import simulate as process_engine
 from sim.scenario import Scenario
-from sim.scenario.building import plan_of, roster_of
+from sim.scenario.building import plan_of
+from sim.scenario.roster import roster_of
 from sim.world.draws import Draws, Purpose, philox4x32
 from sim.world.fleet import Fleet
 from sim.world.outcome import Outcome

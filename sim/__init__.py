@@ -10,20 +10,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sim.rehearsal.study import Rehearsal, rehearse
     from sim.scenario import Scenario, ScenarioError, load
     from sim.studies.result import Result
     from sim.studies.run import run
     from sim.studies.verify import verify
+    from sim.studies.why import Story, why
 
-__all__ = ["Result", "Scenario", "ScenarioError", "load", "run", "verify"]
+__all__ = ["Rehearsal", "Result", "Scenario", "ScenarioError", "Story", "load", "rehearse", "run", "verify", "why"]
 
 _ROOMS = {
+    "Rehearsal": "sim.rehearsal.study",
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",
+    "Story": "sim.studies.why",
     "load": "sim.scenario",
+    "rehearse": "sim.rehearsal.study",
     "run": "sim.studies.run",
     "verify": "sim.studies.verify",
+    "why": "sim.studies.why",
 }
 
 

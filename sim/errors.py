@@ -1,4 +1,4 @@
-"""What a user's mistake raises; light to import, so that the command line can tell it from a defect."""
+"""What a user's mistake raises, and how it may be told; light to import, for the command line."""
 
 
 class InputError(Exception):
@@ -7,3 +7,14 @@ class InputError(Exception):
 
 class EngineUnavailableError(InputError):
     """An engine needs something that is not installed here."""
+
+
+def visible(text: str) -> str:
+    """`text` with every character that is not printed, or could move a terminal's cursor, as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escape(each) for each in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -25,14 +25,14 @@ def check(
 
     try:
         scenarios = read_all(files, overrides)
+        findings = [
+            (file, found) for file, s in zip(files, scenarios, strict=True) for found in findings_of(s)
+        ]
     except ScenarioError as error:
         if as_json:
             _print_json({"findings": [], "problems": [asdict(problem) for problem in error.problems]})
             return WRONG_INPUT
         raise
-    findings = [
-        (file, finding) for file, s in zip(files, scenarios, strict=True) for finding in findings_of(s)
-    ]
     if as_json:
         _print_json({"findings": [{"file": str(file), **asdict(finding)} for file, finding in findings]})
     else:

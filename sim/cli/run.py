@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
 @click.option("--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number.")
 @click.option(
+    "--until-decided",
+    type=click.IntRange(1, 1_000_000),
+    metavar="LIMIT",
+    help="Add replications until every guarantee with a probability is decided, up to so many.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -41,6 +47,7 @@ def run(
     engine: Any,
     seed: int | None,
     replications: int | None,
+    until_decided: int | None,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -62,6 +69,7 @@ def run(
                 engine=engine,
                 seed=seed,
                 replications=replications,
+                until_decided=until_decided,
                 progress=progress.show,
                 notice=notice,
             )

@@ -13,7 +13,7 @@ from sim.studies.words import answer, groups_and_all, number, observed, promise,
 if TYPE_CHECKING:
     from sim.studies.result import Result
 
-_MARKS = {"holds": "green", "fails": "red", "undecided": "yellow", "vacuous": "yellow"}
+_MARKS = {"proved": "green", "holds": "green", "fails": "red", "undecided": "yellow", "vacuous": "yellow"}
 _MOST_EVENTS = 30
 
 
@@ -26,7 +26,7 @@ def print_result(result: Result) -> None:
 def _lines(result: Result) -> Iterator[str]:
     scenario = result.scenario
     yield click.style(scenario.name, bold=True)
-    runs = "" if result.replications == 1 else f", {result.replications:,} replications (means)"
+    runs = "" if result.replications == 1 else f", {result.replications:,} replications; counts are means"
     yield (
         f"{result.at(0):%Y-%m-%d} to {result.at(scenario.duration):%Y-%m-%d} "
         f"({format_duration(scenario.duration)}), seed {scenario.seed}, {result.engine} engine{runs}"
@@ -74,7 +74,7 @@ def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _events(result: Result) -> Iterator[str]:
-    events = result.outcomes[0].events
+    events = result.tallies[0].events
     if events:
         yield "What the server and the operator did"
     for event in events[:_MOST_EVENTS]:
@@ -99,4 +99,5 @@ def _guarantees(result: Result) -> Iterator[str]:
         yield "Guarantees"
     for verdict in result.guarantees:
         mark = click.style(f"{verdict.verdict:9}", fg=_MARKS[verdict.verdict])
-        yield f"  {mark}  {promise(verdict)}: {observed(verdict)}"
+        seen = observed(verdict, first_replication=result.scenario.first_replication)
+        yield f"  {mark}  {promise(verdict)}: {seen}"

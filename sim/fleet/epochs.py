@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.world.distributions import Distribution
-from sim.world.fleet import Profile, Spells
+from sim.world.distributions import KINDS, Distribution
+from sim.world.fleet import Away, Profile, Spells
 from sim.world.plan import Plan
 from sim.world.timeline import State, Timeline
 
@@ -21,6 +21,7 @@ CHANGES: Final = (None, "activated", "expired", "immediate", "restored", "valid"
 EXPIRED, IMMEDIATE, RESTORED = 2, 3, 4
 PLATFORMS: Final = ("android", "ios")
 ALWAYS, NEVER_ON, SPELLS = 0, 1, 2
+WRITTEN: Final = len(KINDS)  # a law whose values are the lengths themselves, one after the other
 
 
 # Columns of `Tables.epochs`, one row for each state of the server.
@@ -141,7 +142,10 @@ def _kinds(profiles: Sequence[Profile], sample_s: int) -> tuple[Ints, Floats, In
     for p in profiles:
         spells = p.presence if isinstance(p.presence, Spells) else Spells(_UNUSED, _UNUSED)
         stride = p.every_s // sample_s if p.every_s % sample_s == 0 else 0
-        on, off = law_of(spells.on, values), law_of(spells.off, values)
+        if isinstance(p.presence, Away):
+            on, off = _written(p.presence.on_s, values), _written(p.presence.off_s, values)
+        else:
+            on, off = law_of(spells.on, values), law_of(spells.off, values)
         row = strides.index(stride) if stride else 0
         presence = _presence(p)
         kinds.append(
@@ -165,7 +169,14 @@ def law_of(distribution: Distribution, values: list[int]) -> list[int]:
     return [distribution.code, first, len(distribution.values)]
 
 
+def _written(lengths_s: Sequence[int], values: list[int]) -> list[int]:
+    """As `law_of`, of lengths that are not drawn."""
+    first = len(values)
+    values.extend(lengths_s)
+    return [WRITTEN, first, len(lengths_s)]
+
+
 def _presence(profile: Profile) -> int:
-    if isinstance(profile.presence, Spells):
+    if isinstance(profile.presence, Spells | Away):
         return SPELLS
     return ALWAYS if profile.presence == "always" else NEVER_ON

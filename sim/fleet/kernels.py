@@ -43,6 +43,7 @@ from sim.fleet.epochs import (
     STRIDE_ROW,
     SUCCESS,
     VALID,
+    WRITTEN,
     Bools,
     Floats,
     Ints,
@@ -168,6 +169,8 @@ def spell(
     identity: np.uint64, purpose: np.uint64, index: int, kind: Ints, law: Floats, values: Ints, world: World
 ) -> int:
     """Length of spell number `index`, in seconds; `kind` and `law` begin at the distribution's columns."""
+    if kind[0] == WRITTEN:
+        return values[kind[1] + index]
     u, v = pair(identity, purpose, index, world)
     return duration(kind[0], law[0], law[1], values[kind[1] : kind[1] + kind[2]], u, v)
 

@@ -1,20 +1,31 @@
-"""A guarantee held against what happened: holds, fails, undecided or vacuous."""
+"""A guarantee held against what happened: proved, holds, fails, undecided or vacuous."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Literal
 
-import numpy as np
-
-from sim.guarantees.statistics import lower_bound, upper_bound
-from sim.results.measures import Selection
+from sim.guarantees.measured import is_kept, value_of, why_vacuous
+from sim.guarantees.proofs import Proofs
+from sim.guarantees.statistics import (
+    judged_in_turn,
+    judged_once,
+    judged_so_far,
+    lower_bound,
+    more_replications,
+    upper_bound,
+)
+from sim.guarantees.witness import witness_of
+from sim.results.tally import Tally
 from sim.scenario.guarantees import Guarantee
 from sim.world.outcome import Outcome
 
-Answer = Literal["holds", "fails", "undecided", "vacuous"]
+Answer = Literal["proved", "holds", "fails", "undecided", "vacuous"]
+
+CONFIDENCE: Final = 0.95
+"""Where the guarantee names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +34,16 @@ class Verdict:
 
     Attributes:
         guarantee: as written.
-        verdict: `holds`; `fails`; `undecided`: too few replications for the stated confidence;
-            `vacuous`: nothing exercised it.
+        verdict: `proved`: no draw can break it; `holds`: the replications say so; `fails`; `undecided`: too
+            few replications for the stated confidence; `vacuous`: nothing exercised it.
         observed: the measure; over several replications the one furthest from what is guaranteed.
             None where there was nothing to measure.
         reason: why, where the number alone does not say it.
         witness: a device that shows the failure.
         replication: in which it shows.
+        proof: why no draw can break it, in a sentence; or why every run breaks it.
+        replications: how many runs it was held against.
+        broken: how many of them broke it.
     """
 
     guarantee: Guarantee
@@ -38,110 +52,145 @@ class Verdict:
     reason: str | None = None
     witness: str | None = None
     replication: int | None = None
+    proof: str | None = None
+    replications: int = 1
+    broken: int = 0
 
     @property
     def passes(self) -> bool:
         """Whether a test that rests on it may pass."""
-        return self.verdict == "holds" or (self.verdict == "vacuous" and self.guarantee.allow_vacuous)
-
-
-def judge(guarantee: Guarantee, outcomes: Sequence[Outcome]) -> Verdict:
-    """Hold a guarantee against every replication.
-
-    Without `probability` it must hold in each; with it, in at least that share of all possible
-    replications, which the exact bounds of `statistics` decide.
-    """
-    selections = [Selection(o, group=guarantee.group, platform=guarantee.platform) for o in outcomes]
-    values = [value_of(guarantee, selection) for selection in selections]
-    measured = [value for value in values if value is not None]
-    reason = _vacuous(guarantee, selections[0], measured)
-    if reason is not None and all(is_kept(guarantee, value) for value in measured):
-        return Verdict(guarantee, "vacuous", measured[0] if measured else None, reason)
-    kept = [value is None or is_kept(guarantee, value) for value in values]
-    worst = max(measured) if guarantee.at_most is not None else min(measured)
-    answer, reason = _decide(guarantee, kept)
-    if answer != "fails":
-        return Verdict(guarantee, answer, worst, reason)
-    replication = next((number for number, is_good in enumerate(kept) if not is_good), None)
-    witness = None if replication is None else _witness(guarantee, selections[replication])
-    return Verdict(guarantee, answer, worst, reason, witness, replication)
-
-
-def value_of(guarantee: Guarantee, selection: Selection) -> float | None:
-    """The guaranteed measure in one replication."""
-    if guarantee.measure == "time_to_reconnect":
-        return selection.time_to_reconnect_s(1.0 if guarantee.quantile is None else guarantee.quantile)
-    return selection.measure(guarantee.measure, within_s=guarantee.within)
-
-
-def is_kept(guarantee: Guarantee, value: float) -> bool:
-    """Whether the value lies on the right side of the threshold; on it is right."""
-    if guarantee.at_most is not None:
-        return value <= guarantee.at_most
-    assert guarantee.at_least is not None
-    return value >= guarantee.at_least
-
-
-def _decide(guarantee: Guarantee, kept: Sequence[bool]) -> tuple[Answer, str | None]:
-    good, n = sum(kept), len(kept)
-    if guarantee.probability is None:
-        return (
-            ("holds", None)
-            if good == n
-            else ("fails", None if n == 1 else f"in {n - good} of {n} replications")
+        return self.verdict in ("proved", "holds") or (
+            self.verdict == "vacuous" and self.guarantee.allow_vacuous
         )
-    confidence = 0.95 if guarantee.confidence is None else guarantee.confidence
-    low, high = lower_bound(good, n, confidence), upper_bound(good, n, confidence)
-    seen = f"kept in {good} of {n} replications, so with {confidence:.4g} confidence"
-    if low >= guarantee.probability:
-        return "holds", f"{seen} in at least {low:.4g} of all"
-    if high < guarantee.probability:
-        return "fails", f"{seen} in at most {high:.4g} of all"
-    return "undecided", f"{seen} in {low:.4g} to {high:.4g} of all: run more replications"
 
 
-def _vacuous(guarantee: Guarantee, selection: Selection, measured: Sequence[float]) -> str | None:
-    """Why nothing exercised the guarantee; None where something did."""
-    if selection.measure("devices") == 0:
-        return "it is about no device"
-    if guarantee.measure != "devices" and not _is_exercised(selection.outcome):
-        return "the main certificate neither changed nor expired within the run"
-    if not measured:
-        nothing_came = guarantee.measure == "reserve_coverage"
-        return "no certificate was activated" if nothing_came else "no device was lost"
-    return None
+def judge(
+    guarantee: Guarantee,
+    tallies: Sequence[Tally],
+    outcomes: Callable[[int], Iterable[Outcome]],
+    *,
+    proofs: Proofs | None = None,
+    looked_after_each: bool = False,
+) -> Verdict:
+    """Hold a guarantee against every replication, and against every draw where that can be done.
+
+    Without `probability` it must be kept in each replication; with it, in at least that share of all possible
+    ones, which `statistics` decides.
+
+    Args:
+        guarantee: as written.
+        tallies: one a replication.
+        outcomes: gives the outcomes of a replication's parts, to find a witness in.
+        proofs: what is certain about the scenario; None: only the replications count.
+        looked_after_each: whether the number of replications depends on what they showed.
+    """
+    values = [value_of(guarantee, tally) for tally in tallies]
+    kept = [is_kept(guarantee, value) for value in values]
+    measured = [value for value in values if value is not None]
+    empty = why_vacuous(guarantee, tallies[0], measured=bool(measured))
+    if empty is not None and all(kept):
+        return Verdict(
+            guarantee, "vacuous", measured[0] if measured else None, empty, replications=len(kept)
+        )
+    worst = max(measured) if guarantee.at_most is not None else min(measured)
+    said = Verdict(guarantee, "holds", worst, replications=len(kept), broken=kept.count(False))
+    proof = None if proofs is None else proofs.settle(guarantee, tallies[0])
+    if proof is not None:
+        assert all(one == proof.keeps for one in kept), f"a run contradicts the proof: {proof.sentence}"
+        answer: Answer = "proved" if proof.keeps else "fails"
+        said = replace(said, verdict=answer, proof=proof.sentence)
+    elif guarantee.probability is None:
+        said = _in_every_one(said)
+    else:
+        said = _in_a_share(said, kept, looked_after_each=looked_after_each)
+    if said.verdict != "fails":
+        return said
+    replication = next((number for number, is_good in enumerate(kept) if not is_good), None)
+    witness = None if replication is None else witness_of(guarantee, outcomes(replication))
+    return replace(said, witness=witness, replication=replication)
 
 
-def _is_exercised(outcome: Outcome) -> bool:
-    return len(outcome.coverage_held) > 0 or any(
-        event.name == "certificate expired" for event in outcome.events
-    )
+def _in_every_one(said: Verdict) -> Verdict:
+    n = said.replications
+    if said.broken:
+        return replace(said, verdict="fails", reason=None if n == 1 else f"broken in {said.broken:,} of {n:,}")
+    breaks = 1 - lower_bound(n, n, CONFIDENCE)
+    seen = "kept in 1 replication" if n == 1 else f"kept in all {n:,} replications"
+    sure = f"with {percent(CONFIDENCE)} confidence it breaks in at most {percent(breaks)} of cases"
+    return replace(said, reason=f"{seen}: {sure}")
 
 
-def _witness(guarantee: Guarantee, selection: Selection) -> str | None:
-    """The first device, in device order, that counts where it should not, or does not where it should."""
-    too_much = guarantee.at_most is not None
-    lost = selection.column("lost_at_s") >= 0
-    match guarantee.measure:
-        case "devices":
-            return None
-        case "reconnected_devices" | "reconnected_share":
-            back = selection.reconnected(guarantee.within)
-            shows = back if too_much else lost & ~back
-        case "time_to_reconnect":
-            taken = selection.column("reconnected_at_s") - selection.column("lost_at_s")
-            taken_s = np.where(selection.reconnected(), taken, math.inf)
-            shows = lost & (taken_s == (taken_s[lost].max() if too_much else taken_s[lost].min()))
-        case "still_lost_devices":
-            shows = selection.outcome.is_lost[selection.members] == too_much
-        case "reserve_coverage":
-            shows = lost != too_much
-        case "reinstalls" | "helpdesk_hours":
-            shows = (selection.column("helpdesk_s") > 0) == too_much
-        case _:
-            shows = lost == too_much
-    where = np.flatnonzero(shows)
-    if len(where) == 0:
-        return None
-    roster = selection.outcome.roster
-    return roster.name(int(np.arange(len(roster))[selection.members][where[0]]))
+def _in_a_share(said: Verdict, kept: Sequence[bool], *, looked_after_each: bool) -> Verdict:
+    guarantee, n = said.guarantee, said.replications
+    assert guarantee.probability is not None
+    confidence = confidence_of(guarantee)
+    stated = {"probability": guarantee.probability, "confidence": confidence}
+    good = n - said.broken
+    if looked_after_each:
+        answer, after = judged_in_turn(kept, **stated)
+        good_then = sum(kept[:after])
+        seen = f"kept in {good_then:,} of {after:,} replications"
+        sure = f"clear after that many with {percent(confidence)} confidence, looking after each"
+        judge_later = partial(judged_so_far, **stated)
+    else:
+        answer = judged_once(good, n, **stated)
+        seen = f"kept in {good:,} of {n:,} replications"
+        low, high = lower_bound(good, n, confidence), upper_bound(good, n, confidence)
+        side = f"at least {percent(low)}" if answer == "holds" else f"at most {percent(high)}"
+        sure = f"with {percent(confidence)} confidence that is {side} of all cases"
+        judge_later = partial(judged_once, **stated)
+    if answer == "undecided":
+        sure = _what_it_would_take(good, n, guarantee.probability, more_replications(good, n, judge_later))
+    return replace(said, verdict=answer, reason=f"{seen}: {sure}")
+
+
+def _what_it_would_take(good: int, n: int, probability: float, more: int | None) -> str:
+    if probability >= 1.0:
+        return "no number of replications shows that something is kept in 100 % of cases"
+    if more is None:
+        return f"too close to {percent(probability)} to tell"
+    if good == n:
+        return f"too few to tell; {more:,} more would do if all of them keep it"
+    if good == 0:
+        return f"too few to tell; {more:,} more would do if none of them keeps it"
+    return f"too few to tell; about {more:,} more would do if the share stays"
+
+
+class Look:
+    """Follows a guarantee with a probability while replications are added.
+
+    Args:
+        guarantee: which.
+        tallies: of the replications that there are; at least one.
+        proofs: what is certain about the scenario.
+    """
+
+    def __init__(self, guarantee: Guarantee, tallies: Sequence[Tally], proofs: Proofs) -> None:
+        assert guarantee.probability is not None
+        self._guarantee = guarantee
+        self._stated = {"probability": guarantee.probability, "confidence": confidence_of(guarantee)}
+        self._good = self._n = 0
+        first = tallies[0]
+        is_empty = why_vacuous(guarantee, first, measured=True) is not None
+        self.is_decided = is_empty or proofs.settle(guarantee, first) is not None
+        for tally in tallies:
+            self.add(tally)
+
+    def add(self, tally: Tally) -> None:
+        """One more replication; `is_decided` stays once it is true."""
+        self._n += 1
+        self._good += is_kept(self._guarantee, value_of(self._guarantee, tally))
+        self.is_decided |= judged_so_far(self._good, self._n, **self._stated) != "undecided"
+
+
+def confidence_of(guarantee: Guarantee) -> float:
+    """How sure its verdict must be."""
+    return CONFIDENCE if guarantee.confidence is None else guarantee.confidence
+
+
+def percent(share: float) -> str:
+    """A share for reading: three digits, or two of what is missing to 100 %, so that 99.99 % stays that."""
+    if share <= 0.9:
+        return f"{100 * share:.3g} %"
+    missing = float(f"{100 * (1 - share):.2g}")
+    return f"{100 - missing:.10g} %"

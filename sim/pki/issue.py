@@ -41,7 +41,7 @@ class IssuedCertificate:
 
     It is valid on [not_before, not_after), whole seconds in UTC (model 1.4). `der` carries `not_after` as
     its notAfter field, unchanged: the simulator refuses the certificate from that second on, as OpenSSL
-    does, where RFC 5280 4.1.2.5 still counts that one second in.
+    up to 3.x does, where RFC 5280 4.1.2.5 still counts that one second in.
     """
 
     generation: int

@@ -11,7 +11,7 @@ from sim.processes.tally import Tally
 from sim.world.certificates import NO_CERTIFICATE, Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Purpose, stream, stream_of_pairs
-from sim.world.fleet import Fleet, Profile, Spells
+from sim.world.fleet import Away, Fleet, Profile, Spells
 from sim.world.order import Phase
 from sim.world.server import Server
 
@@ -71,8 +71,14 @@ class Device:
 
     def live(self) -> Life:
         """Wake at every attempt, and at every coming and going."""
-        if isinstance(self.profile.presence, Spells):
-            return self._live_in_spells(self.profile.presence)
+        presence = self.profile.presence
+        if isinstance(presence, Spells):
+            return self._live_in_spells(
+                self._durations(presence.on, Purpose.ON_SPELL),
+                self._durations(presence.off, Purpose.OFF_SPELL),
+            )
+        if isinstance(presence, Away):
+            return self._live_in_spells(iter(presence.on_s), iter(presence.off_s))
         return self._live_always_on() if self.starts_on else self._live_off()
 
     def _live_off(self) -> Life:
@@ -89,14 +95,12 @@ class Device:
             yield Moment(clock, due_s, in_turn)
             attempt(due_s, succeeds)
 
-    def _live_in_spells(self, presence: Spells) -> Life:
+    def _live_in_spells(self, on_spells: Iterator[int], off_spells: Iterator[int]) -> Life:
         at, index = self.clock.at, self.index
         attempts = zip(self._schedule(), self._successes(), strict=False)
         due_s, succeeds = next(attempts)
         is_on, spell_ends_s = self.starts_on, self.first_spell_s
         missed = self.starts_silent
-        on_spells = self._durations(presence.on, Purpose.ON_SPELL)
-        off_spells = self._durations(presence.off, Purpose.OFF_SPELL)
         catch_ups = self._successes(Purpose.CATCH_UP_SUCCESS)
         while True:
             while is_on and due_s < spell_ends_s:

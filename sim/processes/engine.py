@@ -22,13 +22,20 @@ from sim.world.server import Server
 from sim.world.timeline import play
 
 
-def simulate(plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | None = None) -> Outcome:
+def simulate(
+    plan: Plan,
+    fleet: Fleet,
+    *,
+    progress: Callable[[float], None] | None = None,
+    kind: Callable[..., Device] = Device,
+) -> Outcome:
     """Run the plan on the fleet, one SimPy process for each thing that exists.
 
     Args:
         plan: what the server and the operator will do.
         fleet: the devices, with their start drawn.
         progress: called now and then with the share of the run that is done.
+        kind: makes a device; a subclass may watch what becomes of it.
     """
     clock = Clock()
     administration = Administration(clock, plan)
@@ -36,7 +43,7 @@ def simulate(plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | No
     first_reserve = play(plan).first_reserve
     tally = Tally(len(fleet))
     devices = [
-        Device(clock, server, tally, fleet, index, reserve_slot=first_reserve if holds else NO_CERTIFICATE)
+        kind(clock, server, tally, fleet, index, reserve_slot=first_reserve if holds else NO_CERTIFICATE)
         for index, holds in enumerate(fleet.roster.holds_reserve)
     ]
     administration.devices = devices

@@ -28,7 +28,7 @@ class Plots:
 
     def __init__(self, result: Result) -> None:
         self._result = result
-        first = result.timeline["replication"] == 0
+        first = result.timeline["replication"] == result.number_of(0)
         self._timeline = result.timeline[first]
         self._dates = date2num(self._timeline["at"].dt.tz_localize(None).to_numpy())
 
@@ -72,7 +72,7 @@ class Plots:
         return figure, axes
 
     def _mark_switches(self, axes: Axes) -> None:
-        for event in self._result.outcomes[0].events:
+        for event in self._result.tallies[0].events:
             if event.name in _SWITCHES:
                 at = date2num(self._result.at(event.at_s).replace(tzinfo=None))
                 axes.axvline(at, color=GREY, linewidth=1, linestyle=":")

@@ -1,4 +1,4 @@
-"""Numbers over a fleet, a group or a platform, from the columns of an outcome (model 8)."""
+"""Numbers over a fleet, a group or a platform (model 8)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.results.tally import Tally
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
-from sim.world.outcome import Outcome
 
 MEASURES: Final = (
     "devices",
@@ -30,29 +30,20 @@ QUANTILES: Final = (0.5, 0.9, 0.99, 1.0)
 
 
 class Selection:
-    """Some of an outcome's devices, and their measures.
+    """Some of the devices of a replication, and their measures.
 
     Args:
-        outcome: of one replication.
+        tally: of the replication.
         group: only devices counted under this name.
         platform: only devices of this platform.
     """
 
-    def __init__(self, outcome: Outcome, *, group: str | None = None, platform: str | None = None) -> None:
-        self.outcome = outcome
-        profiles = outcome.roster.profiles
-        self.profiles: NDArray[np.bool_] = np.array(
-            [group in (None, p.group) and platform in (None, p.platform) for p in profiles], dtype=np.bool_
+    def __init__(self, tally: Tally, *, group: str | None = None, platform: str | None = None) -> None:
+        self._tally = tally
+        self._profiles: NDArray[np.bool_] = np.array(
+            [group in (None, p.group) and platform in (None, p.platform) for p in tally.profiles],
+            dtype=np.bool_,
         )
-        whole = bool(self.profiles.all())
-        self.members: NDArray[np.bool_] | slice = (
-            slice(None) if whole else self.profiles[outcome.roster.profile]
-        )
-
-    def column(self, name: str) -> NDArray[np.int64]:
-        """A column of the outcome, of the selected devices."""
-        column: NDArray[np.int64] = getattr(self.outcome.devices, name)
-        return column[self.members]
 
     def measures(self) -> dict[str, float | int | None]:
         """Every measure of `MEASURES`."""
@@ -67,63 +58,60 @@ class Selection:
         Raises:
             KeyError: there is no such measure.
         """
+        tally = self._tally
         match name:
             case "devices":
-                return len(self.column("times_lost"))
+                return self._sum(tally.devices)
             case "lost_devices":
-                return self._count(self.column("times_lost") > 0)
+                return self._sum(tally.lost)
             case "lost_share":
-                return self._share("lost_devices")
+                devices = self._sum(tally.devices)
+                return self._sum(tally.lost) / devices if devices else 0.0
             case "reconnected_devices":
-                return self._count(self.reconnected(within_s))
+                return self._reconnected(within_s)
             case "reconnected_share":
-                lost = self._count(self.column("times_lost") > 0)
-                return self._count(self.reconnected(within_s)) / lost if lost else None
+                lost = self._sum(tally.lost)
+                return self._reconnected(within_s) / lost if lost else None
             case "still_lost_devices":
-                return self._count(self.outcome.is_lost[self.members])
+                return self._sum(tally.still_lost)
             case "reserve_coverage":
                 return self._coverage()
             case "device_days_lost":
-                return int(self.column("lost_for_s").sum()) / SECONDS_PER_DAY
+                return self._sum(tally.lost_for_s) / SECONDS_PER_DAY
             case "reinstalls":
-                return int(self.column("reinstalls").sum())
+                return self._sum(tally.reinstalls)
             case "helpdesk_hours":
-                return int(self.column("helpdesk_s").sum()) / SECONDS_PER_HOUR
+                return self._sum(tally.helpdesk_s) / SECONDS_PER_HOUR
             case "times_lost":
-                return int(self.column("times_lost").sum())
+                return self._sum(tally.times_lost)
         raise KeyError(name)
-
-    def reconnected(self, within_s: int | None = None) -> NDArray[np.bool_]:
-        """Which selected devices ended their first loss, at most `within_s` after it."""
-        return self._seconds_to_reconnect() <= (math.inf if within_s is None else within_s)
 
     def time_to_reconnect_s(self, quantile: float) -> float | None:
         """The least time in which a share `quantile` of the lost devices ended their first loss.
 
         Infinity where fewer did within the run; None where none was lost.
         """
-        lost = self.column("lost_at_s") >= 0
-        if not lost.any():
+        lost = self._sum(self._tally.lost)
+        if lost == 0:
             return None
-        taken = np.sort(np.where(self.reconnected(), self._seconds_to_reconnect(), math.inf)[lost])
-        return float(taken[max(0, math.ceil(quantile * len(taken)) - 1)])
+        back = self._back()
+        back = back[np.argsort(back[:, 1], kind="stable")]
+        place = np.searchsorted(np.cumsum(back[:, 2]), max(1, math.ceil(quantile * lost)))
+        return float(back[place, 1]) if place < len(back) else math.inf
 
-    def _seconds_to_reconnect(self) -> NDArray[np.float64]:
-        lost_at_s, back_at_s = self.column("lost_at_s"), self.column("reconnected_at_s")
-        return np.where(back_at_s >= 0, (back_at_s - lost_at_s).astype(np.float64), np.nan)
+    def _reconnected(self, within_s: int | None) -> int:
+        back = self._back()
+        return int(back[back[:, 1] <= (math.inf if within_s is None else within_s), 2].sum())
+
+    def _back(self) -> NDArray[np.int64]:
+        """The rows of `Tally.back` of the selected devices."""
+        back = self._tally.back
+        return back[self._profiles[back[:, 0]]]
 
     def _coverage(self) -> float | None:
-        devices = len(self.column("times_lost"))
-        held = self.outcome.coverage_held[:, self.profiles].sum(axis=1)
+        devices = self._sum(self._tally.devices)
+        held = self._tally.coverage_held[:, self._profiles].sum(axis=1)
         return float(held.min()) / devices if len(held) and devices else None
 
-    def _share(self, name: str) -> float:
-        devices = self.measure("devices")
-        count = self.measure(name)
-        assert devices is not None
-        assert count is not None
-        return count / devices if devices else 0.0
-
-    @staticmethod
-    def _count(which: NDArray[np.bool_]) -> int:
-        return int(np.count_nonzero(which))
+    def _sum(self, counts: NDArray[np.int64]) -> int:
+        return int(counts[self._profiles].sum())

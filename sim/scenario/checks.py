@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sim.scenario import files
 from sim.scenario.durations import format_duration
-from sim.scenario.fleet import MOST_DEVICES, Group
+from sim.scenario.fleet import MOST_DEVICES, Absence, Away, Group
 from sim.scenario.guarantees import Guarantee
 from sim.scenario.instants import Instant
 from sim.scenario.inventory import Inventory
@@ -84,6 +84,7 @@ class Checks:
                     yield Finding(("fleet", number, "name"), message)
             yield from self._devices(group, number)
             yield from self._sync(group, number)
+            yield from self._away(group, number)
             total += group.devices or 0
         if total > MOST_DEVICES:
             yield Finding(
@@ -100,6 +101,9 @@ class Checks:
             yield Finding((*path, "devices"), message, at_key=True)
         elif not counted and not listed and self.whole(*path):
             yield Finding(path, "devices is required: write devices: 100, or inventory: devices.csv")
+        if self.written(*path, "first") and listed:
+            message = "first numbers the devices of a group without inventory: leave it out"
+            yield Finding((*path, "first"), message, at_key=True)
         if self.written(*path, "columns") and not listed and self.whole(*path):
             yield Finding(
                 (*path, "columns"),
@@ -118,6 +122,34 @@ class Checks:
                 said = f"{format_duration(value)} is not shorter than the period of {every}"
                 yield Finding((*path, key), f"{said}: write a {key} below {every}, or lengthen every")
 
+    def _away(self, group: Group, number: int) -> Iterator[Finding]:
+        """Absences come in order, and the device is on for at least a second between two."""
+        if not isinstance(group.presence, Away) or not self.sound("fleet", number, "presence"):
+            return
+        before: Absence | None = None
+        before_ends_s: int | None = None
+        for index, absence in enumerate(group.presence.away):
+            path: KeyPath = ("fleet", number, "presence", "away", index)
+            yield from self._not_before_start(absence.from_, *path, "from")
+            from_s = self._at_s(absence.from_) if self.whole(*path) else None
+            if before is not None and before_ends_s is not None and from_s is not None:
+                if from_s <= before_ends_s:
+                    ends = f"the one before it, from {before.from_.text} for {format_duration(before.for_)},"
+                    if from_s == before_ends_s:
+                        said, mend = f"this absence begins where {ends} ends", "write both as one"
+                    else:
+                        said, mend = f"this absence begins before {ends} ends", "write absences in order"
+                    yield Finding((*path, "from"), f"{said}: {mend}, or leave a time between them")
+            before, before_ends_s = absence, None if from_s is None else from_s + absence.for_
+
+    def _at_s(self, instant: Instant) -> int | None:
+        """Seconds from the start; None where that is not known."""
+        validity_s = self._validity_s()
+        if not self._countable(instant) or (instant.depends_on_expiry and validity_s is None):
+            return None
+        expiry_s = None if validity_s is None else validity_s[1]
+        return instant.resolve(start=self.scenario.start, expiry_s=expiry_s)
+
     def _first_certificate(self) -> Iterator[Finding]:
         certificate, path = self.scenario.server.certificate, ("server", "certificate")
         yield from self._source(certificate, *path)
@@ -131,15 +163,28 @@ class Checks:
         validity_s = self._validity_s()
         if validity_s is None:
             return
-        at = (*path, "file") if self._told_validity_s else (*path, "expires")
         begins_s, expiry_s = validity_s
-        if expiry_s < 0:
+        life = format_duration(expiry_s - begins_s)
+        if self._told_validity_s is not None:
+            yield from self._file_validity(begins_s, expiry_s)
+        elif expiry_s < 0:
             said = f"the certificate expires {format_duration(-expiry_s)} before the start"
-            yield Finding(at, f"{said}: write an expiry after {self._start()}")
+            yield Finding((*path, "expires"), f"{said}: write an expiry after {self._start()}")
         elif begins_s > 0:
-            life = format_duration(expiry_s - begins_s)
             said = f"valid for {life}, the certificate begins {format_duration(begins_s)} after the start"
-            yield Finding(at, f"{said}: write an expiry of at most start + {life}")
+            yield Finding((*path, "expires"), f"{said}: write an expiry of at most start + {life}")
+
+    def _file_validity(self, begins_s: int, expiry_s: int) -> Iterator[Finding]:
+        """The first certificate's file holds one that is valid at the start."""
+        said = "the certificate in this file"
+        if expiry_s < 0:
+            said = f"{said} expires {format_duration(-expiry_s)} before the start"
+        elif begins_s > 0:
+            said = f"{said} begins to be valid {format_duration(begins_s)} after the start"
+        else:
+            return
+        mend = "name the one that is main at the start, or begin the run while this one is valid"
+        yield Finding(("server", "certificate", "file"), f"{said}: {mend}")
 
     def _validity_s(self) -> tuple[int, int] | None:
         """The first certificate's validity where it is known."""
@@ -204,15 +249,10 @@ class Checks:
         return place.line or 0, place.column or 0
 
     def _not_before_start(self, instant: Instant, *path: str | int) -> Iterator[Finding]:
-        if not self.sound(*path) or not self._countable(instant):
-            return
-        validity_s = self._validity_s()
-        if instant.depends_on_expiry and validity_s is None:
-            return
-        expiry_s = None if validity_s is None else validity_s[1]
-        at_s = instant.resolve(start=self.scenario.start, expiry_s=expiry_s)
-        if at_s < 0:
-            because = ""
+        at_s = self._at_s(instant) if self.sound(*path) else None
+        if at_s is not None and at_s < 0:
+            because, validity_s = "", self._validity_s()
+            expiry_s = None if validity_s is None else validity_s[1]
             if instant.depends_on_expiry and expiry_s is not None:
                 because = f", as the certificate expires {format_duration(max(expiry_s, 0))} after it"
             said = f"{quoted(instant.text)} is {format_duration(-at_s)} before the start{because}"

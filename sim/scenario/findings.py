@@ -12,8 +12,12 @@ from typing import Final
 
 import numpy as np
 
-from sim.scenario.building import plan_of, roster_of
+from sim.scenario.building import plan_with
+from sim.scenario.certificate_findings import certificate_findings
+from sim.scenario.certificates import FIRST, with_certificates
 from sim.scenario.durations import format_duration
+from sim.scenario.fleet import Away
+from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
 from sim.world.fleet import Roster
 from sim.world.order import SECONDS_PER_DAY
@@ -65,8 +69,8 @@ def _once(repeated: list[Finding]) -> Finding:
 
 class _Judge:
     def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self.plan: Plan = plan_of(scenario)
+        self.scenario, self.customs = with_certificates(scenario)
+        self.plan: Plan = plan_with(self.scenario, self.customs)
         self.roster: Roster = roster_of(scenario)
         self.timeline: Timeline = play(self.plan)
         self.specified = {e.generation: e for e in self.timeline.events if e.name == "reserve specified"}
@@ -78,6 +82,8 @@ class _Judge:
         yield from self._expiries()
         yield from self._devices()
         yield from self._horizon()
+        for told in certificate_findings(self.scenario, self.customs, self.timeline):
+            yield self._finding(*told)
 
     def _finding(self, rule: str, key: str, message: str, source: str = REISSUING) -> Finding:
         return Finding(rule, key, self.scenario.line_of(key), message, source)
@@ -94,11 +100,18 @@ class _Judge:
         steps = [
             number
             for number, step in enumerate(self.scenario.strategy)
-            if step.reissue is not None and self.scenario.instant(step.at) == event.at_s
+            if step.reissue is not None
+            and self.scenario.instant(step.at) == event.at_s
+            and not self._fails(number)
         ]
         kin = [e for e in self.specified.values() if e.by == "operator" and e.at_s == event.at_s]
         at = kin.index(event) if event in kin else 0
         return f"strategy.{steps[min(at, len(steps) - 1)]}.reissue"
+
+    def _fails(self, number: int) -> bool:
+        """Whether the server does not take the certificate of a step, so that nothing comes of it."""
+        custom = self.customs.get(f"strategy.{number}.reissue")
+        return custom is not None and custom.unfit is not None
 
     def _periods(self) -> Iterator[Finding]:
         """How long each reserve waits before it becomes main."""
@@ -143,6 +156,7 @@ class _Judge:
             elif (
                 step.reissue is not None
                 and step.reissue.activate.kind == "immediately"
+                and not self._fails(number)
                 and len(self.roster)
                 and at_s < self._main_expiry_s(at_s)  # later, there is nobody left to lose
             ):
@@ -188,7 +202,7 @@ class _Judge:
                 made = self.specified.get(before.main)
                 yield self._finding(
                     "expiry-without-reserve",
-                    "server.certificate.expires" if made is None else self._key_of(made),
+                    self._first_expiry_key() if made is None else self._key_of(made),
                     f"the main certificate expires on {self._date(state.from_s)} and no reserve takes over: "
                     "every device loses the server; specify a reserve at least 30 days before",
                     NO_RESERVE,
@@ -202,11 +216,16 @@ class _Judge:
                     ASSUMED,
                 )
 
+    def _first_expiry_key(self) -> str:
+        """What says when the first certificate expires."""
+        return f"{FIRST}.file" if FIRST in self.customs else f"{FIRST}.expires"
+
     # --- the fleet and the run -------------------------------------------------------------------
 
     def _devices(self) -> Iterator[Finding]:
         for number, group in enumerate(self.scenario.fleet):
-            if group.inventory is None or group.presence != "always":
+            presence = group.presence
+            if group.inventory is None or not (presence == "always" or self._begins_on(presence)):
                 continue
             rows = self.scenario.inventories[number].rows
             every_s = group.sync.every
@@ -222,9 +241,15 @@ class _Judge:
                     f"fleet.{number}",
                     f"{len(silent):,} of {len(rows):,} devices (the first is {silent[0].id}) were silent for "
                     "longer than their synchronization period, and presence does not say when they return: "
-                    "they stay off; write presence: {on: …, off: …}",
+                    "they stay off; write presence: {on: …, off: …}, or {away: […]} from the start",
                     ASSUMED,
                 )
+
+    def _begins_on(self, presence: object) -> bool:
+        """Whether nobody is away from the start, so that no absence explains a silence."""
+        if not isinstance(presence, Away):
+            return False
+        return all(self.scenario.instant(absence.from_) > 0 for absence in presence.away)
 
     def _horizon(self) -> Iterator[Finding]:
         if not any(self.timeline.switches):

@@ -9,9 +9,21 @@ from pydantic import Discriminator, Field, Tag
 
 from sim.scenario.cells import CELLS
 from sim.scenario.distributions import WrongPart, WrongPartsError
-from sim.scenario.kinds import DURATION_SCHEMA, SPELL, YES_NO, Kind, duration, share, text, whole, word
+from sim.scenario.instants import Instant
+from sim.scenario.kinds import (
+    DURATION_SCHEMA,
+    INSTANT,
+    SPELL,
+    YES_NO,
+    Kind,
+    duration,
+    share,
+    text,
+    whole,
+    word,
+)
 from sim.scenario.problems import quoted
-from sim.scenario.section import IN_SECTION, IN_WORD, Section, form_of
+from sim.scenario.section import IN_OTHER, IN_SECTION, IN_WORD, Section, form_of
 from sim.scenario.units import Distribution
 from sim.scenario.values import closest, kind_of
 
@@ -28,6 +40,34 @@ class Spells(Section):
     """How long a device stays on."""
     off: Annotated[Distribution, SPELL] = Field(examples=["{exponential: 8h}"])
     """How long a device stays off."""
+
+
+class Absence(Section):
+    """A written time in which a device is off (model 5.3)."""
+
+    example: ClassVar[str] = "{from: day 20, for: 12d}"
+    stand_in: ClassVar[Mapping[str, object]] = {"from": "start", "for": "1s"}
+
+    from_: Annotated[Instant, INSTANT] = Field(alias="from", examples=["day 20"])
+    """When it begins."""
+    for_: Annotated[int, duration(least_s=1)] = Field(alias="for", examples=["12d"])
+    """How long it lasts, in seconds."""
+
+
+class Away(Section):
+    """A device is on, except in written spells (model 5.3)."""
+
+    example: ClassVar[str] = "{away: [{from: day 20, for: 12d}]}"
+    stand_in: ClassVar[Mapping[str, object]] = {"away": []}
+
+    away: tuple[Absence, ...] = Field(examples=["[{from: day 20, for: 12d}]"])
+    """When a device is off, in this order; between two absences it is on."""
+
+
+def _presence_form(value: object) -> str:
+    if isinstance(value, Away) or (isinstance(value, Mapping) and "away" in value):
+        return IN_OTHER
+    return form_of(value)
 
 
 def _phase(value: object) -> object:
@@ -105,6 +145,8 @@ class Group(Section):
     """The group's name; no two groups share one."""
     devices: Annotated[int, whole(0, MOST_DEVICES)] | None = None
     """How many devices; required, unless `inventory` lists them."""
+    first: Annotated[int, whole(0, MOST_DEVICES)] = 0
+    """The number of the group's first device, which is part of every device's identity (model 7.2)."""
     inventory: Annotated[str, text("a path", "devices.csv", longest=1000)] | None = None
     """A CSV file with one row a device, in the scenario's folder or below it."""
     columns: Annotated[dict[str, str], Kind(_columns, _COLUMNS_SCHEMA)] = Field(default_factory=dict)
@@ -115,7 +157,8 @@ class Group(Section):
     """When they synchronize."""
     presence: Annotated[
         Annotated[Literal["always", "never"], word("always", "never", otherwise=Spells.example), Tag(IN_WORD)]
-        | Annotated[Spells, Tag(IN_SECTION)],
-        Discriminator(form_of),
+        | Annotated[Spells, Tag(IN_SECTION)]
+        | Annotated[Away, Tag(IN_OTHER)],
+        Discriminator(_presence_form),
     ] = "always"
-    """When they are on: always, never, or spells {on: DIST, off: DIST}."""
+    """When they are on: always, never, spells {on: DIST, off: DIST}, or except when {away: […]}."""

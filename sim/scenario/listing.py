@@ -25,7 +25,7 @@ class Listing:
         self.findings: list[Finding] = []
         self.inventories: dict[int, Inventory] = {}
         self._counted = {
-            group.name: group.devices or 0
+            group.name: range(group.first, group.first + (group.devices or 0))
             for number, group in enumerate(checks.scenario.fleet)
             if group.inventory is None and checks.sound("fleet", number, "name")
         }
@@ -112,7 +112,7 @@ class Listing:
         if (
             slash
             and re.fullmatch("0|[1-9][0-9]{0,8}", position)
-            and int(position) < self._counted.get(name, 0)
+            and int(position) in self._counted.get(name, ())
         ):
             return name
         return None

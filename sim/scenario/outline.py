@@ -19,6 +19,45 @@ _NOT_WRITTEN = {(AutomaticReissue, "mode")}
 
 
 @cache
+def _forms(section: type[Section], key: str) -> tuple[type[Section], ...]:
+    """The sections that a key may hold, where it may hold one of several."""
+    name = section.keys().get(key)
+    return () if name is None else tuple(_section_classes(section.model_fields[name].annotation))
+
+
+def _form(section: type[Section], key: str, below: str | int | None) -> type[Section]:
+    """The one of them that has the key `below`; else the first."""
+    forms = _forms(section, key)
+    return next((form for form in forms if below in written_keys(form)), forms[0])
+
+
+def choice_on(path: Path) -> Path | None:
+    """The path of the value on the way along `path`, or at its end, that may be one of several sections."""
+    return next(
+        (
+            path[: depth + 1]
+            for depth, key in enumerate(path)
+            if (holder := section_at(path[:depth])) is not None and len(_forms(holder, str(key))) > 1
+        ),
+        None,
+    )
+
+
+@cache
+def other_forms(section: type[Section]) -> tuple[type[Section], ...]:
+    """The sections that may be written where this one may."""
+    waiting: list[type[Section]] = [Scenario]
+    while waiting:
+        outer = waiting.pop()
+        for key in outer.keys():
+            forms = _forms(outer, key)
+            if section in forms:
+                return tuple(form for form in forms if form is not section)
+            waiting.extend(forms)
+    return ()
+
+
+@cache
 def sections_of(section: type[Section]) -> dict[str, tuple[type[Section], bool]]:
     """By key: the section below it, and whether the key holds a list of such sections."""
     below: dict[str, tuple[type[Section], bool]] = {}
@@ -40,12 +79,15 @@ def _section_classes(annotation: Any) -> Iterator[type[Section]]:
 def section_at(path: Path) -> type[Section] | None:
     """The section whose keys stand at `path`, or None where none does."""
     section: type[Section] = Scenario
-    steps = iter(path)
-    for step in steps:
-        inner, is_list = sections_of(section).get(str(step), (None, False))
-        if inner is None or (is_list and not isinstance(next(steps, None), int)):
+    depth = 0
+    while depth < len(path):
+        key = str(path[depth])
+        inner, is_list = sections_of(section).get(key, (None, False))
+        depth += 1
+        if inner is None or (is_list and not (depth < len(path) and isinstance(path[depth], int))):
             return None
-        section = inner
+        depth += is_list
+        section = _form(section, key, path[depth] if depth < len(path) else None)
     return section
 
 
@@ -66,7 +108,7 @@ def field_at(path: Path) -> tuple[type[Section], str, int] | None:
         if inner is None:
             return found
         depth += 2 if is_list else 1
-        section = inner
+        section = _form(section, key, path[depth] if depth < len(path) else None)
     return found
 
 
@@ -85,14 +127,18 @@ def _homes() -> dict[str, list[tuple[str, type[Section]]]]:
         path, section = waiting.pop(0)
         for key in written_keys(section):
             homes.setdefault(key, []).append((path, section))
-        for key, (inner, _) in sections_of(section).items():
-            waiting.append((f"{path}.{key}" if path else key, inner))
+        for key in sections_of(section):
+            waiting.extend((f"{path}.{key}" if path else key, form) for form in _forms(section, key))
     return homes
 
 
 def unknown_key(key: str, *, path: Path, section: type[Section]) -> tuple[str, str | None]:
     """The message for a key that a section does not have, and which of its keys was probably meant."""
-    keys = written_keys(section)
+    forms = (section, *other_forms(section))
+    keys = tuple(each for form in forms for each in written_keys(form))
+    if key in keys:
+        examples = ", or ".join(form.example for form in forms)
+        return f"{key} does not go with the other keys here: write {examples}", None
     meant = closest(key, keys)
     here = ".".join(str(step) for step in path if not isinstance(step, int))
     homes = _homes().get(key, [])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sim.errors import InputError
+from sim.errors import visible as visible
 
 LONGEST_ECHO: Final = 60
 """Characters of the planner's own text that a message repeats."""
@@ -78,14 +79,3 @@ def quoted(text: str) -> str:
     """`text` as a message may repeat it: in quotes, on one line, without control characters, shortened."""
     short = text if len(text) <= LONGEST_ECHO else text[: LONGEST_ECHO - 1] + "…"
     return f'"{visible(short)}"'
-
-
-def visible(text: str) -> str:
-    """`text` with every character that is not printed, or could move a terminal's cursor, as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else _escape(each) for each in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sim.scenario import files
 from sim.scenario.checks import Checks
 from sim.scenario.documents import node_of, with_value
+from sim.scenario.inventory import Inventory
 from sim.scenario.listing import Listing
 from sim.scenario.origin import Origin, Source, key_of
 from sim.scenario.overrides import apply_overrides
@@ -52,10 +53,13 @@ def load(path: str | os.PathLike[str], *, overrides: Sequence[tuple[str, str]] =
     return _assemble(Origin(node, path.parent, source), [*problems, *more])
 
 
-def from_document(document: Mapping[str, Any], *, folder: Path | None) -> Scenario:
-    """The scenario in a dictionary; see `Scenario.from_document`."""
+def from_document(
+    document: Mapping[str, Any], *, folder: Path | None, inventories: Mapping[int, Inventory] | None = None
+) -> Scenario:
+    """The scenario in a dictionary; see `Scenario.from_document`. Inventories given are not read from files."""
     node, problems = node_of(document, place=Place("<document>"))
-    return _assemble(Origin(node, Path.cwd() if folder is None else Path(folder)), problems)
+    folder = Path.cwd() if folder is None else Path(folder)
+    return _assemble(Origin(node, folder, inventories=inventories or {}), problems)
 
 
 def changed(origin: Origin, changes: Mapping[str, Any]) -> Scenario:

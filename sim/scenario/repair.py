@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sim.scenario.outline import Path, field_at, section_at, sections_of, written_keys
+from sim.scenario.outline import Path, choice_on, field_at, section_at, sections_of, written_keys
 from sim.scenario.tree import Node
 
 DOUBTFUL: Final = "\0doubtful"
@@ -33,7 +33,7 @@ def with_stand_ins(document: Any, wrong: set[Path]) -> Any:
     """A copy of `document` in which whatever is at a wrong path is absent or replaced by something right."""
     mended = copy.deepcopy(document)
     for path in sorted(wrong, key=len):
-        _mend(mended, path)
+        _mend(mended, choice_on(path) or path)
     return mended
 
 

@@ -15,6 +15,7 @@ from sim.scenario.instants import Instant
 from sim.scenario.inventory import Inventory
 from sim.scenario.kinds import FREE_TEXT, MOMENT, duration, text, whole
 from sim.scenario.origin import Origin, Source
+from sim.scenario.problems import Place
 from sim.scenario.section import Section
 from sim.scenario.server import Server
 from sim.scenario.strategy import Step
@@ -63,6 +64,8 @@ class Scenario(Section):
     """What the plan must achieve."""
     replications: Annotated[int, whole(1, 1_000_000)] = 1
     """How many times the run is repeated with other draws."""
+    first_replication: Annotated[int, whole(0, 2**31 - 1)] = 0
+    """The number of the first of them; replication r draws with (seed, r) (model 7.1)."""
 
     _origin: Origin | None = PrivateAttr(default=None)
 
@@ -123,8 +126,12 @@ class Scenario(Section):
 
     def line_of(self, key: str) -> int | None:
         """The line of the value at a dotted key (`strategy.0.reissue`), or of the nearest section around."""
-        place = self._made_of.place_of(key)
+        place = self.place_of(key)
         return None if place is None else place.line
+
+    def place_of(self, key: str) -> Place | None:
+        """File, line and column of the value at a dotted key, or of the nearest section around."""
+        return self._made_of.place_of(key)
 
     @property
     def validity_s(self) -> tuple[int, int]:

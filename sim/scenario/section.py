@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from pydantic import BaseModel, ConfigDict, model_validator
 
 IN_SECTION: Final = "\0section"
+IN_OTHER: Final = "\0other section"
 IN_WORD: Final = "\0word"
 """Marks in pydantic's error paths that stand for a choice and not for a key."""
 

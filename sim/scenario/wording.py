@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sim.scenario.distributions import WrongPartsError
-from sim.scenario.outline import Path, field_at, section_at, unknown_key
+from sim.scenario.outline import Path, field_at, section_at, unknown_key, written_keys
 from sim.scenario.problems import quoted
-from sim.scenario.section import IN_SECTION, IN_WORD
+from sim.scenario.section import IN_OTHER, IN_SECTION, IN_WORD
 from sim.scenario.values import kind_of
 
 
@@ -35,7 +35,7 @@ def findings_of(error: ValidationError) -> Iterator[Finding]:
         if each["type"] == "extra_forbidden":
             message, likely = _unknown(path)
             if likely is not None:
-                meant.add((*path[:-1], likely))
+                meant.update((*path[:-1], key) for key in _settled_by(likely, path[:-1]))
             yield Finding(path, message, at_key=True)
         elif each["type"] == "missing":
             missing.append(path)
@@ -46,7 +46,7 @@ def findings_of(error: ValidationError) -> Iterator[Finding]:
 
 
 def _path(each: ErrorDetails) -> Path:
-    return tuple(step for step in each["loc"] if step not in (IN_SECTION, IN_WORD))
+    return tuple(step for step in each["loc"] if step not in (IN_SECTION, IN_OTHER, IN_WORD))
 
 
 def _wrong(each: ErrorDetails, path: Path) -> Iterator[Finding]:
@@ -83,6 +83,14 @@ def _unknown(path: Path) -> tuple[str, str | None]:
     if section is None:
         return f"unknown key {quoted(key)}: leave it out", None
     return unknown_key(key, path=path[:-1], section=section)
+
+
+def _settled_by(likely: str, path: Path) -> tuple[str, ...]:
+    """The keys that are not missed where `likely` was meant: itself, or all of a form that was not meant."""
+    section = section_at(path)
+    if section is None or likely in written_keys(section):
+        return (likely,)
+    return written_keys(section)
 
 
 def _missing(path: Path) -> str:

@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from sim.pki.names import host_of as host_of
 from sim.scenario.scenario import Scenario
 from sim.world.certificates import Certificate
 
 
 def fingerprints_of(scenario: Scenario, certificates: Sequence[Certificate]) -> dict[int, str]:
-    """`sha256:…` of each certificate by generation, issued for its dates and its address in the run."""
-    from sim.pki.issue import issue
+    """`sha256:…` of each certificate by generation (model 3.1).
 
+    A file's certificate has its own; any other is issued for its dates and its address in the run.
+    """
     return {
-        certificate.generation: issue(
-            generation=certificate.generation,
-            host=host_of(certificate.address),
-            not_before=scenario.start + timedelta(seconds=certificate.not_before_s),
-            not_after=scenario.start + timedelta(seconds=certificate.not_after_s),
-            issuer=certificate.issuer,
-        ).fingerprint
+        certificate.generation: certificate.identity or _issued(scenario, certificate)
         for certificate in certificates
     }
 
 
-def host_of(address: str) -> str:
-    """The host of HOST:PORT; an IPv6 literal keeps its brackets."""
-    return address.rpartition(":")[0] or address
+def _issued(scenario: Scenario, certificate: Certificate) -> str:
+    from sim.pki.issue import issue
+
+    return issue(
+        generation=certificate.generation,
+        host=host_of(certificate.address),
+        not_before=scenario.start + timedelta(seconds=certificate.not_before_s),
+        not_after=scenario.start + timedelta(seconds=certificate.not_after_s),
+        issuer=certificate.issuer,
+    ).fingerprint

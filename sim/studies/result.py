@@ -9,16 +9,22 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import Verdict, judge
 from sim.results.measures import QUANTILES, Selection
 from sim.results.summary import mean_of, summary_of
+from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
+from sim.studies.experiment import Experiment
 from sim.world import SEMANTICS
+from sim.world.fleet import Profile
 from sim.world.outcome import Outcome
 from sim.world.plan import Plan
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from sim.report.figures import Plots
 
@@ -28,37 +34,72 @@ class Result:
     """What became of a scenario.
 
     Attributes:
-        scenario: as it was run, seed and replications included.
-        engine: which engine ran it.
-        plan: what the server and the operator were to do.
-        outcomes: one a replication.
+        experiment: what was run.
+        tallies: one a replication.
+        kept: outcomes that need not be simulated again, by replication.
         took_s: wall-clock seconds.
+        until_decided: replications up to which more were added until the guarantees were decided; None: the
+            scenario said how many.
     """
 
-    scenario: Scenario
-    engine: str
-    plan: Plan
-    outcomes: tuple[Outcome, ...]
+    experiment: Experiment
+    tallies: tuple[Tally, ...]
+    kept: Mapping[int, Outcome]
     took_s: float
+    until_decided: int | None = None
+
+    @property
+    def scenario(self) -> Scenario:
+        """As it was run, seed and replications included."""
+        return self.experiment.scenario
+
+    @property
+    def engine(self) -> str:
+        """Which engine ran it."""
+        return self.experiment.engine
+
+    @property
+    def plan(self) -> Plan:
+        """What the server and the operator were to do."""
+        return self.experiment.plan
 
     @property
     def replications(self) -> int:
         """How many runs there were."""
-        return len(self.outcomes)
+        return len(self.tallies)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the whole outcome: equal where and only where two runs are."""
         if self.replications == 1:
-            return self.outcomes[0].fingerprint
-        return hashlib.sha256("".join(o.fingerprint for o in self.outcomes).encode()).hexdigest()
+            return self.tallies[0].fingerprint
+        return hashlib.sha256("".join(tally.fingerprint for tally in self.tallies).encode()).hexdigest()
+
+    def number_of(self, replication: int) -> int:
+        """The number under which a replication, counted from 0, is told: the scenario's first and so on."""
+        return self.scenario.first_replication + replication
+
+    def outcome(self, replication: int = 0) -> Outcome:
+        """What became of each device of a replication; simulated again where it was not kept."""
+        return self.kept.get(replication) or self.experiment.outcome(replication)
+
+    def outcomes(self, replication: int = 0) -> Iterator[Outcome]:
+        """The same in parts that fit into memory."""
+        if replication in self.kept:
+            yield self.kept[replication]
+        else:
+            yield from self.experiment.outcomes(replication)
+
+    def series(self, replication: int = 0) -> dict[str, NDArray[np.int64]]:
+        """The time series of a replication (`Tally.series`); simulated again where they were not kept."""
+        return self.tallies[replication].series or self.experiment.tally(replication).series
 
     # --- numbers ---------------------------------------------------------------------------------
 
     @cached_property
     def runs(self) -> tuple[dict[str, float | None], ...]:
         """The measures of each replication."""
-        return tuple(Selection(outcome).measures() for outcome in self.outcomes)
+        return tuple(Selection(tally).measures() for tally in self.tallies)
 
     @property
     def measures(self) -> dict[str, float | None]:
@@ -73,21 +114,21 @@ class Result:
     @cached_property
     def groups(self) -> dict[str, dict[str, float | None]]:
         """The measures of each group, by name."""
-        names = self.outcomes[0].roster.groups
-        return {name: mean_of([Selection(o, group=name).measures() for o in self.outcomes]) for name in names}
+        names = sorted({group.name for group in self.scenario.fleet} | {p.group for p in self._profiles})
+        return {name: mean_of([Selection(t, group=name).measures() for t in self.tallies]) for name in names}
 
     @cached_property
     def platforms(self) -> dict[str, dict[str, float | None]]:
         """The measures of each platform that the fleet has."""
-        names = sorted({profile.platform for profile in self.outcomes[0].roster.profiles})
+        names = sorted({profile.platform for profile in self._profiles})
         return {
-            name: mean_of([Selection(o, platform=name).measures() for o in self.outcomes]) for name in names
+            name: mean_of([Selection(t, platform=name).measures() for t in self.tallies]) for name in names
         }
 
     @cached_property
     def time_to_reconnect_s(self) -> dict[str, float | None]:
         """Quantiles over the lost devices, in seconds, of the worst replication; None: not within the run."""
-        selections = [Selection(outcome) for outcome in self.outcomes]
+        selections = [Selection(tally) for tally in self.tallies]
         answer: dict[str, float | None] = {}
         for q in QUANTILES:
             taken = [
@@ -100,7 +141,23 @@ class Result:
     @cached_property
     def guarantees(self) -> tuple[Verdict, ...]:
         """What became of each guarantee of the scenario."""
-        return tuple(judge(guarantee, self.outcomes) for guarantee in self.scenario.guarantees)
+        if not self.scenario.guarantees:
+            return ()
+        proofs = Proofs(self.plan, self.experiment.rosters())
+        return tuple(
+            judge(
+                guarantee,
+                self.tallies,
+                self.outcomes,
+                proofs=proofs,
+                looked_after_each=self.until_decided is not None,
+            )
+            for guarantee in self.scenario.guarantees
+        )
+
+    @property
+    def _profiles(self) -> tuple[Profile, ...]:
+        return self.tallies[0].profiles
 
     # --- tables ----------------------------------------------------------------------------------
 
@@ -143,7 +200,7 @@ class Result:
         """The SHA-256 fingerprint of each certificate, by generation (model 3.1)."""
         from sim.studies.certificates import fingerprints_of
 
-        return fingerprints_of(self.scenario, self.outcomes[0].certificates)
+        return fingerprints_of(self.scenario, self.tallies[0].certificates)
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue run --json` prints; the same for the same scenario and seed."""
@@ -152,6 +209,7 @@ class Result:
             "engine": self.engine,
             "seed": self.scenario.seed,
             "replications": self.replications,
+            **({} if self.until_decided is None else {"until_decided": self.until_decided}),
             "semantics": SEMANTICS,
             "fingerprint": self.fingerprint,
             "start": iso(self.at(0)),
@@ -164,13 +222,19 @@ class Result:
         }
         if self.replications > 1:
             document["summary"] = self.summary
-            document["runs"] = [{"replication": r, **row} for r, row in enumerate(self.runs)]
+            document["runs"] = [{"replication": self.number_of(r), **row} for r, row in enumerate(self.runs)]
         return document
 
     def _guarantee(self, verdict: Verdict) -> dict[str, Any]:
         written = self.scenario.document["guarantees"][self.guarantees.index(verdict)]
         observed = None if verdict.observed == float("inf") else verdict.observed
-        told = {"reason": verdict.reason, "witness": verdict.witness, "replication": verdict.replication}
+        number = None if verdict.replication is None else self.number_of(verdict.replication)
+        told = {
+            "proof": verdict.proof,
+            "reason": verdict.reason,
+            "witness": verdict.witness,
+            "replication": number,
+        }
         return {
             **written,
             "observed": observed,
@@ -179,7 +243,7 @@ class Result:
         }
 
     def _events(self) -> Iterator[dict[str, Any]]:
-        for event in self.outcomes[0].events:
+        for event in self.tallies[0].events:
             told = {
                 "certificate": None if event.generation is None else self.certificates[event.generation],
                 "by": event.by,

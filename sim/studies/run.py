@@ -1,29 +1,23 @@
-"""Runs a scenario: plan, fleet and draws into an engine, replication by replication."""
+"""Runs a scenario, replication by replication."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
-from typing import Final, Literal, Protocol
+from dataclasses import replace
+from typing import Final
 
-import numpy as np
-
-from sim.scenario.building import plan_of, roster_of
+from sim.guarantees.proofs import Proofs
+from sim.guarantees.statistics import MANY
+from sim.guarantees.verdicts import Look
+from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
+from sim.studies.experiment import Engine, Experiment, Progress
 from sim.studies.result import Result
-from sim.world.draws import Draws
-from sim.world.fleet import Fleet, Roster
 from sim.world.outcome import Outcome
-from sim.world.plan import Plan
 
-Engine = Literal["auto", "process", "fleet"]
-
-MANY_SYNCS: Final = 500_000
-"""From about this many attempts on, `auto` takes the array engine: the process engine needs some seconds."""
-
-MANY_DEVICES: Final = 250_000
-"""From here on the process engine says what it will take: about 4 kB a device."""
+KEPT: Final = 4_194_304
+"""Devices, over all replications, up to which a result keeps their rows; beyond, it simulates again."""
 
 
 def run(
@@ -32,7 +26,8 @@ def run(
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
-    progress: Callable[[float], None] | None = None,
+    until_decided: int | None = None,
+    progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Result:
     """Simulate a scenario.
@@ -43,6 +38,8 @@ def run(
             much faster; `auto`: the one that suits the size of the fleet.
         seed: instead of the scenario's.
         replications: instead of the scenario's; replication r draws with (seed, r).
+        until_decided: add replications to those until every guarantee with a `probability` is decided, up to
+            so many in all. Their verdicts come from a test that may be looked at after each (docs/guarantees.md).
         progress: called now and then with the share that is done.
         notice: called with a sentence before a wait that needs a reason.
 
@@ -51,67 +48,61 @@ def run(
         ValueError: an argument is impossible.
         EngineUnavailableError: the array engine is asked for, and numba is not installed.
     """
-    if engine not in ("auto", "process", "fleet"):
-        raise ValueError(f"there is no engine {engine!r}: choose auto, process or fleet")
     changes = {
         name: value for name, value in (("seed", seed), ("replications", replications)) if value is not None
     }
     if changes:
         scenario = scenario.changed(changes)
+    if until_decided is not None and not 1 <= until_decided <= MANY:
+        raise ValueError(f"until_decided is a number of replications from 1 to {MANY:,}, not {until_decided:,}")
 
     began = time.perf_counter()
-    plan, roster = plan_of(scenario), roster_of(scenario)
-    chosen = choose(engine, plan, roster)
-    if notice is not None and chosen == "process" and len(roster) >= MANY_DEVICES:
-        notice(f"{len(roster):,} devices: the process engine takes about {len(roster) * 4e-6:,.0f} GB")
-    simulate = _simulator(chosen, plan, notice)
-    outcomes = []
+    experiment = Experiment.of(scenario, engine=engine)
+    if notice is not None:
+        for sentence in experiment.notices():
+            notice(sentence)
+    keeps = experiment.size * scenario.replications <= KEPT
+    tallies: list[Tally] = []
+    kept: dict[int, Outcome] = {}
     for replication in range(scenario.replications):
 
         def tell(share: float, done: int = replication) -> None:
             if progress is not None:
                 progress((done + share) / scenario.replications)
 
-        fleet = Fleet.start(roster, Draws.of(scenario.seed, replication))
-        outcomes.append(simulate(plan, fleet, progress=tell))
+        if keeps:
+            (kept[replication],) = experiment.outcomes(replication, progress=tell)
+            tallies.append(Tally.of(kept[replication]))
+        else:
+            tallies.append(experiment.tally(replication, progress=tell))
+    if until_decided is not None:
+        _go_on(experiment, tallies, until_decided, progress)
     return Result(
-        scenario=scenario,
-        engine=chosen,
-        plan=plan,
-        outcomes=tuple(outcomes),
+        experiment=experiment,
+        tallies=tuple(tallies),
+        kept=kept,
         took_s=time.perf_counter() - began,
+        until_decided=until_decided,
     )
 
 
-class Simulator(Protocol):
-    """What both engines are."""
+def _go_on(experiment: Experiment, tallies: list[Tally], limit: int, progress: Progress | None) -> None:
+    """Add replications until every guarantee with a probability is decided, or there are `limit`.
 
-    def __call__(
-        self, plan: Plan, fleet: Fleet, *, progress: Callable[[float], None] | None = None
-    ) -> Outcome:
-        """Run a plan on a fleet."""
-
-
-def choose(engine: Engine, plan: Plan, roster: Roster) -> Literal["process", "fleet"]:
-    """The engine that `auto` stands for: by the number of attempts, and only where numba is installed."""
-    if engine != "auto":
-        return engine
-    every_s = [profile.every_s for profile in roster.profiles]
-    devices = np.bincount(roster.profile, minlength=len(every_s))
-    attempts = sum(plan.horizon_s / every * n for every, n in zip(every_s, devices.tolist(), strict=True))
-    return "fleet" if attempts >= MANY_SYNCS and find_spec("numba") is not None else "process"
-
-
-def _simulator(
-    engine: Literal["process", "fleet"], plan: Plan, notice: Callable[[str], None] | None
-) -> Simulator:
-    if engine == "process":
-        from sim.processes.engine import simulate as process
-
-        return process
-    from sim.fleet.engine import needs_compilation
-    from sim.fleet.engine import simulate as fleet
-
-    if notice is not None and needs_compilation(plan):
-        notice("compiling the array engine: this happens once, and takes about a quarter of a minute")
-    return fleet
+    Of those added only counts are kept: no rows of devices, no time series, and the server's life once.
+    """
+    proofs = Proofs(experiment.plan, experiment.rosters())
+    guarantees = [g for g in experiment.scenario.guarantees if g.probability is not None]
+    open_ones = [look for g in guarantees if not (look := Look(g, tallies, proofs)).is_decided]
+    first = tallies[0]
+    while open_ones and len(tallies) < limit:
+        tally = experiment.tally(len(tallies)).without_series()
+        tally = replace(
+            tally, profiles=first.profiles, events=first.events, certificates=first.certificates
+        )
+        tallies.append(tally)
+        for look in open_ones:
+            look.add(tally)
+        open_ones = [look for look in open_ones if not look.is_decided]
+        if progress is not None:
+            progress(len(tallies) / limit)

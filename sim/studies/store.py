@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from sim.errors import InputError
+from sim.scenario.certificates import public_copies
 from sim.scenario.tree import read_tree
 from sim.studies.result import Result
 
@@ -22,7 +23,7 @@ LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "
 
 
 FILES: Final = ("devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml")
-"""What every result directory holds; beside it, the inventories of the scenario."""
+"""What every result directory holds; beside it, the scenario's inventories and certificates without a key."""
 
 
 class OutputError(InputError):
@@ -47,18 +48,40 @@ def write(result: Result, directory: Path, *, command: Sequence[str] = (), overw
     check_free(directory, overwrite=overwrite)
     try:
         with _whole(directory) as partial:
-            result.devices.to_parquet(partial / "devices.parquet", index=False)
+            _write_devices(result, partial / "devices.parquet")
             result.timeline.to_parquet(partial / "timeline.parquet", index=False)
             result.events.to_parquet(partial / "events.parquet", index=False)
             document = {**result.to_json(), "provenance": provenance(result, command)}
             (partial / "run.json").write_text(to_text(document), encoding="utf-8")
             (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
-            for inventory in result.scenario.inventories.values():
-                copy = partial / PurePosixPath(inventory.path)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.write_bytes(inventory.text)
+            inventories = {each.path: each.text for each in result.scenario.inventories.values()}
+            for name, content in {**inventories, **public_copies(result.scenario)}.items():
+                path = PurePosixPath(name)
+                if ".." in path.parts:  # it leads out of the directory, if back into the scenario's
+                    continue
+                (partial / path).parent.mkdir(parents=True, exist_ok=True)
+                (partial / path).write_bytes(content)
     except OSError as error:
         raise OutputError(f"{directory} cannot be written: {error.strerror or error}") from error
+
+
+def _write_devices(result: Result, path: Path) -> None:
+    """One row group for each part of a fleet and replication, so that memory holds one of them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from sim.studies.tables import devices_tables
+
+    writer: pq.ParquetWriter | None = None
+    try:
+        for frame in devices_tables(result):
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            if writer is None:
+                writer = pq.ParquetWriter(path, table.schema)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 def check_free(directory: Path, *, overwrite: bool) -> None:
@@ -106,8 +129,9 @@ def _names_of_result(directory: Path) -> set[str]:
     """The files that a result in the directory has; none where it holds no result."""
     try:
         document = json.loads((directory / "run.json").read_text(encoding="utf-8"))
-        inventories = document["provenance"]["inventories"]
-        return {*FILES, *(PurePosixPath(name).as_posix() for name in inventories)}
+        provenance = document["provenance"]
+        copies = [*provenance["inventories"], *provenance.get("certificate_files", ())]
+        return {*FILES, *(PurePosixPath(name).as_posix() for name in copies)}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 
@@ -122,6 +146,7 @@ def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
         "document": json.loads(json.dumps(scenario.document, default=str)),
         "resolved": scenario.model_dump(mode="json", by_alias=True),
         "inventories": {inventory.path: inventory.sha256 for inventory in scenario.inventories.values()},
+        "certificate_files": sorted(public_copies(scenario)),
         "certificates": {str(generation): name for generation, name in result.certificates.items()},
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,14 @@ def devices_table(result: Result) -> pd.DataFrame:
     Instants (`…_at`) are UTC timestamps, NaT where it never happened; `critical_delay_s` and the other
     durations are seconds, missing where there is none.
     """
-    return pd.concat([_devices(result, r, o) for r, o in enumerate(result.outcomes)], ignore_index=True)
+    return pd.concat(list(devices_tables(result)), ignore_index=True)
+
+
+def devices_tables(result: Result) -> Iterator[pd.DataFrame]:
+    """The same in pieces that fit into memory: replication by replication, part by part."""
+    for replication in range(result.replications):
+        for outcome in result.outcomes(replication):
+            yield _devices(result, replication, outcome)
 
 
 def _devices(result: Result, replication: int, outcome: Outcome) -> pd.DataFrame:
@@ -33,7 +40,7 @@ def _devices(result: Result, replication: int, outcome: Outcome) -> pd.DataFrame
         "device": roster.names(),
         "group": groups,
         "platform": platforms,
-        "replication": np.full(len(roster), replication, dtype=np.int32),
+        "replication": np.full(len(roster), result.number_of(replication), dtype=np.int32),
     }
     for name, values in outcome.devices.columns():
         if name.endswith("_at_s"):
@@ -69,14 +76,14 @@ def timeline_table(result: Result) -> pd.DataFrame:
     `syncs_per_hour`.
     """
     tables = []
-    for replication, outcome in enumerate(result.outcomes):
-        series, devices = outcome.series, max(len(outcome.roster), 1)
+    for replication, tally in enumerate(result.tallies):
+        series, devices = result.series(replication), max(tally.size, 1)
         holding = series["holding_reserve"].astype(np.float64)
         tables.append(
             pd.DataFrame(
                 {
                     "at": _dates(result, series["at_s"]),
-                    "replication": np.full(len(holding), replication, dtype=np.int32),
+                    "replication": np.full(len(holding), result.number_of(replication), dtype=np.int32),
                     "coverage": np.where(holding < 0, np.nan, holding / devices),
                     "connected": series["connected"],
                     "lost": series["lost"],
@@ -90,7 +97,7 @@ def timeline_table(result: Result) -> pd.DataFrame:
 
 def events_table(result: Result) -> pd.DataFrame:
     """One row an event of the server or the operator; the same in every replication."""
-    events = result.outcomes[0].events
+    events = result.tallies[0].events
     return pd.DataFrame(
         {
             "at": _dates(result, np.array([event.at_s for event in events], dtype=np.int64)),

@@ -64,10 +64,11 @@ def verify(
     """
     process = run(scenario, engine="process", progress=progress)
     fleet = run(scenario, engine="fleet", notice=notice)
-    for replication, (left, right) in enumerate(zip(process.outcomes, fleet.outcomes, strict=True)):
-        difference = first_difference(left, right, replication=replication)
-        if difference is not None:
-            return Verification(process.fingerprint, difference)
+    for replication in range(process.replications):
+        for left, right in zip(process.outcomes(replication), fleet.outcomes(replication), strict=True):
+            difference = first_difference(left, right, replication=process.number_of(replication))
+            if difference is not None:
+                return Verification(process.fingerprint, difference)
     assert process.fingerprint == fleet.fingerprint
     return Verification(process.fingerprint, None)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sim.scenario.durations import format_duration
 
 if TYPE_CHECKING:
     from sim.guarantees.verdicts import Verdict
+    from sim.studies.compare import Difference
+    from sim.studies.planning import Recommendation
     from sim.studies.result import Result
 
 
@@ -50,6 +53,58 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
+Row = TypeVar("Row")
+
+
+def thinned(rows: Sequence[Row], most: int) -> list[Row]:
+    """At most so many of the rows: every how-manieth, the first and the last."""
+    if len(rows) <= most:
+        return list(rows)
+    return [rows[round(i * (len(rows) - 1) / (most - 1))] for i in range(most)]
+
+
+def difference_words(difference: Difference) -> str:
+    """How many devices one strategy loses more or fewer than another."""
+    d = difference
+    interval = ""
+    if d.low is not None and d.high is not None:
+        interval = f" (95 %: {number(round(d.low, 2))} to {number(round(d.high, 2))})"
+    if not d.is_shown and d.difference != 0:
+        return f"{d.a} against {d.b}: {number(d.difference)} lost devices{interval}: no difference shown"
+    if d.difference == 0:
+        return f"{d.a} against {d.b}: no difference shown{interval}"
+    word = "more" if d.difference > 0 else "fewer"
+    return f"{d.a} loses {number(abs(d.difference))} devices {word} than {d.b}{interval}"
+
+
+def recommendation_words(found: Recommendation) -> list[str]:
+    """When and how to reissue, in sentences: the answer first."""
+    target = (
+        "no device" if found.most_lost == 0 else f"at most {found.most_lost:,} of {found.devices:,} devices"
+    )
+    promise = (
+        f"{target} lost, with {found.confidence:.4g} confidence ({found.replications:,} fleets simulated)"
+    )
+    if found.delay_days is None or found.specify_by is None or found.activated is None:
+        answer = f"No plan keeps that promise: {promise}."
+        best = (
+            f"Even with the reserve specified at the start and activated at expiry ({found.expires:%Y-%m-%d}), "
+            f"{100 * found.lost_share:.3g} % of the devices are lost on average."
+        )
+        why = f"What binds: {found.binding}."
+        return [answer, best, why]
+    needed = 0 if found.needed_s is None else found.needed_s
+    return [
+        f"Specify the reserve by {found.specify_by:%Y-%m-%d %H:%M} UTC, to be activated after "
+        f"{found.delay_days} days ({found.activated:%Y-%m-%d %H:%M}, when the main certificate expires).",
+        f"The promise: {promise}. On average {100 * found.lost_share:.3g} % are lost.",
+        f"What binds: {found.binding}. The target alone needs {format_duration(needed)}.",
+    ]
+
+
+_UNITS: Final = {"device_days_lost": " days", "helpdesk_hours": " h"}
+
+
 def promise(verdict: Verdict) -> str:
     """The guarantee in words."""
     g = verdict.guarantee
@@ -66,15 +121,30 @@ def promise(verdict: Verdict) -> str:
     return " ".join(words) + (f", {', '.join(of)}" if of else "")
 
 
-def observed(verdict: Verdict) -> str:
-    """What was measured, why, and a device that shows it."""
-    parts = [_value(verdict.guarantee.measure, verdict.observed)]
-    if verdict.reason:
-        parts.append(verdict.reason)
+def observed(verdict: Verdict, *, first_replication: int = 0) -> str:
+    """What was measured, why that is the verdict, and a device that shows it.
+
+    Args:
+        verdict: of a guarantee.
+        first_replication: the number under which the first one is told.
+    """
+    parts = [_seen(verdict), *(why for why in (verdict.proof or verdict.reason,) if why)]
     if verdict.witness:
-        where = "" if not verdict.replication else f" in replication {verdict.replication}"
+        several = verdict.replications > 1 and verdict.replication is not None
+        where = f" in replication {first_replication + (verdict.replication or 0)}" if several else ""
         parts.append(f"for example {verdict.witness}{where}")
     return "; ".join(parts)
+
+
+def _seen(verdict: Verdict) -> str:
+    """The measure; of several replications the one furthest from what was promised."""
+    value, n = verdict.observed, verdict.replications
+    if value is None:
+        return "nothing to measure"
+    seen = _value(verdict.guarantee.measure, value)
+    if n == 1:
+        return seen
+    return f"{seen} in the worst of {n:,} replications"
 
 
 def _value(measure: str, value: float | None) -> str:
@@ -84,4 +154,4 @@ def _value(measure: str, value: float | None) -> str:
         return "not within the run" if value == float("inf") else format_duration(int(value))
     if measure.endswith("_share") or measure == "reserve_coverage":
         return f"{100 * value:.6g} %"
-    return number(value)
+    return f"{number(value)}{_UNITS.get(measure, '')}"

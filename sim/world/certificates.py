@@ -27,6 +27,7 @@ class Certificate:
         not_after_s: first second at which it is no longer valid.
         address: the connection address that a device holding it dials once it is main.
         refused_by: platforms that refuse it (model 5.6).
+        identity: `sha256:…` of the planner's own certificate (model 3.1); None: a made-up one.
     """
 
     generation: int
@@ -35,6 +36,7 @@ class Certificate:
     not_after_s: int
     address: str
     refused_by: frozenset[str] = frozenset()
+    identity: str | None = None
 
     @property
     def life_s(self) -> int:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.world.distributions import Distribution
+from sim.world.distributions import LONGEST_S, Distribution
 from sim.world.draws import Draws, Purpose
 
 Platform = Literal["android", "ios"]
@@ -29,7 +30,48 @@ class Spells:
         return self.on.mean_s / (self.on.mean_s + self.off.mean_s)
 
 
-Presence = Literal["always", "never"] | Spells
+@dataclass(frozen=True, slots=True)
+class Away:
+    """On, except in written spells (model 5.3).
+
+    Attributes:
+        spells: each [from, to) in seconds from the start, sorted; none touches the next.
+    """
+
+    spells: tuple[tuple[int, int], ...]
+
+    def __post_init__(self) -> None:
+        """Between two spells lies at least a second."""
+        turns = [instant for spell in self.spells for instant in spell]
+        assert all(instant >= 0 for instant in turns)
+        assert all(earlier < later for earlier, later in pairwise(turns))
+
+    @property
+    def starts_on(self) -> bool:
+        """Whether no spell begins with the run."""
+        return not self.spells or self.spells[0][0] > 0
+
+    @property
+    def first_spell_s(self) -> int:
+        """When it first comes or goes."""
+        if not self.spells:
+            return LONGEST_S
+        return self.spells[0][0] or self.spells[0][1]
+
+    @property
+    def on_s(self) -> tuple[int, ...]:
+        """Lengths of the spells on after each absence; the last outlasts any run."""
+        gaps = (later[0] - earlier[1] for earlier, later in pairwise(self.spells))
+        return (*gaps, LONGEST_S)
+
+    @property
+    def off_s(self) -> tuple[int, ...]:
+        """Lengths of the spells off, but for one with which the run begins."""
+        lengths = tuple(to_s - from_s for from_s, to_s in self.spells)
+        return lengths if self.starts_on else lengths[1:]
+
+
+Presence = Literal["always", "never"] | Spells | Away
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +85,7 @@ class Profile:
         jitter_s: largest delay of an attempt, below `every_s`.
         success: probability that an attempt that reaches the server succeeds.
         catch_up: whether a device that missed an attempt while off makes one when it comes on.
-        presence: `always`, `never`, or spells.
+        presence: `always`, `never`, drawn spells, or written ones.
     """
 
     group: str
@@ -85,7 +127,10 @@ class Roster:
         silent: shape (n,), bool: off at the start, and an attempt already missed (language 1.2).
         seen: shape (n,), bool: known to have synchronized within its last period, so on at the start.
         holds_reserve: shape (n,), bool: the reserve slot is filled at the start (model 5.1).
-        ids: per group, the inventory ids that follow its numbered devices.
+        numbered: per group, how many numbered devices the whole fleet has.
+        ids: per group, the inventory ids that follow its numbered devices in the whole fleet.
+        first: the device of the whole fleet with which this part of it begins.
+        positions: per group, the number of its first numbered device; empty: 0 for all.
     """
 
     profiles: tuple[Profile, ...]
@@ -97,21 +142,24 @@ class Roster:
     silent: NDArray[np.bool_]
     seen: NDArray[np.bool_]
     holds_reserve: NDArray[np.bool_]
+    numbered: tuple[int, ...]
     ids: tuple[tuple[str, ...], ...]
+    first: int = 0
+    positions: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         """How many devices there are."""
         return len(self.profile)
 
-    @cached_property
-    def first_of_group(self) -> NDArray[np.int64]:
-        """Index of each group's first device, shape (groups,)."""
-        return np.searchsorted(self.group, np.arange(len(self.groups)))
+    def position_of(self, group: int) -> int:
+        """The number of a group's first numbered device."""
+        return self.positions[group] if self.positions else 0
 
     @cached_property
-    def devices_of_group(self) -> NDArray[np.int64]:
-        """How many devices each group has, shape (groups,)."""
-        return np.bincount(self.group, minlength=len(self.groups)).astype(np.int64)
+    def first_of_group(self) -> list[int]:
+        """Each group's first device in the whole fleet; after the last, the number of devices in it."""
+        sizes = (n + len(ids) for n, ids in zip(self.numbered, self.ids, strict=True))
+        return [0, *accumulate(sizes)]
 
     @cached_property
     def platform(self) -> NDArray[np.str_]:
@@ -119,21 +167,36 @@ class Roster:
         return np.array([profile.platform for profile in self.profiles], dtype=np.str_)
 
     def name(self, device: int) -> str:
-        """`group/position`, or the inventory's id."""
-        group = int(self.group[device])
-        position = device - int(self.first_of_group[group])
-        numbered = int(self.devices_of_group[group]) - len(self.ids[group])
-        if position < numbered:
-            return f"{self.groups[group]}/{position}"
-        return self.ids[group][position - numbered]
+        """`group/position`, or the inventory's id, of a device of this part."""
+        return next(self._names(self.first + device, self.first + device + 1))
 
     def names(self) -> Sequence[str]:
         """The name of every device, in device order."""
-        return [
-            name
-            for group, numbered in enumerate(self.devices_of_group - [len(ids) for ids in self.ids])
-            for name in (*(f"{self.groups[group]}/{i}" for i in range(numbered)), *self.ids[group])
-        ]
+        return list(self._names(self.first, self.first + len(self)))
+
+    def _names(self, begin: int, end: int) -> Iterator[str]:
+        """Names of devices `begin` to `end` of the whole fleet."""
+        bounds = pairwise(self.first_of_group)
+        for number, (first, last) in enumerate(bounds):
+            name, numbered, from_ = self.groups[number], self.numbered[number], self.position_of(number)
+            for place in range(max(begin, first) - first, min(end, last) - first):
+                yield f"{name}/{from_ + place}" if place < numbered else self.ids[number][place - numbered]
+
+    def index(self, name: str) -> int | None:
+        """The device of this part with a name; None where it has none."""
+        group, _, position = name.rpartition("/")
+        found = None
+        if position.isascii() and position.isdigit() and group in self.groups:
+            number = self.groups.index(group)
+            place = int(position[:20]) - self.position_of(number)
+            if str(int(position[:20])) == position and 0 <= place < self.numbered[number]:
+                found = self.first_of_group[number] + place
+        for number, ids in enumerate(self.ids):
+            if name in ids:
+                found = self.first_of_group[number] + self.numbered[number] + ids.index(name)
+        if found is None or not self.first <= found < self.first + len(self):
+            return None
+        return found - self.first
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +238,10 @@ class Fleet:
                 drawn = np.minimum((u * profile.every_s).astype(np.int64), profile.every_s - 1)
                 phase_s[members] = np.where(phase_s[members] == PHASE_IS_DRAWN, drawn, phase_s[members])
                 silent, seen = roster.silent[members], roster.seen[members]
+                if isinstance(profile.presence, Away):
+                    starts_on[members] = profile.presence.starts_on
+                    first_spell_s[members] = profile.presence.first_spell_s
+                    continue
                 if not isinstance(profile.presence, Spells):
                     starts_on[members] = (profile.presence == "always") & ~silent
                     continue

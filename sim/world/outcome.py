@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +39,9 @@ COLUMNS: Final = (
     "helpdesk_s",
 )
 """Columns of an outcome, one row a device: see `Devices`."""
+
+BLOCK: Final = 65_536
+"""Devices that are hashed together: whole blocks of a fleet have the same hashes in any part of it."""
 
 SERIES: Final = ("at_s", "holding_reserve", "connected", "lost", "queue", "syncs")
 """Names of the time series: see `Outcome.series`."""
@@ -125,19 +128,43 @@ class Outcome:
     series: dict[str, NDArray[np.int64]]
 
     @property
+    def blocks(self) -> tuple[bytes, ...]:
+        """SHA-256 of every column of each `BLOCK` of devices."""
+        columns = [*self.devices.columns(), ("is_lost", self.is_lost)]
+        blocks = []
+        for first in range(0, len(self.roster), BLOCK):
+            digest = hashlib.sha256()
+            for name, column in columns:
+                part = column[first : first + BLOCK]
+                digest.update(f"{name} {part.dtype.str} {part.shape}\n".encode())
+                digest.update(np.ascontiguousarray(part).data)
+            blocks.append(digest.digest())
+        return tuple(blocks)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 over every column, event and sample: equal where and only where outcomes are."""
-        digest = hashlib.sha256()
-        for name, column in (
-            *self.devices.columns(),
-            ("is_lost", self.is_lost),
-            ("held", self.coverage_held),
-        ):
-            digest.update(f"{name} {column.dtype.str} {column.shape}\n".encode())
-            digest.update(np.ascontiguousarray(column).data)
-        for event in self.events:
-            digest.update(f"{event}\n".encode())
-        for name in SERIES:
-            digest.update(f"{name}\n".encode())
-            digest.update(np.ascontiguousarray(self.series[name]).data)
-        return digest.hexdigest()
+        return fingerprint(self.blocks, self.coverage_held, self.events, self.series)
+
+
+def fingerprint(
+    blocks: Sequence[bytes],
+    coverage_held: NDArray[np.int64],
+    events: Sequence[Event],
+    series: Mapping[str, NDArray[np.int64]],
+) -> str:
+    """SHA-256 of an outcome from what its parts have; hexadecimal.
+
+    Args:
+        blocks: of all devices, see `Outcome.blocks`.
+        coverage_held, events, series: as in `Outcome`, of all devices.
+    """
+    digest = hashlib.sha256(b"".join(blocks))
+    digest.update(f"held {coverage_held.shape}\n".encode())
+    digest.update(np.ascontiguousarray(coverage_held).data)
+    for event in events:
+        digest.update(f"{event}\n".encode())
+    for name in SERIES:
+        digest.update(f"{name}\n".encode())
+        digest.update(np.ascontiguousarray(series[name]).data)
+    return digest.hexdigest()

@@ -38,6 +38,7 @@ class Reissue:
         address: the change of address, if any.
         unfit: why it breaks Kaspersky's requirements, so that the action fails (model 5.6); None if fit.
         refused_by: platforms that refuse it.
+        identity: `sha256:…` of a certificate from a file; None: a made-up one.
     """
 
     at_s: int
@@ -49,6 +50,7 @@ class Reissue:
     address: AddressChange | None = None
     unfit: str | None = None
     refused_by: frozenset[str] = frozenset()
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sim.world.certificates import Certificate
+from sim.world.certificates import LONGEST_LIFE_S, Certificate
 from sim.world.plan import Action, AddressChange, CancelReserve, Plan, Reissue, RestorePrevious
 
 Change = Literal["activated", "expired", "immediate", "restored", "valid"]
@@ -225,7 +225,8 @@ class Server:
 
     def _issue(self, now_s: int, reissue: Reissue) -> Certificate:
         not_before_s = now_s if reissue.not_before_s is None else reissue.not_before_s
-        life_s = self.main.life_s if reissue.valid_for_s is None else reissue.valid_for_s
+        inherited_s = min(self.main.life_s, LONGEST_LIFE_S)  # a planner's own file may be valid for longer
+        life_s = inherited_s if reissue.valid_for_s is None else reissue.valid_for_s
         change = reissue.address
         certificate = Certificate(
             generation=len(self.certificates),
@@ -234,6 +235,7 @@ class Server:
             not_after_s=not_before_s + life_s,
             address=self.main.address if change is None else change.address,
             refused_by=reissue.refused_by,
+            identity=reissue.identity,
         )
         self.certificates.append(certificate)
         if change is not None:

@@ -66,6 +66,7 @@ def phones(
         silent=np.full(n, silent),
         seen=np.zeros(n, dtype=np.bool_),
         holds_reserve=np.full(n, holds_reserve),
+        numbered=(n,),
         ids=((),),
     )
     on = np.full(n, starts_on and presence != "never")

@@ -14,8 +14,7 @@ import pytest
 
 import sim
 from sim.fleet.compiled import SOURCES
-from sim.scenario.building import plan_of, roster_of
-from sim.studies.run import choose
+from sim.studies.experiment import Experiment
 
 ROOT = Path(__file__).parents[2]
 FLEET = ROOT / "sim" / "fleet"
@@ -114,7 +113,7 @@ def test_a_changed_rule_is_never_run_from_an_old_cache(plan: Path, tmp_path: Pat
 def test_a_cache_that_cannot_be_written_is_done_without(plan: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = str(tmp_path / "file" / "cache")
-    code = "from sim.fleet.compiled import cache_directory, compiled; print(compiled(lambda x: x + 1, is_entry=True)(1))"
+    code = "from sim.fleet.compiled import compiled; print(compiled(lambda x: x + 1, is_entry=True)(1))"
     ran = python(code, XDG_CACHE_HOME=cache)
     assert (ran.returncode, ran.stdout) == (0, "2\n"), ran.stderr
 
@@ -134,7 +133,7 @@ def test_without_numba_the_array_engine_says_what_it_needs(command: list[str], p
 
 def test_without_numba_auto_takes_the_process_engine_whatever_the_size(plan: Path) -> None:
     """The fleet counts as large from one attempt on, so that the run is short."""
-    large = "from sim.studies import run; run.MANY_SYNCS = 1\n"
+    large = "from sim.studies import experiment; experiment.MANY_SYNCS = 1\n"
     engines = []
     for code in (WITHOUT_NUMBA + large + MAIN, large + MAIN):
         ran = python(code, "run", plan, "--engine", "auto", "--json")
@@ -151,8 +150,8 @@ def test_without_numba_auto_takes_the_process_engine_whatever_the_size(plan: Pat
 @pytest.mark.parametrize(("devices", "engine"), [(100, "process"), (1_000_000, "fleet")])
 def test_auto_goes_by_the_size_of_the_fleet(devices: int, engine: str, plan: Path) -> None:
     scenario = sim.load(plan).changed({"fleet.0.devices": devices, "fleet.0.sync.every": "6h"})
-    assert choose("auto", plan_of(scenario), roster_of(scenario)) == engine
-    assert choose("process", plan_of(scenario), roster_of(scenario)) == "process"
+    assert Experiment.of(scenario).engine == engine
+    assert Experiment.of(scenario, engine="process").engine == "process"
 
 
 def test_a_large_fleet_is_run_by_the_array_engine(plan: Path) -> None:
@@ -163,3 +162,23 @@ def test_a_large_fleet_is_run_by_the_array_engine(plan: Path) -> None:
     result = sim.run(scenario)
     assert result.engine == "fleet"
     assert result.measures["devices"] == 50_000
+
+
+# ---- bounds ------------------------------------------------------------------------------------------
+
+BEYOND = """\
+import numba
+import numpy as np
+print(numba.njit(lambda a, i: a[i])(np.zeros(3), 3))
+"""
+
+
+@pytest.mark.slow
+def test_no_kernel_reads_or_writes_beyond_an_array(tmp_path: Path) -> None:
+    """With numba's bounds checks, which it compiles in where it is told to, and with a cache of their own."""
+    checks = {"NUMBA_BOUNDSCHECK": "1", "XDG_CACHE_HOME": str(tmp_path)}
+    assert "IndexError" in python(BEYOND, **checks).stderr  # so the checks are there
+    tests = [str(ROOT / "tests" / name) for name in ("boundaries", "equivalence", "oracles")]
+    run_tests = "import sys, pytest; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', *sys.argv[1:]]))"
+    ran = python(run_tests, *tests, **checks)
+    assert ran.returncode == 0, ran.stdout

@@ -19,7 +19,8 @@ import sim
 from sim import cli
 from sim.processes import device as process_device
 from sim.processes.engine import simulate
-from sim.scenario.building import plan_of, roster_of
+from sim.scenario.building import plan_of
+from sim.scenario.roster import roster_of
 from sim.studies.verify import Difference, first_difference
 from sim.world.draws import Draws, Purpose, stream
 from sim.world.fleet import Fleet

@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 import sim
 from sim.fleet.engine import simulate as fleet_engine
 from sim.processes.engine import simulate as process_engine
-from sim.scenario.building import plan_of, roster_of
+from sim.scenario.building import plan_of
+from sim.scenario.roster import roster_of
 from sim.studies.verify import first_difference
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet
@@ -80,7 +81,7 @@ def test_the_eventful_scenarios_are_eventful(tmp_path: Path) -> None:
     means: set[str] = set()
     events: set[str] = set()
     for seed in EVENTFUL:
-        (outcome,) = sim.run(random_scenario(seed, tmp_path), engine="fleet").outcomes
+        outcome = sim.run(random_scenario(seed, tmp_path), engine="fleet").outcome()
         causes.update(CAUSES[code] for code in outcome.devices.lost_cause)
         means.update(MEANS[code] for code in outcome.devices.reconnected_by)
         events.update(event.name for event in outcome.events)

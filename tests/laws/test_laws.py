@@ -50,6 +50,7 @@ def fleet_of(
         silent=np.array(silent or [False] * n, dtype=np.bool_),
         seen=np.zeros(n, dtype=np.bool_),
         holds_reserve=np.zeros(n, dtype=np.bool_),
+        numbered=(n,),
         ids=((),),
     )
     return Fleet.start(roster, Draws.of(seed, 0))

@@ -16,7 +16,7 @@ from typing import Any
 
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose
-from sim.world.fleet import Fleet, Profile, Spells
+from sim.world.fleet import Away, Fleet, Profile, Spells
 from sim.world.plan import CancelReserve, Plan, Reissue, RestorePrevious
 
 CERTIFICATE, SERVER, OPERATOR, PRESENCE, SYNC, END, JOIN, START, OBSERVATION = range(9)
@@ -168,6 +168,12 @@ class World:
             jitter = floor(phone.uniform(Purpose.JITTER, k) * (profile.jitter_s + 1))
             self.put(phase + k * profile.every_s + jitter, SYNC, phone.number, "attempt", k)
             k += 1
+        if isinstance(profile.presence, Away):
+            phone.on = all(not begin <= 0 < end for begin, end in profile.presence.spells)
+            for begin, end in profile.presence.spells:
+                if begin > 0:
+                    self.put(begin, PRESENCE, phone.number, "off", None)
+                self.put(end, PRESENCE, phone.number, "on", None)
         if isinstance(profile.presence, Spells):
             instant, on, ons, offs = first_spell, phone.on, 0, 0
             while instant < horizon:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
-from sim.world.fleet import PHASE_IS_DRAWN, Fleet, Profile, Roster, Spells
+from sim.world.fleet import PHASE_IS_DRAWN, Away, Fleet, Profile, Roster, Spells
 from sim.world.plan import (
     Action,
     AddressChange,
@@ -159,6 +159,15 @@ any_plan = st.one_of(plans(), plans(), mistakes())
 
 
 @st.composite
+def absences(draw: Any) -> Away:
+    """Written spells of absence, some from the start, some a second apart."""
+    grid = (0, 1, 5, 10, 11, 15, 20, 30, 40, 41, 60, 100, 300)
+    instants = draw(st.lists(st.sampled_from(grid), unique=True))
+    turns = sorted(instants)[: len(instants) // 2 * 2]
+    return Away(tuple(zip(turns[::2], turns[1::2], strict=True)))
+
+
+@st.composite
 def profiles(draw: Any, group: str) -> Profile:
     every_s = draw(st.sampled_from((3, 5, 10, 15, 20)))
     return Profile(
@@ -172,9 +181,16 @@ def profiles(draw: Any, group: str) -> Profile:
             st.one_of(
                 st.just("always"),
                 st.builds(Spells, on=distributions(zero=False), off=distributions(zero=False)),
+                absences(),
                 st.just("never"),
             )
         ),
+    )
+
+
+def _may_be_silent(profile: Profile) -> bool:
+    return isinstance(profile.presence, Spells) or (
+        isinstance(profile.presence, Away) and not profile.presence.starts_on
     )
 
 
@@ -183,7 +199,7 @@ def fleets(draw: Any) -> Fleet:
     groups = draw(st.integers(1, 3))
     kinds = tuple(draw(profiles(f"group {number}")) for number in range(groups))
     of = [number for number in range(groups) for _ in range(draw(st.integers(1, 2)))]
-    silent = [draw(st.booleans()) if isinstance(kinds[kind].presence, Spells) else False for kind in of]
+    silent = [_may_be_silent(kinds[kind]) and draw(st.booleans()) for kind in of]
     roster = Roster(
         profiles=kinds,
         groups=tuple(kind.group for kind in kinds),
@@ -202,6 +218,7 @@ def fleets(draw: Any) -> Fleet:
         silent=np.array(silent, dtype=np.bool_),
         seen=np.zeros(len(of), dtype=np.bool_),
         holds_reserve=np.array([draw(st.integers(0, 4)) == 4 for _ in of], dtype=np.bool_),
+        numbered=tuple(of.count(number) for number in range(groups)),
         ids=((),) * groups,
     )
     fleet = Fleet.start(roster, Draws.of(draw(st.integers(0, 1000)), 0))

@@ -120,11 +120,11 @@ def test_the_groups_add_up_to_the_fleet(helped: sim.Result) -> None:
 
 
 def test_a_group_and_a_platform_can_be_asked_for_together(lost: sim.Result) -> None:
-    outcome = lost.outcomes[0]
-    assert Selection(outcome, group="phones", platform="android").measure("lost_devices") == 2
-    assert Selection(outcome, group="phones", platform="ios").measure("devices") == 0
-    assert Selection(outcome, group="phones", platform="ios").measure("lost_share") == 0
-    assert Selection(outcome, group="phones", platform="ios").measure("reserve_coverage") is None
+    (tally,) = lost.tallies
+    assert Selection(tally, group="phones", platform="android").measure("lost_devices") == 2
+    assert Selection(tally, group="phones", platform="ios").measure("devices") == 0
+    assert Selection(tally, group="phones", platform="ios").measure("lost_share") == 0
+    assert Selection(tally, group="phones", platform="ios").measure("reserve_coverage") is None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_group_and_a_platform_can_be_asked_for_together(lost: sim.Result) -> N
     [(9000 - 1, 0), (9000, 1), (9000 + 1, 1), (4 * H - 1, 3), (4 * H, 4), (4 * H + 1, 4)],
 )
 def test_within_counts_its_last_second(helped: sim.Result, within_s: int, back: int) -> None:
-    selection = Selection(helped.outcomes[0])
+    selection = Selection(helped.tallies[0])
     assert selection.measure("reconnected_devices", within_s=within_s) == back
     assert selection.measure("reconnected_share", within_s=within_s) == back / 4
 
@@ -143,14 +143,14 @@ def test_within_counts_its_last_second(helped: sim.Result, within_s: int, back: 
 def test_a_quantile_is_the_least_time_for_that_share(
     helped: sim.Result, quantile: float, hours: float
 ) -> None:
-    assert Selection(helped.outcomes[0]).time_to_reconnect_s(quantile) == hours * H
+    assert Selection(helped.tallies[0]).time_to_reconnect_s(quantile) == hours * H
 
 
 def test_a_quantile_is_infinite_where_fewer_came_back() -> None:
     result = run(
         recovery=DESK, duration="2d15h1s"
     )  # the second reinstallation ends at 15:00, the third does not
-    selection = Selection(result.outcomes[0])
+    selection = Selection(result.tallies[0])
     assert selection.measure("reconnected_devices") == 2
     assert selection.time_to_reconnect_s(0.5) == 3 * H
     assert selection.time_to_reconnect_s(0.51) == math.inf
@@ -213,7 +213,7 @@ def test_noticing_is_the_first_refusal_after_the_loss(lost: sim.Result) -> None:
 
 def test_a_measure_that_does_not_exist_is_an_error(lost: sim.Result) -> None:
     with pytest.raises(KeyError):
-        Selection(lost.outcomes[0]).measure("losses")
+        Selection(lost.tallies[0]).measure("losses")
     assert set(lost.measures) == set(MEASURES)
 
 

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,8 @@ FINDINGS: Mapping[str, list[str]] = {
     "certificates_47_days": ["activation-below-30-days", "reissue-below-30-days-before-expiry"],
     "changed_address": [],
     "custom_certificate": ["expiry-without-reserve"],
+    "custom_certificate_refused": ["expiry-without-reserve", "kaspersky-key-usage"],
+    "custom_certificate_strands_ios": ["apple-extended-key-usage", "ios-refuses-the-certificate"],
     "delay_below_sync_period": ["activation-within-sync-period"],
     "delay_equal_to_sync_period": ["activation-within-sync-period"],
     "delayed_30d": [],
@@ -174,6 +177,35 @@ def test_changed_address_lets_a_lost_device_notice_while_the_old_one_stays(
     result = changed("changed_address", {"fleet": [kiosk]})
     assert seconds(result, "lost_at").tolist() == [40 * D]
     assert seconds(result, "noticed_at").dropna().tolist() == ([turn_days * D] if notices else [])
+
+
+def test_custom_certificate_refused_is_no_reserve_and_all_are_lost_at_the_expiry() -> None:
+    # certs/mobile.pem ends on 2026-05-10, which is day 70.
+    result = result_of("custom_certificate_refused")
+    assert lost(result) == 200
+    assert set(seconds(result, "lost_at")) == {70 * D}
+    assert happened(result, "reissue failed") == [35]
+    assert happened(result, "reserve specified") == []
+    (reason,) = result.events["reason"].dropna()
+    assert "kaspersky-key-usage" in reason
+
+
+def test_custom_certificate_strands_ios_at_the_activation_and_no_android() -> None:
+    result = result_of("custom_certificate_strands_ios")
+    assert (lost(result, "android phones"), lost(result, "iphones")) == (0, 80)
+    assert set(seconds(result, "lost_at").dropna()) == {(70 - 35 + 30) * D}
+    assert set(result.devices["lost_cause"].dropna()) == {"platform"}
+
+
+def test_custom_certificate_files_are_what_their_script_writes() -> None:
+    script = FOLDER / "make_certificates.py"
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = {path.stem: path.read_bytes() for path in (FOLDER / "certs").iterdir()}
+    assert written == {name: module.certificate(name) for name in module.CERTIFICATES}
 
 
 def test_custom_certificate_is_never_reissued_automatically() -> None:
@@ -378,7 +410,11 @@ def test_reserve_replaced_without_the_second_loses_nobody() -> None:
 
 def test_every_file_under_scenarios_is_covered() -> None:
     shipped = {path.name for path in FOLDER.iterdir() if path.is_file()}
-    assert shipped == {f"{name}.yaml" for name in FINDINGS} | {"devices.csv", "make_devices_csv.py"}
+    assert shipped == {f"{name}.yaml" for name in FINDINGS} | {
+        "devices.csv",
+        "make_certificates.py",
+        "make_devices_csv.py",
+    }
     tests = [name for name in globals() if name.startswith("test_")]
     for name in FINDINGS:
         assert any(test.startswith(f"test_{name}") for test in tests), f"{name} has no number to hold against"
@@ -414,6 +450,7 @@ def small(name: str, folder: Path, *, reverse: bool = False) -> Path:
     folder.mkdir(exist_ok=True)
     listed = (FOLDER / "devices.csv").read_bytes().splitlines(keepends=True)
     (folder / "devices.csv").write_bytes(b"".join(listed[:60]))
+    shutil.copytree(FOLDER / "certs", folder / "certs", dirs_exist_ok=True)
     document = scenario_of(name).document
     for group in document["fleet"]:
         if "devices" in group:

@@ -1,0 +1,147 @@
+"""A replication in numbers that add up: over the parts of a fleet, and without a row for each device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.world.certificates import Certificate
+from sim.world.fleet import Profile
+from sim.world.outcome import Outcome, fingerprint
+from sim.world.server import Event
+
+Ints = NDArray[np.int64]
+
+_COUNTED: Final = ("devices", "lost", "still_lost")
+_SUMMED: Final = ("times_lost", "lost_for_s", "reinstalls", "helpdesk_s")
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What became of the devices of each profile; all counts are int64, of shape (profiles,).
+
+    Attributes:
+        profiles: the kinds of devices.
+        devices: how many there are.
+        lost: devices that were ever lost.
+        still_lost: devices that are lost at the end.
+        times_lost, lost_for_s, reinstalls, helpdesk_s: sums of the outcome's columns.
+        back: (k, 3), profile, seconds from the first loss to its end, and how many devices took them.
+        coverage_held: (changes, profiles), see `Outcome`.
+        series: time series, see `Outcome`.
+        events, certificates: of the server; the same for every part.
+        blocks: hashes of the devices, see `Outcome.blocks`.
+    """
+
+    profiles: tuple[Profile, ...]
+    devices: Ints
+    lost: Ints
+    still_lost: Ints
+    times_lost: Ints
+    lost_for_s: Ints
+    reinstalls: Ints
+    helpdesk_s: Ints
+    back: Ints
+    coverage_held: Ints
+    series: dict[str, Ints]
+    events: tuple[Event, ...]
+    certificates: tuple[Certificate, ...]
+    blocks: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Tally:
+        """The numbers of an outcome."""
+        devices, profile, n = outcome.devices, outcome.roster.profile, len(outcome.roster.profiles)
+        was_lost = devices.times_lost > 0
+        counted = (np.ones(len(profile), dtype=np.bool_), was_lost, outcome.is_lost)
+        has_ended = np.flatnonzero(devices.reconnected_at_s >= 0)
+        took_s = devices.reconnected_at_s[has_ended] - devices.lost_at_s[has_ended]
+        return cls(
+            profiles=outcome.roster.profiles,
+            **{
+                name: np.bincount(profile[which], minlength=n).astype(np.int64)
+                for name, which in zip(_COUNTED, counted, strict=True)
+            },
+            **{name: _sum_by(profile, getattr(devices, name), n) for name in _SUMMED},
+            back=_together(np.column_stack([profile[has_ended], took_s, np.ones_like(took_s)])),
+            coverage_held=outcome.coverage_held,
+            series=outcome.series,
+            events=outcome.events,
+            certificates=outcome.certificates,
+            blocks=outcome.blocks,
+        )
+
+    def __add__(self, other: Tally) -> Tally:
+        """The tally of two parts of one fleet, the first before the second in device order."""
+        assert (self.profiles, self.events) == (other.profiles, other.events)
+        changed: dict[str, Any] = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in (*_COUNTED, *_SUMMED, "coverage_held", "blocks")
+        }
+        series = {name: self.series[name] + other.series[name] for name in self.series}
+        series["at_s"] = self.series["at_s"]
+        none_waits = self.series["holding_reserve"] < 0
+        series["holding_reserve"] = np.where(none_waits, -1, series["holding_reserve"])
+        return replace(self, **changed, back=_together(np.vstack([self.back, other.back])), series=series)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """That of the whole outcome."""
+        return fingerprint(self.blocks, self.coverage_held, self.events, self.series)
+
+    def without_series(self) -> Tally:
+        """The same without its time series, which take nearly all its memory, and with its fingerprint."""
+        bare = replace(self, series={})
+        vars(bare)["fingerprint"] = self.fingerprint
+        return bare
+
+    @property
+    def size(self) -> int:
+        """How many devices there are."""
+        return int(self.devices.sum())
+
+    def equals(self, other: Tally) -> bool:
+        """Whether every number is equal."""
+        return all(_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
+
+def total(parts: Iterable[Tally]) -> Tally:
+    """The tally of a fleet from those of its parts, in device order; at least one."""
+    first, *others = parts
+    for other in others:
+        first += other
+    return first
+
+
+def _sum_by(profile: NDArray[np.int32], column: NDArray[np.generic], n: int) -> Ints:
+    """Sums of a column over the devices of each profile, in whole numbers."""
+    if n == 1:
+        return np.array([column.sum(dtype=np.int64)])
+    sums = np.zeros(n, dtype=np.int64)
+    where = np.flatnonzero(column)
+    np.add.at(sums, profile[where], column[where].astype(np.int64))
+    return sums
+
+
+def _together(rows: Ints) -> Ints:
+    """Rows of the same profile and seconds as one; in order of profile, then seconds."""
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))].astype(np.int64)
+    if len(rows) == 0:
+        return rows
+    is_first = np.concatenate([[True], np.any(rows[1:, :2] != rows[:-1, :2], axis=1)])
+    firsts = np.flatnonzero(is_first)
+    counts = np.add.reduceat(rows[:, 2], firsts)
+    return np.column_stack([rows[firsts, :2], counts])
+
+
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, np.ndarray):
+        return isinstance(other, np.ndarray) and np.array_equal(one, other)
+    return one == other

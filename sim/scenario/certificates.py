@@ -1,0 +1,197 @@
+"""The certificate files of a scenario: read, judged, and what they settle (model 3.1, 3.6, 5.6).
+
+A password is looked up in the environment at the moment of reading, and is kept nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from sim.scenario import files
+from sim.scenario.problems import Problem, ScenarioError, quoted
+from sim.scenario.scenario import Scenario
+from sim.scenario.server import CertificateSource
+
+if TYPE_CHECKING:
+    from sim.pki.reading import Material
+    from sim.pki.verdict import Verdict
+
+FIRST = "server.certificate"
+"""The key of the certificate that is main at the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """A certificate from a file, as a scenario uses it.
+
+    Attributes:
+        key: the section that names the file, such as `strategy.0.reissue`.
+        file: as written.
+        identity: `sha256:…` of the certificate.
+        not_before_s: first second at which it is valid, from the scenario's start.
+        not_after_s: first second at which it is no longer valid.
+        unfit: why it breaks Kaspersky's requirements, and so never becomes a reserve; None if it does not.
+        material: the certificate with its chain and its private key.
+    """
+
+    key: str
+    file: str
+    identity: str
+    not_before_s: int
+    not_after_s: int
+    unfit: str | None
+    material: Material = field(repr=False)
+
+    def verdict(self, address: str) -> Verdict:
+        """Who accepts it at an address; whether it is valid is the simulation's to see."""
+        from sim.pki.requirements import judge
+
+        return judge(self.material, address=address)
+
+    def refused_by(self, address: str) -> frozenset[str]:
+        """The platforms that refuse it at an address (model 5.6)."""
+        return self.verdict(address).refused_by
+
+
+def with_certificates(scenario: Scenario) -> tuple[Scenario, Mapping[str, Custom]]:
+    """The scenario that knows its first certificate's validity, and its certificate files by their keys.
+
+    Raises:
+        ScenarioError: a file is not a certificate, cannot be opened, is used twice, or the first one is not
+            valid at the start; every such mistake.
+    """
+    read: dict[str, Custom] = {}
+    problems: list[Problem] = []
+    for key, source in _sources(scenario):
+        try:
+            custom = _read(scenario, key, source)
+            _check_new(scenario, custom, read)
+        except ScenarioError as error:
+            problems += error.problems
+        else:
+            read[key] = custom
+    if problems:
+        raise ScenarioError(problems)
+    if FIRST in read:
+        first = read[FIRST].material.certificate
+        scenario = scenario.with_validity(
+            not_before=first.not_valid_before_utc, not_after=first.not_valid_after_utc
+        )
+    return scenario, read
+
+
+def public_copies(scenario: Scenario) -> dict[str, bytes]:
+    """The files with certificates and nothing secret, by path as written: the certificates as PEM.
+
+    With them beside it, a scenario can be run again elsewhere. Left out is every file that has or may have a
+    private key within, or that comes with one; and a path that climbs, which elsewhere would lead out.
+    """
+    copies: dict[str, bytes] = {}
+    for _, source in _sources(scenario):
+        written = source.file or ""
+        if source.key or source.password_env or ".." in PurePath(written).parts:
+            continue
+        content = _public_content(scenario, written)
+        if content is not None:
+            copies[written] = content
+    return copies
+
+
+def _public_content(scenario: Scenario, written: str) -> bytes | None:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from sim.pki.errors import CertificateError
+    from sim.pki.reading import read
+
+    try:
+        material = read(files.inside(scenario.folder, written))
+    except (CertificateError, files.UnreadableError):
+        return None
+    if material.key is not None or material.is_pkcs12:
+        return None
+    held = (material.certificate, *material.chain, *material.unrelated)
+    return b"".join(each.public_bytes(Encoding.PEM) for each in held)
+
+
+def _sources(scenario: Scenario) -> Iterator[tuple[str, CertificateSource]]:
+    """The sections that name a file."""
+    sections: list[tuple[str, CertificateSource | None]] = [(FIRST, scenario.server.certificate)]
+    sections += [(f"strategy.{n}.reissue", step.reissue) for n, step in enumerate(scenario.strategy)]
+    return ((key, section) for key, section in sections if section is not None and section.file is not None)
+
+
+def _read(scenario: Scenario, key: str, source: CertificateSource) -> Custom:
+    from sim.pki.errors import CertificateError, PasswordNeededError
+    from sim.pki.reading import read
+    from sim.pki.requirements import judge
+
+    assert source.file is not None
+    path = _inside(scenario, f"{key}.file", source.file)
+    key_path = None if source.key is None else _inside(scenario, f"{key}.key", source.key)
+    password = _password(scenario, key, source.password_env)
+    wrong = None
+    try:
+        material = read(path, key_path=key_path, password=password)
+    except CertificateError as error:
+        wrong = error
+    if wrong is not None:  # raised here and not above, so that nothing hangs on it
+        is_key = source.key is not None and wrong.path == key_path
+        mend = ""
+        if isinstance(wrong, PasswordNeededError) and source.password_env is None:
+            mend = "; name the environment variable that holds it, such as password_env: MOBILE_PASSWORD"
+        written, name = (source.key, "key") if is_key else (source.file, "file")
+        raise _mistake(scenario, f"{key}.{name}", f"{quoted(written or '')} {wrong.message}{mend}")
+    certificate = material.certificate
+    return Custom(
+        key=key,
+        file=source.file,
+        identity=material.fingerprint,
+        not_before_s=_seconds(scenario, certificate.not_valid_before_utc),
+        not_after_s=_seconds(scenario, certificate.not_valid_after_utc),
+        unfit=judge(material).unfit,
+        material=material,
+    )
+
+
+def _inside(scenario: Scenario, key: str, written: str) -> Path:
+    try:
+        return files.inside(scenario.folder, written)
+    except files.UnreadableError as error:
+        raise _mistake(scenario, key, f"{quoted(written)} {error}") from None
+
+
+def _password(scenario: Scenario, key: str, name: str | None) -> bytes | None:
+    if name is None:
+        return None
+    value = os.environ.get(name)
+    if value is None:
+        message = f"the environment variable {name} is not set: set it to the password of the certificate"
+        raise _mistake(scenario, f"{key}.password_env", message)
+    return os.fsencode(value)
+
+
+def _check_new(scenario: Scenario, custom: Custom, read: Mapping[str, Custom]) -> None:
+    """Refuse a certificate that is already another one's: in the engines they would be two (model 3.1)."""
+    for other in read.values():
+        if other.identity == custom.identity:
+            message = (
+                f"{quoted(custom.file)} holds the same certificate as {other.key}.file, and devices cannot "
+                "tell the two apart: name another certificate"
+            )
+            raise _mistake(scenario, f"{custom.key}.file", message)
+
+
+def _seconds(scenario: Scenario, moment: datetime) -> int:
+    return (moment - scenario.start) // timedelta(seconds=1)
+
+
+def _mistake(scenario: Scenario, key: str, message: str) -> ScenarioError:
+    place = scenario.place_of(key)
+    if place is None:
+        return ScenarioError([Problem("<scenario>", None, None, key, message)])
+    return ScenarioError([Problem.at(place, key=key, message=message)])

@@ -1,0 +1,291 @@
+"""Strategies side by side: the same devices living the same days, paired device by device (model 7.1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sim.errors import InputError, visible
+from sim.results.measures import MEASURES
+from sim.results.summary import CONFIDENCE
+from sim.scenario.durations import format_duration
+from sim.scenario.scenario import Scenario
+from sim.studies.experiment import Engine, Progress
+from sim.studies.result import Result
+from sim.studies.run import run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BY_DEVICE: Final = ("lost_devices", "lost_share")
+"""Measures whose interval can come from the devices of a single replication."""
+
+
+class CompareError(InputError):
+    """The scenarios cannot be compared; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A measure under `a` minus the same under `b`.
+
+    Attributes:
+        a, b: names of the strategies.
+        measure: by its name in `MEASURES`.
+        difference: mean over the replications.
+        low, high: its 95 % interval; None where one replication does not give one.
+    """
+
+    a: str
+    b: str
+    measure: str
+    difference: float
+    low: float | None
+    high: float | None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the interval leaves no doubt about the sign."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Discordance:
+    """Devices that one strategy loses and another does not, in the first replication.
+
+    Attributes:
+        a, b: names of the strategies.
+        only_a: names of the devices lost under `a` alone, in device order.
+        only_b: likewise.
+    """
+
+    a: str
+    b: str
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What several strategies do to one fleet.
+
+    Attributes:
+        names: of the strategies, all different.
+        results: their runs, in the same order.
+    """
+
+    names: tuple[str, ...]
+    results: tuple[Result, ...]
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """Every measure, for every two strategies in the order given: the first minus the second."""
+        return tuple(
+            difference
+            for (i, a), (j, b) in combinations(enumerate(self.names), 2)
+            for difference in self._differences(i, j, a, b)
+        )
+
+    @cached_property
+    def discordances(self) -> tuple[Discordance, ...]:
+        """For every two strategies, who is lost under one of them alone, in the first replication."""
+        pairs = combinations(range(len(self.names)), 2)
+        return tuple(self._discordance(i, j) for i, j in pairs)
+
+    @cached_property
+    def ranking(self) -> tuple[tuple[str, ...], ...]:
+        """The strategies by lost devices, the fewest first; together those that show no difference.
+
+        A strategy joins the ones before it unless it shows a difference from each of them.
+        """
+        order = sorted(range(len(self.names)), key=lambda i: self.results[i].measures["lost_devices"] or 0)
+        shown = {frozenset((d.a, d.b)): d.is_shown for d in self.differences if d.measure == "lost_devices"}
+        places: list[list[str]] = []
+        for name in (self.names[i] for i in order):
+            if places and not all(shown[frozenset((name, other))] for other in places[-1]):
+                places[-1].append(name)
+            else:
+                places.append([name])
+        return tuple(tuple(place) for place in places)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a strategy, one column a measure; means over the replications."""
+        import pandas as pd
+
+        return pd.DataFrame([r.measures for r in self.results], index=pd.Index(self.names, name="strategy"))
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `reissue compare --json` prints; `difference` is `a` minus `b`."""
+        return {
+            "runs": [result.to_json() for result in self.results],
+            "differences": [
+                {
+                    "a": d.a,
+                    "b": d.b,
+                    "measure": d.measure,
+                    "difference": d.difference,
+                    "low": d.low,
+                    "high": d.high,
+                }
+                for d in self.differences
+            ],
+            "devices": [
+                {"a": d.a, "b": d.b, "lost_only_under_a": list(d.only_a), "lost_only_under_b": list(d.only_b)}
+                for d in self.discordances
+            ],
+            "ranking": [list(place) for place in self.ranking],
+        }
+
+    def _repr_html_(self) -> str:
+        from sim.studies.html import comparison_html
+
+        return comparison_html(self)
+
+    def _differences(self, i: int, j: int, a: str, b: str) -> Iterator[Difference]:
+        for measure in MEASURES:
+            pairs = [
+                (one[measure], other[measure])
+                for one, other in zip(self.results[i].runs, self.results[j].runs, strict=True)
+            ]
+            values = [x - y for x, y in pairs if x is not None and y is not None]
+            if not values:
+                continue
+            low, high = _student(values)
+            if low is None and measure in _BY_DEVICE:
+                low, high = self._by_device(i, j, per_device=measure == "lost_share")
+            yield Difference(a, b, measure, math.fsum(values) / len(values), low, high)
+
+    def _by_device(self, i: int, j: int, *, per_device: bool) -> tuple[float | None, float | None]:
+        """The interval from the devices of one replication, which are independent without a help desk."""
+        results = self.results[i], self.results[j]
+        n = results[0].tallies[0].size
+        if n == 0 or any(result.plan.recovery is not None for result in results):
+            return None, None
+        only_a, only_b = self._discordant[i, j]
+        low, high = bonett_price(only_a, only_b, n)
+        scale = 1 if per_device else n
+        return low * scale, high * scale
+
+    @cached_property
+    def _discordant(self) -> dict[tuple[int, int], tuple[int, int]]:
+        pairs = list(combinations(range(len(self.names)), 2))
+        return {
+            pair: (len(found.only_a), len(found.only_b))
+            for pair, found in zip(pairs, self.discordances, strict=True)
+        }
+
+    def _discordance(self, i: int, j: int) -> Discordance:
+        only_a: list[str] = []
+        only_b: list[str] = []
+        for one, other in zip(self.results[i].outcomes(), self.results[j].outcomes(), strict=True):
+            lost, also = one.devices.times_lost > 0, other.devices.times_lost > 0
+            only_a += [one.roster.name(int(device)) for device in np.flatnonzero(lost & ~also)]
+            only_b += [one.roster.name(int(device)) for device in np.flatnonzero(also & ~lost)]
+        return Discordance(self.names[i], self.names[j], tuple(only_a), tuple(only_b))
+
+
+def compare(
+    first: Scenario,
+    *others: Scenario,
+    engine: Engine = "auto",
+    seed: int | None = None,
+    replications: int | None = None,
+    names: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Comparison:
+    """Run several strategies on the same fleet living the same days.
+
+    All take the seed and the number of replications of the first, unless others are given.
+
+    Args:
+        first, others: scenarios with the same devices, start and duration.
+        engine, seed, replications: as for `run`.
+        names: of the strategies; default: the scenarios' names, with numbers where they are alike.
+        progress: called now and then with the share that is done.
+        notice: called with a sentence before a wait that needs a reason.
+
+    Raises:
+        CompareError: devices, start or duration differ.
+        ScenarioError: a scenario cannot be run.
+    """
+    scenarios = (first, *others)
+    for other in others:
+        _check_alike(first, other)
+    seed = first.seed if seed is None else seed
+    replications = first.replications if replications is None else replications
+    results = []
+    for number, scenario in enumerate(scenarios):
+
+        def tell(share: float, done: int = number) -> None:
+            if progress is not None:
+                progress((done + share) / len(scenarios))
+
+        results.append(
+            run(scenario, engine=engine, seed=seed, replications=replications, progress=tell, notice=notice)
+        )
+    return Comparison(_distinct([s.name for s in scenarios] if names is None else names), tuple(results))
+
+
+def bonett_price(only_a: int, only_b: int, n: int) -> tuple[float, float]:
+    """The 95 % adjusted Wald interval of a difference of paired shares (Bonett and Price 2012).
+
+    Args:
+        only_a: pairs in which only the first has it.
+        only_b: pairs in which only the second has it.
+        n: pairs.
+    """
+    from scipy.special import ndtri
+
+    p, q = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
+    half = float(ndtri(0.5 + CONFIDENCE / 2)) * math.sqrt((p + q - (p - q) ** 2) / (n + 2))
+    return max(-1.0, p - q - half), min(1.0, p - q + half)
+
+
+def _student(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Student's 95 % interval of a mean; None from one value."""
+    from sim.results.summary import summary_of
+
+    summary = summary_of([{"difference": value} for value in values])["difference"]
+    return summary["low"], summary["high"]
+
+
+def _check_alike(first: Scenario, other: Scenario) -> None:
+    for what, one, two in (
+        ("start", f"{first.start:%Y-%m-%d %H:%M:%S}", f"{other.start:%Y-%m-%d %H:%M:%S}"),
+        ("duration", format_duration(first.duration), format_duration(other.duration)),
+        ("devices", _devices(first), _devices(other)),
+    ):
+        if one != two:
+            raise CompareError(
+                f"{visible(first.name)} and {visible(other.name)} differ in {what} "
+                f"({visible(one)}; {visible(two)}): a comparison needs the same devices living the same days"
+            )
+
+
+def _devices(scenario: Scenario) -> str:
+    """What names the devices of each group."""
+    return ", ".join(
+        f"{group.name}: {group.devices or 0}"
+        if group.inventory is None
+        else f"{group.name}: inventory {scenario.inventories[number].sha256[:12]}"
+        for number, group in sorted(enumerate(scenario.fleet), key=lambda numbered: numbered[1].name)
+    )
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, with a number where one occurs again."""
+    taken: list[str] = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in taken:
+            candidate, number = f"{name} ({number})", number + 1
+        taken.append(candidate)
+    return tuple(taken)

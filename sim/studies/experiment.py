@@ -1,0 +1,148 @@
+"""A scenario made ready to be run: its plan, its devices, and an engine; replication by replication."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Final, Literal, Protocol
+
+import numpy as np
+
+from sim.results.tally import Tally, total
+from sim.scenario.building import plan_of
+from sim.scenario.roster import devices_of, roster_of
+from sim.scenario.scenario import Scenario
+from sim.world.draws import Draws
+from sim.world.fleet import Fleet, Roster
+from sim.world.outcome import BLOCK, Outcome
+from sim.world.plan import Plan
+
+Engine = Literal["auto", "process", "fleet"]
+
+MANY_SYNCS: Final = 500_000
+"""From about this many attempts on, `auto` takes the array engine: the process engine needs some seconds."""
+
+MANY_DEVICES: Final = 250_000
+"""From here on the process engine says what it will take: about 4 kB a device."""
+
+PART: Final = 64 * BLOCK
+"""Devices of a part: larger fleets without a help desk are run part by part, in about 0.7 GB."""
+
+Progress = Callable[[float], None]
+
+
+class Simulator(Protocol):
+    """What both engines are."""
+
+    def __call__(self, plan: Plan, fleet: Fleet, *, progress: Progress | None = None) -> Outcome:
+        """Run a plan on a fleet."""
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """Everything that the replications of a scenario share.
+
+    Attributes:
+        scenario: seed and replications included.
+        engine: which engine runs it.
+        plan: what the server and the operator will do.
+        size: number of devices.
+        part: devices that are simulated at a time; a whole number of blocks, or all.
+    """
+
+    scenario: Scenario
+    engine: Literal["process", "fleet"]
+    plan: Plan
+    size: int
+    part: int
+
+    @classmethod
+    def of(cls, scenario: Scenario, *, engine: Engine = "auto", part: int = PART) -> Experiment:
+        """Make a scenario ready.
+
+        Args:
+            scenario: what to run.
+            engine: `auto` takes the one that suits the number of attempts.
+            part: devices at a time, where no help desk couples them; a multiple of `BLOCK`.
+
+        Raises:
+            ScenarioError: the scenario cannot be run.
+            ValueError: an argument is impossible.
+        """
+        if engine not in ("auto", "process", "fleet"):
+            raise ValueError(f"there is no engine {engine!r}: choose auto, process or fleet")
+        if part < 1 or part % BLOCK:
+            raise ValueError(f"a part has a multiple of {BLOCK} devices, not {part}")
+        plan, size = plan_of(scenario), devices_of(scenario)
+        if plan.recovery is not None:
+            part = max(size, 1)
+        chosen = choose(plan, scenario, min(size, part)) if engine == "auto" else engine
+        return cls(scenario, chosen, plan, size, part)
+
+    @property
+    def parts(self) -> tuple[range, ...]:
+        """The devices of each part; at least one part."""
+        ends = range(self.part, max(self.size, 1) + self.part, self.part)
+        return tuple(range(end - self.part, min(end, self.size)) for end in ends)
+
+    def outcomes(self, replication: int, *, progress: Progress | None = None) -> Iterator[Outcome]:
+        """The outcome of each part of a replication, in device order; counted from 0; it draws with
+        (seed, first + replication)."""
+        draws = Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
+        for number, within in enumerate(self.parts):
+
+            def tell(share: float, done: int = number) -> None:
+                if progress is not None:
+                    progress((done + share) / len(self.parts))
+
+            yield self._simulate(self.plan, Fleet.start(self._roster(within), draws), progress=tell)
+
+    def outcome(self, replication: int) -> Outcome:
+        """That of a replication, in the memory that all its devices take."""
+        (outcome,) = replace(self, part=max(self.size, 1)).outcomes(replication)
+        return outcome
+
+    def tally(self, replication: int, *, progress: Progress | None = None) -> Tally:
+        """What a replication amounts to, in the memory of one part."""
+        return total(Tally.of(outcome) for outcome in self.outcomes(replication, progress=progress))
+
+    def rosters(self) -> Iterator[Roster]:
+        """The devices of each part, in device order."""
+        return (self._roster(within) for within in self.parts)
+
+    def _roster(self, within: range) -> Roster:
+        return self._whole if len(self.parts) == 1 else roster_of(self.scenario, within=within)
+
+    @cached_property
+    def _whole(self) -> Roster:
+        return roster_of(self.scenario)
+
+    @cached_property
+    def _simulate(self) -> Simulator:
+        if self.engine == "process":
+            from sim.processes.engine import simulate as process
+
+            return process
+        from sim.fleet.engine import simulate as fleet
+
+        return fleet
+
+    def notices(self) -> Iterator[str]:
+        """A sentence for each wait that needs a reason."""
+        if self.engine == "process" and self.size >= MANY_DEVICES:
+            yield f"{self.size:,} devices: the process engine takes about {self.size * 4e-6:,.0f} GB"
+        if self.engine == "fleet":
+            from sim.fleet.engine import needs_compilation
+
+            if needs_compilation(self.plan):
+                yield "compiling the array engine: this happens once, and takes about a quarter of a minute"
+
+
+def choose(plan: Plan, scenario: Scenario, devices: int) -> Literal["process", "fleet"]:
+    """The engine for so many of the devices: by their attempts, and only where numba is installed."""
+    roster = roster_of(scenario, within=range(devices))
+    of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
+    attempts = sum(plan.horizon_s / p.every_s * n for p, n in zip(roster.profiles, of_profile, strict=True))
+    return "fleet" if attempts >= MANY_SYNCS and find_spec("numba") is not None else "process"

@@ -1,0 +1,189 @@
+"""A scenario of one device of another: the same draws, so the same life; and scenarios written to files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import Any, Final
+
+from sim.scenario.durations import format_duration
+from sim.scenario.inventory import Inventory, Row, read_inventory
+from sim.scenario.problems import quoted
+from sim.scenario.reading import from_document
+from sim.scenario.roster import roster_of
+from sim.scenario.scenario import Scenario
+from sim.studies.store import OutputError
+from sim.world.fleet import PHASE_IS_DRAWN
+
+_ONE_ROW: Final = "device.csv"
+_LONGEST_NAME: Final = 200
+
+
+def reduced(scenario: Scenario, device: str, replication: int | None = None) -> Scenario:
+    """The scenario with one device alone, which lives the same life in it, the help desk's queue apart.
+
+    A numbered device is written as a group of one (`first`). The identity of an inventory's device is its id,
+    which only an inventory can say: one of a single row is kept. A phase that depends on the other devices
+    becomes a duration. Guarantees about other groups or platforms are left out.
+
+    Args:
+        scenario: whose.
+        device: its name in results.
+        replication: its number in results; default: the scenario's first.
+
+    Raises:
+        UnknownDeviceError: there is no such device.
+    """
+    from sim.studies.why import find
+
+    index = find(scenario, device)
+    roster = roster_of(scenario, within=range(index, index + 1))
+    profile = roster.profiles[roster.profile[0]]
+    number, row = _origin(scenario, device)
+    group: dict[str, Any] = dict(scenario.document["fleet"][number])
+    inventories: dict[int, Inventory] = {}
+    for key in ("devices", "first", "inventory", "columns"):
+        group.pop(key, None)
+    if row is None:
+        group |= {"devices": 1, "first": int(device.rpartition("/")[2])}
+    else:
+        group["inventory"] = _ONE_ROW
+        inventories[0] = _inventory(row)
+    if scenario.fleet[number].sync.phase == "even":
+        phase_s = int(roster.phase_s[0])
+        follows = row is not None and row.last_sync is not None
+        phase = "random" if phase_s == PHASE_IS_DRAWN or follows else format_duration(phase_s)
+        group["sync"] = {**group["sync"], "phase": phase}
+    document = {
+        **scenario.document,
+        "name": f"{scenario.name}: {device}"[:_LONGEST_NAME].strip(),
+        "description": _description(scenario, device),
+        "seed": scenario.seed,
+        "fleet": [group],
+        "replications": 1,
+        "first_replication": scenario.first_replication if replication is None else replication,
+        "guarantees": [
+            written
+            for written, guarantee in zip(
+                scenario.document.get("guarantees") or (), scenario.guarantees, strict=True
+            )
+            if guarantee.group in (None, profile.group) and guarantee.platform in (None, profile.platform)
+        ],
+    }
+    return from_document(document, folder=scenario.folder, inventories=inventories)
+
+
+def _description(scenario: Scenario, device: str) -> str:
+    said = f"One device of {quoted(scenario.name)}: {device}, with the same draws."
+    if scenario.recovery is not None:
+        said += " It is alone in the help desk's queue, so it may be helped sooner than among all."
+    return said
+
+
+def _origin(scenario: Scenario, device: str) -> tuple[int, Row | None]:
+    """The group of the scenario that a device comes from, and its row where that has an inventory."""
+    for number, inventory in scenario.inventories.items():
+        for row in inventory.rows:
+            if row.id == device:
+                return number, row
+    name = device.rpartition("/")[0]
+    return next(i for i, g in enumerate(scenario.fleet) if g.name == name and g.inventory is None), None
+
+
+def _inventory(row: Row) -> Inventory:
+    """An inventory of one row, under the language's own headers."""
+    cells: Mapping[str, str | None] = {
+        "id": row.id,
+        "platform": row.platform,
+        "last_sync": None if row.last_sync is None else f"{row.last_sync.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "sync_every": None if row.sync_every is None else format_duration(row.sync_every),
+        "holds_reserve": "yes" if row.holds_reserve else None,
+        "group": row.group,
+    }
+    written = {name: cell for name, cell in cells.items() if cell is not None}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerows([list(written), list(written.values())])
+    inventory, problems = read_inventory(text.getvalue().encode(), path=_ONE_ROW, file=_ONE_ROW, columns={})
+    assert not problems, problems
+    return inventory
+
+
+def write_scenario(scenario: Scenario, path: Path) -> list[Path]:
+    """Write a scenario and its inventories to files that do not exist yet; all of them or none.
+
+    An inventory is written beside it, under its name with the ending `.csv`.
+
+    Returns:
+        the files.
+
+    Raises:
+        OutputError: a file exists, cannot be written, or could not name its certificate files.
+    """
+    names_files = [
+        source.file for source in (scenario.server.certificate, *_reissues(scenario)) if source.file
+    ]
+    if names_files and path.absolute().parent.resolve() != scenario.folder.resolve():
+        raise OutputError(
+            f"the scenario names certificate files ({names_files[0]}): write it to their folder, "
+            f"{scenario.folder}"
+        )
+    contents: dict[Path, bytes] = {}
+    renamed: dict[str, str] = {}
+    for count, (number, inventory) in enumerate(scenario.inventories.items()):
+        beside = path.with_name(f"{path.stem}{f'-{count + 1}' if count else ''}.csv")
+        contents[beside] = inventory.text
+        renamed[f"fleet.{number}.inventory"] = beside.name
+    document = scenario.document
+    for key, name in renamed.items():
+        document["fleet"][int(key.split(".")[1])]["inventory"] = name
+    from sim.scenario.writing import to_yaml
+
+    contents[path] = to_yaml(document).encode("utf-8")
+    write_files(contents)
+    return list(contents)
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write new files, all of them or none.
+
+    Raises:
+        OutputError: one exists, or cannot be written.
+    """
+    for path in contents:
+        if path.exists() or path.is_symlink():
+            raise OutputError(f"{path} exists: choose another name")
+    written: list[Path] = []
+    try:
+        for path, content in contents.items():
+            _write_whole(path, content)
+            written.append(path)
+    except BaseException as error:
+        for path in written:
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """A file that takes its name only when it is full."""
+    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(partial).chmod(0o666 & ~umask)
+        Path(partial).replace(path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def _reissues(scenario: Scenario) -> list[Any]:
+    return [step.reissue for step in scenario.strategy if step.reissue is not None]

@@ -1,0 +1,229 @@
+"""What would have kept a broken promise: a longer delay, an earlier reserve, more technicians.
+
+Each answer comes from the same phones on the same days (common draws, model 7.1) and has been run: what is
+suggested keeps the guarantee in the replication in which it failed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.guarantees.measured import is_kept, value_of
+from sim.guarantees.verdicts import Verdict
+from sim.results.tally import Tally
+from sim.scenario.durations import format_duration
+from sim.scenario.guarantees import Guarantee
+from sim.studies.experiment import Experiment
+from sim.studies.result import Result
+from sim.world.outcome import NEVER, Outcome
+from sim.world.plan import Reissue
+
+_LOSSES: Final = (
+    "lost_devices",
+    "lost_share",
+    "still_lost_devices",
+    "times_lost",
+    "device_days_lost",
+    "reinstalls",
+    "helpdesk_hours",
+)
+"""What is too much because devices are lost; the reserve coverage is too little for the same reason."""
+
+_RETURNS: Final = ("reconnected_devices", "reconnected_share", "time_to_reconnect", "still_lost_devices")
+"""What a help desk decides."""
+
+
+def mend(result: Result, verdict: Verdict) -> Iterator[str]:
+    """Sentences that say what would have kept a guarantee that fails; none where that is not known.
+
+    Args:
+        result: of the run in which it failed.
+        verdict: on one of its guarantees.
+    """
+    if verdict.verdict != "fails" or verdict.replication is None or len(result.experiment.parts) > 1:
+        return
+    guarantee = verdict.guarantee
+    case = _Case(result, guarantee, verdict.replication)
+    too_many_lost = guarantee.measure in _LOSSES and guarantee.at_most is not None
+    too_few_covered = guarantee.measure == "reserve_coverage" and guarantee.at_least is not None
+    if too_many_lost or too_few_covered:
+        yield from _earlier_or_longer(case)
+    if guarantee.measure in _RETURNS:
+        yield from _more_help(case)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A guarantee that failed in a replication of a result."""
+
+    result: Result
+    guarantee: Guarantee
+    replication: int
+
+    def outcome(self, changes: Mapping[str, Any]) -> Outcome:
+        """What would have become of the same devices."""
+        scenario = self.result.scenario.changed(changes)
+        experiment = Experiment.of(scenario, engine=self.result.experiment.engine)
+        return experiment.outcome(self.replication)
+
+    def is_kept_with(self, changes: Mapping[str, Any]) -> bool:
+        """Whether the guarantee would have been kept."""
+        return is_kept(self.guarantee, value_of(self.guarantee, Tally.of(self.outcome(changes))))
+
+    @property
+    def counts_devices(self) -> bool:
+        """Whether it depends on nothing but how many devices receive the reserve in time."""
+        guarantee = self.guarantee
+        return guarantee.measure in ("lost_devices", "lost_share", "reserve_coverage") or (
+            guarantee.measure in ("times_lost", "device_days_lost") and guarantee.at_most == 0
+        )
+
+    def members(self, outcome: Outcome) -> NDArray[np.bool_]:
+        """Which devices the guarantee is about."""
+        wanted = [
+            self.guarantee.group in (None, profile.group)
+            and self.guarantee.platform in (None, profile.platform)
+            for profile in outcome.roster.profiles
+        ]
+        return np.array(wanted, dtype=np.bool_)[outcome.roster.profile]
+
+    def spared(self, devices: int) -> int:
+        """How many devices may go without the reserve; 0 where the guarantee does not count devices."""
+        match self.guarantee.measure:
+            case "lost_devices" | "still_lost_devices":
+                return math.floor(self.guarantee.at_most or 0)
+            case "lost_share":
+                return math.floor((self.guarantee.at_most or 0) * devices + 1e-9)
+            case "reserve_coverage":
+                return devices - math.ceil((self.guarantee.at_least or 0) * devices - 1e-9)
+        return 0
+
+
+# --- the reserve ---------------------------------------------------------------------------------------
+
+
+def _earlier_or_longer(case: _Case) -> Iterator[str]:
+    """How long the reserve would have had to wait, or when to specify it at the latest (model 9.1).
+
+    One run with the activation at the expiry tells when each device would have received the reserve.
+    """
+    reissue = _only_reissue(case.result)
+    if reissue is None:
+        yield "several actions decide here, not one delay: specify each reserve earlier, or let it wait more"
+        return
+    longest = case.outcome({**reissue.changes("at expiry"), "recovery": None})
+    if not any(event.name == "reserve specified" for event in longest.events):
+        return
+    devices, mine = longest.devices, case.members(longest)
+    end_s = min(longest.certificates[0].not_after_s, longest.horizon_s)
+    received_at_s, synced_at_s = devices.reserve_received_at_s[mine], devices.last_sync_at_s[mine]
+    in_time = (received_at_s != NEVER) & (received_at_s < end_s)
+    spared = case.spared(len(in_time))
+    needed, possible = len(in_time) - spared, int(in_time.sum())
+    if possible >= needed > 0 and reissue.can_wait:
+        wait_s = max(int(np.sort(received_at_s[in_time])[needed - 1]) - devices.latest_reserve_at_s + 1, 1)
+        if case.is_kept_with(reissue.changes(f"after {format_duration(wait_s)}")):
+            at_least = "at least " if case.counts_devices else ""
+            instead = f" (instead of {spaced(reissue.waits_s)})" if reissue.waits_s is not None else ""
+            saved = "saved all" if spared == 0 else "been enough"
+            yield f"an activation delay of {at_least}{spaced(wait_s)}{instead} would have {saved}"
+        return
+    missing = needed - possible
+    too_many = "1 device too many" if missing == 1 else f"{missing:,} devices too many"
+    if end_s == longest.horizon_s:
+        yield f"no delay within this run would have been enough: {too_many} never received the reserve"
+        return
+    last_at_s = np.where(in_time, end_s, synced_at_s)  # NEVER sorts before every instant
+    by_s = int(np.sort(last_at_s)[::-1][needed - 1]) if needed > 0 else NEVER
+    if by_s == NEVER:
+        yield (
+            f"no delay would have been enough: {too_many} did not synchronize at all before the expiry on "
+            f"{case.result.at(end_s):%Y-%m-%d %H:%M}; they must be switched on, or reinstalled"
+        )
+    elif case.is_kept_with(reissue.changes("at expiry", at=f"start + {by_s}s")):
+        saved = "saved all" if spared == 0 else "been enough"
+        yield (
+            f"a reserve specified by {case.result.at(by_s):%Y-%m-%d %H:%M:%S} and activated at the expiry "
+            f"would have {saved}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _OnlyReissue:
+    """The one reissue of a plan, or the one it lacks.
+
+    Attributes:
+        is_written: whether the strategy has it.
+        can_wait: whether it becomes main before the expiry, so that a longer delay is possible.
+        waits_s: its activation delay; None for `immediately` and `at expiry`.
+    """
+
+    is_written: bool
+    can_wait: bool
+    waits_s: int | None
+
+    def changes(self, activate: str, *, at: str | None = None) -> dict[str, Any]:
+        """What to change for another activation, and another instant at which it is specified."""
+        if not self.is_written:
+            return {"strategy": [{"at": at or "start", "reissue": {"activate": activate}}]}
+        changed: dict[str, Any] = {"strategy.0.reissue.activate": activate}
+        return changed if at is None else {**changed, "strategy.0.at": at}
+
+
+def _only_reissue(result: Result) -> _OnlyReissue | None:
+    """The only action there is, if it is a reissue; None where there are others."""
+    actions = result.plan.actions
+    if not result.scenario.strategy:
+        return _OnlyReissue(is_written=False, can_wait=False, waits_s=None)
+    if len(actions) != 1 or not isinstance(actions[0], Reissue):
+        return None
+    action = actions[0]
+    can_wait = action.activate in ("after", "immediately")
+    return _OnlyReissue(
+        is_written=True, can_wait=can_wait, waits_s=action.after_s if action.activate == "after" else None
+    )
+
+
+# --- the help desk -------------------------------------------------------------------------------------
+
+
+def _more_help(case: _Case) -> Iterator[str]:
+    """Whether more technicians would have been quick enough."""
+    guarantee = case.guarantee
+    wants_more = guarantee.at_least is not None and guarantee.measure.startswith("reconnected")
+    wants_less = guarantee.at_most is not None and not guarantee.measure.startswith("reconnected")
+    if not wants_more and not wants_less:
+        return
+    recovery = case.result.plan.recovery
+    if recovery is None:
+        yield "nobody reinstalls the app in this scenario: add recovery:"
+        return
+    lost = int(case.result.tallies[case.replication].lost.sum())
+    if not case.is_kept_with({"recovery.technicians": max(lost, 1)}):
+        yield (
+            "more technicians would not have been enough: nobody waits for one too long, "
+            "but devices call for help too late, or their owners take too long"
+        )
+        return
+    too_few, enough = recovery.technicians, max(lost, 1)
+    while enough - too_few > 1:
+        between = (too_few + enough) // 2
+        if case.is_kept_with({"recovery.technicians": between}):
+            enough = between
+        else:
+            too_few = between
+    yield f"{enough} technicians (instead of {recovery.technicians}) would have been enough"
+
+
+def spaced(seconds: int) -> str:
+    """A duration for reading: `31 d 4 h`."""
+    text = format_duration(seconds)
+    for unit in "dhms":
+        text = text.replace(unit, f" {unit} ")
+    return text.strip()

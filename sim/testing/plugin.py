@@ -1,0 +1,250 @@
+"""The pytest plugin: scenario files with `guarantees:` are collected, and each guarantee is a test.
+
+It is loaded in every project of an environment in which reissue is installed. So it imports nothing but
+pytest until a scenario is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from os import path as os_path
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from sim.errors import InputError
+    from sim.scenario import Scenario
+    from sim.testing.runs import Runs
+
+_RUNS: Final = pytest.StashKey["Runs"]()
+_SUFFIXES: Final = (".yaml", ".yml")
+UNREADABLE: Final = "reads"
+"""The name of the test that a scenario file fails which cannot be read."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the command line and of the configuration."""
+    group = parser.getgroup("reissue", "scenario files as tests")
+    group.addoption(
+        "--reissue-engine",
+        choices=("auto", "process", "fleet"),
+        default=None,
+        help="Engine that runs scenarios (default: by the size of the fleet).",
+    )
+    group.addoption(
+        "--reissue-seed", type=int, default=None, metavar="N", help="Seed instead of the scenarios' own."
+    )
+    group.addoption(
+        "--reissue-replications",
+        type=int,
+        default=None,
+        metavar="N",
+        help="Replications instead of the scenarios' own.",
+    )
+    parser.addini(
+        "reissue_files",
+        type="args",
+        default=["*.yaml", "*.yml"],
+        help="Patterns of scenario files, such as scenarios/*.yaml (default: every *.yaml and *.yml).",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse impossible options before anything is collected.
+
+    Raises:
+        pytest.UsageError: a number is out of range.
+    """
+    for option, least, most in (("seed", 0, 2**63 - 1), ("replications", 1, 1_000_000)):
+        value = config.getoption(f"reissue_{option}")
+        if value is not None and not least <= value <= most:
+            raise pytest.UsageError(f"--reissue-{option} {value}: write a number from {least} to {most}")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A collector for a scenario file with guarantees; None for every other file."""
+    if file_path.suffix not in _SUFFIXES:
+        return None
+    patterns = parent.config.getini("reissue_files")
+    if not parent.session.isinitpath(file_path) and not any(map(file_path.match, patterns)):
+        return None
+    from sim.testing.recognition import is_scenario
+
+    if not is_scenario(file_path):
+        return None
+    collector: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
+    return collector
+
+
+@pytest.fixture(scope="session")
+def reissue_run(pytestconfig: pytest.Config) -> Runs:
+    """Runs a scenario or scenario file, equal ones once a session; see `sim.testing.Runs`."""
+    return _runs(pytestconfig)
+
+
+def _runs(config: pytest.Config) -> Runs:
+    if _RUNS not in config.stash:
+        from sim.testing.runs import Runs
+
+        config.stash[_RUNS] = Runs(
+            engine=config.getoption("reissue_engine"),
+            seed=config.getoption("reissue_seed"),
+            replications=config.getoption("reissue_replications"),
+        )
+    return config.stash[_RUNS]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one guarantee: what a report keeps, and why it does not pass; None where it does."""
+
+    properties: tuple[tuple[str, str | int | float], ...]
+    failure: str | None
+
+
+class ScenarioFile(pytest.File):
+    """A scenario file; simulated when the first of its guarantees is tested."""
+
+    _judged: list[Judged] | None = None
+    _scenario: Scenario
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """A test for each guarantee, or one that fails where the file cannot be read."""
+        from sim.errors import InputError
+        from sim.scenario import load
+        from sim.testing.naming import names_of
+
+        try:
+            self._scenario = load(self.path)
+        except InputError as error:
+            yield Unreadable.from_parent(self, name=UNREADABLE, message=self._told(error))
+            return
+        written = self._scenario.document.get("guarantees") or []
+        for index, name in enumerate(names_of(written)):
+            yield GuaranteeTest.from_parent(self, name=name, index=index)
+
+    def line_of(self, index: int) -> int | None:
+        """The line of a guarantee, from 1."""
+        return self._scenario.line_of(f"guarantees.{index}")
+
+    def judged(self) -> list[Judged]:
+        """What became of each guarantee.
+
+        Raises:
+            ScenarioNotRun: it cannot be run.
+        """
+        if self._judged is None:
+            from sim.errors import InputError
+
+            try:
+                self._judged = self._judge()
+            except InputError as error:
+                raise ScenarioNotRunError(self._told(error)) from None
+        return self._judged
+
+    def _judge(self) -> list[Judged]:
+        from sim.testing.telling import tell
+
+        result = _runs(self.config)(self._scenario)
+        answers = []
+        for index, verdict in enumerate(result.guarantees):
+            told: dict[str, str | int | float | None] = {
+                "reissue_scenario": result.scenario.name,
+                "reissue_verdict": str(verdict.verdict),
+                "reissue_observed": None if verdict.observed is None else float(verdict.observed),
+                "reissue_witness": verdict.witness,
+                "reissue_seed": int(result.scenario.seed),
+                "reissue_replications": int(result.replications),
+                "reissue_engine": str(result.engine),
+                "reissue_fingerprint": result.fingerprint,
+            }
+            properties = tuple((key, value) for key, value in told.items() if value is not None)
+            failure = None if verdict.passes else tell(result, index, file=self._shown(self.path))
+            answers.append(Judged(properties, failure))
+        return answers
+
+    def _told(self, error: InputError) -> str:
+        """The reader's message, with paths as short as the terminal's."""
+        from sim.scenario import ScenarioError
+
+        if not isinstance(error, ScenarioError):
+            return str(error)
+        return "\n".join(
+            str(replace(problem, file=self._shown(Path(problem.file)))) for problem in error.problems
+        )
+
+    def _shown(self, file: Path) -> str:
+        """A path as one would type it where pytest was started."""
+        start = self.config.invocation_params.dir
+        try:
+            return os_path.relpath(file, start) if file.is_absolute() else str(file)
+        except ValueError:  # another drive
+            return str(file)
+
+
+class ScenarioNotRunError(Exception):
+    """A scenario cannot be read or run; the text says what would be right."""
+
+
+class _ScenarioTest(pytest.Item):
+    """A test of a scenario file, whose failures are told without a traceback."""
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The text of a broken guarantee or of a reader's message; a traceback for what is a defect."""
+        if isinstance(excinfo.value, BrokenPromise | ScenarioNotRunError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+
+class BrokenPromise(AssertionError):  # noqa: N818  a failed assertion, named for what it says
+    """A guarantee does not pass."""
+
+
+class GuaranteeTest(_ScenarioTest):
+    """One guarantee of a scenario file."""
+
+    parent: ScenarioFile
+
+    def __init__(self, *, index: int, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.index = index
+
+    def runtest(self) -> None:
+        """Hold the guarantee against the run.
+
+        Raises:
+            BrokenPromise: it fails, is undecided or vacuous.
+            ScenarioNotRunError: the scenario cannot be run.
+        """
+        judged = self.parent.judged()[self.index]
+        self.user_properties += judged.properties
+        if judged.failure is not None:
+            raise BrokenPromise(judged.failure)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where the guarantee is written; the line counts from 0."""
+        line = self.parent.line_of(self.index)
+        return self.path, None if line is None else line - 1, self.name
+
+
+class Unreadable(_ScenarioTest):
+    """A scenario file that cannot be read."""
+
+    def __init__(self, *, message: str, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._message = message
+
+    def runtest(self) -> None:
+        """Fail with the reader's message.
+
+        Raises:
+            ScenarioNotRunError: always.
+        """
+        raise ScenarioNotRunError(self._message)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The file."""
+        return self.path, 0, self.name

@@ -1,0 +1,8 @@
+"""Random scenarios come from the equivalence tests' own module."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "equivalence"))

@@ -1,0 +1,143 @@
+"""Numbers that add up over the parts of a fleet (`sim.results.tally`), and fleets that are run in parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import worlds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sim
+from sim.processes.engine import simulate
+from sim.results.measures import Selection
+from sim.results.tally import Tally, total
+from sim.scenario.roster import devices_of, roster_of
+from sim.studies.experiment import PART, Experiment
+from sim.studies.tables import devices_tables
+from sim.world.fleet import Fleet
+from sim.world.outcome import BLOCK
+
+PER_DEVICE = ("profile", "group", "identity", "phase_s", "silent", "seen", "holds_reserve")
+
+
+def part_of(fleet: Fleet, first: int, last: int) -> Fleet:
+    """Some devices of a fleet, at the same start."""
+    of_roster, of_start = (
+        {name: getattr(whole, name)[first:last] for name in names}
+        for whole, names in ((fleet.roster, PER_DEVICE), (fleet, ("phase_s", "starts_on", "first_spell_s")))
+    )
+    return replace(fleet, roster=replace(fleet.roster, **of_roster, first=first), **of_start)
+
+
+@settings(max_examples=60, deadline=None)
+@given(plan=worlds.plans(), fleet=worlds.fleets(), data=st.data())
+def test_the_tallies_of_any_two_parts_add_up_to_the_fleet_s(plan: Any, fleet: Fleet, data: Any) -> None:
+    plan = replace(plan, recovery=None)
+    cut = data.draw(st.integers(0, len(fleet)))
+    whole = Tally.of(simulate(plan, fleet))
+    parts = [Tally.of(simulate(plan, part_of(fleet, *ends))) for ends in ((0, cut), (cut, len(fleet)))]
+    assert replace(total(parts), blocks=()).equals(replace(whole, blocks=()))
+
+
+def scenario(devices: int, **changes: Any) -> sim.Scenario:
+    """The last group's phones have one turn in ten days, which for half of them comes too late."""
+    document = {
+        "name": "parts",
+        "start": "2026-03-01",
+        "duration": "12d",
+        "server": {"certificate": {"expires": "day 100"}, "automatic_reissue": "off"},
+        "fleet": [
+            {"name": "a", "devices": devices - 10, "sync": {"every": "1d"}},
+            {"name": "b", "devices": 10, "sync": {"every": "10d", "phase": "even"}},
+        ],
+        "strategy": [{"at": "day 0", "reissue": {"activate": "after 5d"}}],
+        "guarantees": [
+            {"measure": "lost_devices", "at_most": 0},
+            {"measure": "time_to_reconnect", "at_most": "1d"},
+        ],
+        **changes,
+    }
+    return sim.Scenario.from_document(document)
+
+
+def test_a_fleet_in_parts_has_the_fingerprint_and_the_numbers_of_the_whole() -> None:
+    """Of the ten phones of group b, those at 5.5 d, 6.5 d, ... are too late."""
+    written = scenario(2 * BLOCK + 100)
+    whole = Experiment.of(written, engine="fleet").tally(0)
+    in_parts = Experiment.of(written, engine="fleet", part=BLOCK)
+    assert [len(part) for part in in_parts.parts] == [BLOCK, BLOCK, 100]
+    assert in_parts.tally(0).equals(whole)
+    assert in_parts.tally(0).fingerprint == whole.fingerprint
+    assert Selection(whole, group="b").measure("lost_devices") == 5
+
+
+def test_a_result_that_keeps_no_rows_simulates_them_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first device without a turn in five days is b/5, which lies in the third part."""
+    written = scenario(2 * BLOCK + 100)
+    kept = sim.run(written, engine="fleet")
+    monkeypatch.setattr("sim.studies.run.KEPT", 0)
+    monkeypatch.setattr("sim.studies.experiment.Experiment.of", of_parts(Experiment.of))
+    again = sim.run(written, engine="fleet")
+    assert (len(kept.kept), len(again.kept)) == (1, 0)
+    assert [len(frame) for frame in devices_tables(again)] == [BLOCK, BLOCK, 100]
+    pd.testing.assert_frame_equal(again.devices, kept.devices)
+    assert [verdict.witness for verdict in again.guarantees] == ["b/5", "b/5"]
+    assert again.to_json() == kept.to_json()
+    assert np.array_equal(again.outcome().devices.syncs, kept.outcome().devices.syncs)
+
+
+def of_parts(of: Any) -> Any:
+    return lambda scenario, **options: of(scenario, part=BLOCK, **options)
+
+
+def test_a_help_desk_keeps_the_fleet_together() -> None:
+    helped = scenario(2 * BLOCK, recovery={"technicians": 1})
+    assert Experiment.of(helped, part=BLOCK).parts == (range(2 * BLOCK),)
+
+
+@pytest.mark.parametrize(
+    ("devices", "sizes"),
+    [(0, [0]), (1, [1]), (BLOCK, [BLOCK]), (BLOCK + 1, [BLOCK, 1]), (2 * BLOCK, [BLOCK, BLOCK])],
+)
+def test_parts_cover_the_fleet_once(devices: int, sizes: list[int]) -> None:
+    group = {"name": "a", "devices": devices, "sync": {"every": "1d"}}
+    parts = Experiment.of(scenario(10, fleet=[group]), part=BLOCK).parts
+    assert [len(part) for part in parts] == sizes
+    assert [device for part in parts for device in (part.start, part.stop)][:: len(parts) * 2 - 1][
+        -1
+    ] == devices
+
+
+@pytest.mark.parametrize("part", [0, 1, BLOCK - 1, BLOCK + 1])
+def test_a_part_is_a_number_of_whole_blocks(part: int) -> None:
+    with pytest.raises(ValueError, match="multiple of 65536"):
+        Experiment.of(scenario(10), part=part)
+    assert PART % BLOCK == 0
+
+
+@pytest.mark.parametrize("within", [range(7), range(2, 5), range(3, 3), range(6, 7), range(1)])
+def test_a_part_of_a_roster_is_that_part(within: range) -> None:
+    """Three phones by phase, none of group c, four listed; 'even' phases are those of the whole group."""
+    groups = [
+        {"name": "b", "devices": 4, "sync": {"every": "4h", "phase": "even"}},
+        {"name": "c", "devices": 0},
+        {"name": "a", "devices": 3, "platform": "ios"},
+    ]
+    written = scenario(10, fleet=groups)
+    whole, part = roster_of(written), roster_of(written, within=within)
+    assert devices_of(written) == len(whole) == 7
+    for name in PER_DEVICE:
+        assert np.array_equal(getattr(part, name), getattr(whole, name)[within.start : within.stop])
+    names = ["a/0", "a/1", "a/2", "b/0", "b/1", "b/2", "b/3"]
+    assert whole.names() == names
+    assert part.names() == names[within.start : within.stop]
+    assert [part.name(device) for device in range(len(part))] == part.names()
+    assert [part.index(name) for name in part.names()] == list(range(len(part)))
+    assert all(
+        part.index(name) is None for name in {*names, "a/3", "a/01", "b/-1", "x/0", "a"} - {*part.names()}
+    )
