@@ -12,22 +12,53 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sim.rehearsal.study import Rehearsal, rehearse
     from sim.scenario import Scenario, ScenarioError, load
+    from sim.studies.compare import Comparison, compare
+    from sim.studies.curve import Curve, curve
+    from sim.studies.planning import Recommendation, plan
     from sim.studies.result import Result
     from sim.studies.run import run
+    from sim.studies.sweep import Sweep, sweep
     from sim.studies.verify import verify
     from sim.studies.why import Story, why
 
-__all__ = ["Rehearsal", "Result", "Scenario", "ScenarioError", "Story", "load", "rehearse", "run", "verify", "why"]
+__all__ = [
+    "Comparison",
+    "Curve",
+    "Recommendation",
+    "Rehearsal",
+    "Result",
+    "Scenario",
+    "ScenarioError",
+    "Story",
+    "Sweep",
+    "compare",
+    "curve",
+    "load",
+    "plan",
+    "rehearse",
+    "run",
+    "sweep",
+    "verify",
+    "why",
+]
 
 _ROOMS = {
+    "Comparison": "sim.studies.compare",
+    "Curve": "sim.studies.curve",
+    "Recommendation": "sim.studies.planning",
     "Rehearsal": "sim.rehearsal.study",
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",
     "Story": "sim.studies.why",
+    "Sweep": "sim.studies.sweep",
+    "compare": "sim.studies.compare",
+    "curve": "sim.studies.curve",
     "load": "sim.scenario",
+    "plan": "sim.studies.planning",
     "rehearse": "sim.rehearsal.study",
     "run": "sim.studies.run",
+    "sweep": "sim.studies.sweep",
     "verify": "sim.studies.verify",
     "why": "sim.studies.why",
 }

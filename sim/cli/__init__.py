@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from sim.cli import cert, check, new, rehearse, run, schema, verify, why
+from sim.cli import cert, check, compare, curve, new, plan, rehearse, run, schema, sweep, verify, why
 from sim.cli.exits import BROKEN_PIPE, DEFECT, INTERRUPTED, WRONG_INPUT
 from sim.errors import InputError
 
@@ -28,7 +28,20 @@ def cli() -> None:
         click.get_current_context().color = False
 
 
-for _command in (run.run, check.check, cert.cert, verify.verify, rehearse.rehearse, why.why, new.new, schema.schema):
+for _command in (
+    run.run,
+    check.check,
+    compare.compare,
+    curve.curve,
+    plan.plan,
+    sweep.sweep,
+    why.why,
+    verify.verify,
+    cert.cert,
+    rehearse.rehearse,
+    new.new,
+    schema.schema,
+):
     cli.add_command(_command)
 
 

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     help="Add replications until every guarantee with a probability is decided, up to so many.",
 )
 @click.option(
+    "--until",
+    metavar="PRECISION",
+    help="Add replications until a mean is known so well: 'lost_share +- 0.05%' (95 % interval).",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -48,6 +53,7 @@ def run(
     seed: int | None,
     replications: int | None,
     until_decided: int | None,
+    until: str | None,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -58,8 +64,10 @@ def run(
     from sim.studies.run import run as simulate
     from sim.studies.store import make_folder, to_text, write
 
+    if until is not None and until_decided is not None:
+        raise click.UsageError("--until and --until-decided are two reasons to stop: choose one")
     scenarios = read_all(files, overrides)
-    directories = _directories(files, out, overwrite=overwrite)
+    directories = directories_of(files, out, overwrite=overwrite)
     documents = []
     code = DONE
     for number, scenario in enumerate(scenarios):
@@ -70,6 +78,7 @@ def run(
                 seed=seed,
                 replications=replications,
                 until_decided=until_decided,
+                until=until,
                 progress=progress.show,
                 notice=notice,
             )
@@ -99,7 +108,7 @@ def worse(one: int, other: int) -> int:
     return max(one, other, key=(DONE, UNDECIDED, FAILS).index)
 
 
-def _directories(files: tuple[Path, ...], out: Path | None, *, overwrite: bool) -> list[Path]:
+def directories_of(files: tuple[Path, ...], out: Path | None, *, overwrite: bool) -> list[Path]:
     """Where each file's result goes, found free: DIR itself, or a directory in it for each of several."""
     from sim.studies.store import check_free
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -34,7 +34,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield ""
     yield f"  {click.style(answer(result), bold=True)}"
     yield ""
-    yield from _table(list(_groups(result)))
+    yield from aligned(list(_groups(result)))
     yield from _events(result)
     yield from _guarantees(result)
 
@@ -65,7 +65,8 @@ def _groups(result: Result) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """The rows in columns: the first to the left, the others to the right; then an empty line."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]

@@ -1,13 +1,14 @@
-"""What no draw can prevent: reserves that a device receives in time, wherever its schedule stands (model 9.3).
+"""What no draw prevents: reserves that a device receives in time wherever its schedule stands (model 9.3).
 
-    window      seconds in which an attempt delivers the coming certificate: the server hands it over and answers,
-                and the device accepts the certificate that the server presents
+    window      seconds in which an attempt delivers the coming certificate: the server hands it over and
+                answers, and the device accepts the certificate that the server presents
     reach       how long after its place on the grid an attempt may be made: jitter, and the longest absence
 
-Attempt k of a device with phase p is made in [p + k every, p + k every + reach]. If for some k that lies within a
-window, the device surely receives the certificate. If it does so for no k, and reach is jitter alone, some draw of
-the jitters puts every attempt outside: for devices that are always on the condition is necessary, too. So it is with
-written absences: an attempt due in one is made at its end, or never, which only changes what a window is.
+Attempt k of a device with phase p is made in [p + k every, p + k every + reach]. If for some k that lies
+within a window, the device surely receives the certificate. If it does so for no k, and reach is jitter
+alone, some draw of the jitters puts every attempt outside: for devices that are always on the condition is
+necessary, too. So it is with written absences: an attempt due in one is made at its end, or never, which
+only changes what a window is.
 """
 
 from __future__ import annotations
@@ -59,9 +60,9 @@ class Delivery:
 def deliveries_of(timeline: Timeline, platform: Platform) -> tuple[Delivery, ...] | None:
     """What a device of a platform must be handed in the run, in order of time.
 
-    A device that has received each so far holds the main certificate in one of its slots, so it dials the main
-    certificate's address. The reserve that is activated was the reserve ever since it was specified (model 3.3),
-    so nothing takes its place in the slot.
+    A device that has received each so far holds the main certificate in one of its slots, so it dials the
+    main certificate's address. The reserve that is activated was the reserve ever since it was specified
+    (model 3.3), so nothing takes its place in the slot.
 
     Returns:
         None where a change cannot be survived by having synchronized, or the platform refuses a certificate:
@@ -90,8 +91,9 @@ def deliveries_of(timeline: Timeline, platform: Platform) -> tuple[Delivery, ...
 def loses_everybody(timeline: Timeline, platform: Platform) -> bool:
     """Whether the server comes to present what no device of a platform can accept, whatever it was handed.
 
-    A device that accepts the first certificate is able at the start (model 5.5), so that it is lost then, or was
-    before: where the certificate is replaced immediately, is not valid, or is refused by the platform.
+    A device that accepts the first certificate is able at the start (model 5.5), so that it is lost then,
+    or was before: where the certificate is replaced immediately, is not valid, or is refused by the
+    platform.
     """
 
     def accepts(generation: int) -> bool:
@@ -150,8 +152,8 @@ def reach_s(profile: Profile) -> int | None:
 def windows_of_dues(windows: Sequence[Span], profile: Profile) -> tuple[Span, ...]:
     """When an attempt of the profile must be due to be made in one of the windows (model 5.3).
 
-    Different from the windows for written absences only. An attempt that is due in one is made in the second in
-    which the device comes back, with `catch_up`, and else not at all.
+    Different from the windows for written absences only. An attempt that is due in one is made in the
+    second in which the device comes back, with `catch_up`, and else not at all.
     """
     if not isinstance(profile.presence, Away):
         return tuple(windows)

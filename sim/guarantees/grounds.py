@@ -11,7 +11,7 @@ from sim.world.fleet import Away, Profile, Spells
 
 def chanceless() -> str:
     """Nothing is drawn."""
-    return "nothing here is left to chance: every run is this run"
+    return "nothing here depends on chance: every run is this run"
 
 
 def certain(reasons: Sequence[tuple[Profile, Sequence[Delivery]]]) -> str:
@@ -21,7 +21,7 @@ def certain(reasons: Sequence[tuple[Profile, Sequence[Delivery]]]) -> str:
         reasons: profiles whose phase, jitter or absences are drawn, and what their devices must be handed.
     """
     if not reasons:
-        return "nothing here is left to chance, and no device is lost"
+        return "nothing here depends on chance, and no device is lost"
     deliveries = [delivery for _, needed in reasons for delivery in needed]
     if not deliveries:
         return "no change of certificate takes the server away from these devices"
@@ -59,7 +59,9 @@ def few_at_risk(at_risk: int, devices: int, groups: Sequence[str]) -> str:
 
 def everybody_is_lost() -> str:
     """No draw saves a device."""
-    return "the server comes to present a certificate that no device can have been handed, or that none accepts"
+    return (
+        "the server comes to present a certificate that no device can have been handed, or that none accepts"
+    )
 
 
 def _of(deliveries: Sequence[Delivery]) -> set[int]:

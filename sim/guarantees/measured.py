@@ -21,7 +21,7 @@ def value_of(guarantee: Guarantee, tally: Tally) -> float | None:
 
 
 def is_kept(guarantee: Guarantee, value: float | None) -> bool:
-    """Whether the value lies on the right side of the threshold; on it is right, and nothing breaks nothing."""
+    """Whether the value lies on the right side of the threshold; on it is right, and so is nothing."""
     if value is None:
         return True
     if guarantee.at_most is not None:

@@ -1,7 +1,8 @@
 """Guarantees that no draw can break, or that no draw can keep.
 
-Two grounds: nothing that the measure depends on is drawn, so that one run is every run; or every device is surely
-handed each reserve before it becomes main (`delivery`), or all but a few are. See docs/guarantees.md.
+Two grounds: nothing that the measure depends on is drawn, so that one run is every run; or every device is
+surely handed each reserve before it becomes main (`delivery`), or all but a few are. See
+docs/guarantees.md.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class _Crowd:
     written: list[list[NDArray[np.int64]]] = field(default_factory=lambda: [[], []])
 
     def holding(self, holds: bool) -> tuple[int, NDArray[np.int64]]:
-        """Of the devices that hold the first reserve from the start, or do not: drawn ones, written phases."""
+        """Of devices that hold the first reserve at the start, or do not: how many drawn, written phases."""
         return self.drawn[holds], np.concatenate([np.zeros(0, np.int64), *self.written[holds]])
 
 
@@ -229,9 +230,7 @@ class Proofs:
         """Of each profile, how many devices some draw can lose."""
         return [
             self._count(crowd, profile, deliveries)
-            for profile, crowd, deliveries in zip(
-                self._profiles, self._crowds, self._deliveries, strict=True
-            )
+            for profile, crowd, deliveries in zip(self._profiles, self._crowds, self._deliveries, strict=True)
         ]
 
     def _count(self, crowd: _Crowd, profile: Profile, deliveries: tuple[Delivery, ...] | None) -> int:

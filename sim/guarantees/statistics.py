@@ -1,8 +1,8 @@
 """What independent replications say about the probability that a guarantee is kept (docs/guarantees.md).
 
-Two designs, each with its own test. A fixed number of replications is judged once, by the exact bounds of Clopper
-and Pearson. Replications that are added until the answer is clear are judged after each one, which those bounds do
-not allow: there a likelihood ratio decides that keeps its error over any number of looks.
+Two designs, each with its own test. A fixed number of replications is judged once, by the exact bounds of
+Clopper and Pearson. Replications that are added until the answer is clear are judged after each one, which
+those bounds do not allow: there a likelihood ratio decides that keeps its error over any number of looks.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ def judged_in_turn(kept: ArrayLike, *, probability: float, confidence: float) ->
 def more_replications(good: int, n: int, judge: Judge) -> int | None:
     """How many more replications would decide if the share seen stays; None where a million would not.
 
-    Exact where all that were seen kept it, or none did: the answer is monotone then. Else about so many, as the
-    share of whole replications is rounded against the answer that comes.
+    Exact where all that were seen kept it, or none did: the answer is monotone then. Else about so many, as
+    the share of whole replications is rounded against the answer that comes.
     """
     if good in (0, n):
 
@@ -124,7 +124,7 @@ def more_replications(good: int, n: int, judge: Judge) -> int | None:
     else:
 
         def decides(m: int) -> bool:
-            return "holds" == judge(good * m // n, m) or "fails" == judge(-(-good * m // n), m)
+            return judge(good * m // n, m) == "holds" or judge(-(-good * m // n), m) == "fails"
 
     step = 1
     while n + step <= MANY and not decides(n + step):

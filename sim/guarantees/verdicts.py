@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict
 
 from sim.guarantees.measured import is_kept, value_of, why_vacuous
 from sim.guarantees.proofs import Proofs
@@ -89,9 +89,7 @@ def judge(
     measured = [value for value in values if value is not None]
     empty = why_vacuous(guarantee, tallies[0], measured=bool(measured))
     if empty is not None and all(kept):
-        return Verdict(
-            guarantee, "vacuous", measured[0] if measured else None, empty, replications=len(kept)
-        )
+        return Verdict(guarantee, "vacuous", measured[0] if measured else None, empty, replications=len(kept))
     worst = max(measured) if guarantee.at_most is not None else min(measured)
     said = Verdict(guarantee, "holds", worst, replications=len(kept), broken=kept.count(False))
     proof = None if proofs is None else proofs.settle(guarantee, tallies[0])
@@ -110,10 +108,17 @@ def judge(
     return replace(said, witness=witness, replication=replication)
 
 
+class _Stated(TypedDict):
+    probability: float
+    confidence: float
+
+
 def _in_every_one(said: Verdict) -> Verdict:
     n = said.replications
     if said.broken:
-        return replace(said, verdict="fails", reason=None if n == 1 else f"broken in {said.broken:,} of {n:,}")
+        return replace(
+            said, verdict="fails", reason=None if n == 1 else f"broken in {said.broken:,} of {n:,}"
+        )
     breaks = 1 - lower_bound(n, n, CONFIDENCE)
     seen = "kept in 1 replication" if n == 1 else f"kept in all {n:,} replications"
     sure = f"with {percent(CONFIDENCE)} confidence it breaks in at most {percent(breaks)} of cases"
@@ -124,13 +129,13 @@ def _in_a_share(said: Verdict, kept: Sequence[bool], *, looked_after_each: bool)
     guarantee, n = said.guarantee, said.replications
     assert guarantee.probability is not None
     confidence = confidence_of(guarantee)
-    stated = {"probability": guarantee.probability, "confidence": confidence}
+    stated = _Stated(probability=guarantee.probability, confidence=confidence)
     good = n - said.broken
     if looked_after_each:
         answer, after = judged_in_turn(kept, **stated)
         good_then = sum(kept[:after])
         seen = f"kept in {good_then:,} of {after:,} replications"
-        sure = f"clear after that many with {percent(confidence)} confidence, looking after each"
+        sure = f"that is clear with {percent(confidence)} confidence, looking after each of them"
         judge_later = partial(judged_so_far, **stated)
     else:
         answer = judged_once(good, n, **stated)
@@ -168,7 +173,7 @@ class Look:
     def __init__(self, guarantee: Guarantee, tallies: Sequence[Tally], proofs: Proofs) -> None:
         assert guarantee.probability is not None
         self._guarantee = guarantee
-        self._stated = {"probability": guarantee.probability, "confidence": confidence_of(guarantee)}
+        self._stated = _Stated(probability=guarantee.probability, confidence=confidence_of(guarantee))
         self._good = self._n = 0
         first = tallies[0]
         is_empty = why_vacuous(guarantee, first, measured=True) is not None

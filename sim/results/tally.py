@@ -94,9 +94,19 @@ class Tally:
         """That of the whole outcome."""
         return fingerprint(self.blocks, self.coverage_held, self.events, self.series)
 
-    def without_series(self) -> Tally:
-        """The same without its time series, which take nearly all its memory, and with its fingerprint."""
-        bare = replace(self, series={})
+    def thin(self, *, beside: Tally) -> Tally:
+        """The same fingerprint and counts without time series, which take nearly all the memory.
+
+        Args:
+            beside: another replication; what is equal in all is shared with it.
+        """
+        bare = replace(
+            self,
+            series={},
+            profiles=beside.profiles,
+            events=beside.events,
+            certificates=beside.certificates,
+        )
         vars(bare)["fingerprint"] = self.fingerprint
         return bare
 

@@ -133,13 +133,13 @@ class Checks:
             yield from self._not_before_start(absence.from_, *path, "from")
             from_s = self._at_s(absence.from_) if self.whole(*path) else None
             if before is not None and before_ends_s is not None and from_s is not None:
-                if from_s <= before_ends_s:
-                    ends = f"the one before it, from {before.from_.text} for {format_duration(before.for_)},"
-                    if from_s == before_ends_s:
-                        said, mend = f"this absence begins where {ends} ends", "write both as one"
-                    else:
-                        said, mend = f"this absence begins before {ends} ends", "write absences in order"
-                    yield Finding((*path, "from"), f"{said}: {mend}, or leave a time between them")
+                ends = f"the one before it, from {before.from_.text} for {format_duration(before.for_)}, ends"
+                if from_s == before_ends_s:
+                    said = f"this absence begins where {ends}: write both as one"
+                    yield Finding((*path, "from"), f"{said}, or leave a time between them")
+                elif from_s < before_ends_s:
+                    said = f"this absence begins before {ends}: write absences in order"
+                    yield Finding((*path, "from"), f"{said}, or leave a time between them")
             before, before_ends_s = absence, None if from_s is None else from_s + absence.for_
 
     def _at_s(self, instant: Instant) -> int | None:

@@ -19,6 +19,7 @@ from sim.scenario.durations import format_duration
 from sim.scenario.fleet import Away
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
+from sim.scenario.thresholds import MEASURES
 from sim.world.fleet import Roster
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Plan
@@ -82,6 +83,7 @@ class _Judge:
         yield from self._expiries()
         yield from self._devices()
         yield from self._horizon()
+        yield from self._guarantees()
         for told in certificate_findings(self.scenario, self.customs, self.timeline):
             yield self._finding(*told)
 
@@ -250,6 +252,17 @@ class _Judge:
         if not isinstance(presence, Away):
             return False
         return all(self.scenario.instant(absence.from_) > 0 for absence in presence.away)
+
+    def _guarantees(self) -> Iterator[Finding]:
+        """Bounds that a slip of the pen took all meaning from: 1 where 1 % was meant."""
+        for number, guarantee in enumerate(self.scenario.guarantees):
+            if MEASURES.get(guarantee.measure) == "share" and guarantee.at_most == 1.0:
+                yield self._finding(
+                    "share-of-one",
+                    f"guarantees.{number}.at_most",
+                    f"1 is 100 %: nothing can break {guarantee.measure} at_most 1; for one per cent write 1%",
+                    ASSUMED,
+                )
 
     def _horizon(self) -> Iterator[Finding]:
         if not any(self.timeline.switches):

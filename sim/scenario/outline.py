@@ -49,7 +49,7 @@ def other_forms(section: type[Section]) -> tuple[type[Section], ...]:
     waiting: list[type[Section]] = [Scenario]
     while waiting:
         outer = waiting.pop()
-        for key in outer.keys():
+        for key in written_keys(outer):
             forms = _forms(outer, key)
             if section in forms:
                 return tuple(form for form in forms if form is not section)

@@ -56,7 +56,7 @@ def load(path: str | os.PathLike[str], *, overrides: Sequence[tuple[str, str]] =
 def from_document(
     document: Mapping[str, Any], *, folder: Path | None, inventories: Mapping[int, Inventory] | None = None
 ) -> Scenario:
-    """The scenario in a dictionary; see `Scenario.from_document`. Inventories given are not read from files."""
+    """The scenario in a dictionary; see `Scenario.from_document`. Inventories given are not read again."""
     node, problems = node_of(document, place=Place("<document>"))
     folder = Path.cwd() if folder is None else Path(folder)
     return _assemble(Origin(node, folder, inventories=inventories or {}), problems)

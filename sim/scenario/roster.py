@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.scenario.fleet import Group
-from sim.scenario.inventory import Row
 from sim.scenario.certificates import with_certificates
 from sim.scenario.fleet import Away as WrittenAway
+from sim.scenario.fleet import Group
+from sim.scenario.inventory import Row
 from sim.scenario.scenario import Scenario
 from sim.world.draws import identity_of_group, identity_of_id
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Presence, Profile, Roster, Spells

@@ -12,7 +12,7 @@ from typing import Final
 from sim.processes.story import Happening
 from sim.studies.alone import Alone, Life, response_s, work_s
 from sim.studies.experiment import Experiment
-from sim.studies.sentences import CAUSES, date, plural, spaced
+from sim.studies.sentences import CAUSES, PLATFORMS, date, plural, spaced
 from sim.world.server import Event
 from sim.world.timeline import Timeline, play
 
@@ -131,7 +131,7 @@ class _Writer:
                     yield Entry(happening.at_s, "received", self._received(happening))
                 case "lost":
                     noticed = False
-                    words = CAUSES[happening.detail].format(platform=self.alone.profile.platform)
+                    words = CAUSES[happening.detail].format(platform=PLATFORMS[self.alone.profile.platform])
                     yield Entry(happening.at_s, "lost", f"It lost the server: {words}.")
                 case "refused" if not noticed:
                     noticed = True
@@ -190,7 +190,8 @@ class _Writer:
             worked_s += took_s
             waited = ""
             if number == 0 and end_s - took_s >= ready_s:
-                waited = f", after {spaced(end_s - took_s - ready_s)} in the queue"
+                in_queue_s = end_s - took_s - ready_s
+                waited = f", after {spaced(in_queue_s)} in the queue" if in_queue_s else " at once"
             yield Entry(end_s - took_s, "help desk", f"A technician began the reinstallation{waited}.")
             yield Entry(end_s, "help desk", f"The app was reinstalled, in {spaced(took_s)}.")
         rest_s = row["helpdesk_s"] - worked_s

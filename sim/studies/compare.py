@@ -144,7 +144,7 @@ class Comparison:
         }
 
     def _repr_html_(self) -> str:
-        from sim.studies.html import comparison_html
+        from sim.studies.decisions import comparison_html
 
         return comparison_html(self)
 

@@ -89,7 +89,7 @@ class Curve:
         }
 
     def _repr_html_(self) -> str:
-        from sim.studies.html import curve_html
+        from sim.studies.decisions import curve_html
 
         return curve_html(self)
 
@@ -140,6 +140,8 @@ def curve(
                 "no second reissue, no other expiry within the run"
             )
         return _by_separate_runs(scenario, step, days_s, engine=engine, progress=progress)
+    if scenario.recovery is not None:  # it helps those that are lost already, and lets parts be run apart
+        experiment = Experiment.of(scenario.changed({"recovery": "none"}), engine=engine)
     n = scenario.replications
     found = [
         CriticalDelays.of(
@@ -176,10 +178,8 @@ def step_of(scenario: Scenario, number: int | None) -> int:
             raise CurveError(f"strategy.{number} is not a reissue with delayed activation: {_named(delayed)}")
         return number
     if len(delayed) != 1:
-        raise CurveError(
-            f"the strategy has {len(delayed) or 'no'} reissue{'' if len(delayed) == 1 else 's'} with delayed "
-            f"activation: {_named(delayed)}"
-        )
+        how_many = f"{len(delayed)} reissues" if delayed else "no reissue"
+        raise CurveError(f"the strategy has {how_many} with delayed activation: {_named(delayed)}")
     return delayed[0]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import Final, Literal, Protocol
 
@@ -50,6 +50,7 @@ class Experiment:
         plan: what the server and the operator will do.
         size: number of devices.
         part: devices that are simulated at a time; a whole number of blocks, or all.
+        threads: of the array engine; None: one a core.
     """
 
     scenario: Scenario
@@ -57,15 +58,19 @@ class Experiment:
     plan: Plan
     size: int
     part: int
+    threads: int | None = None
 
     @classmethod
-    def of(cls, scenario: Scenario, *, engine: Engine = "auto", part: int = PART) -> Experiment:
+    def of(
+        cls, scenario: Scenario, *, engine: Engine = "auto", part: int = PART, runs: int | None = None
+    ) -> Experiment:
         """Make a scenario ready.
 
         Args:
             scenario: what to run.
             engine: `auto` takes the one that suits the number of attempts.
             part: devices at a time, where no help desk couples them; a multiple of `BLOCK`.
+            runs: how many will be asked for, by which `auto` goes; default: the replications.
 
         Raises:
             ScenarioError: the scenario cannot be run.
@@ -78,7 +83,8 @@ class Experiment:
         plan, size = plan_of(scenario), devices_of(scenario)
         if plan.recovery is not None:
             part = max(size, 1)
-        chosen = choose(plan, scenario, min(size, part)) if engine == "auto" else engine
+        runs = scenario.replications if runs is None else runs
+        chosen = choose(plan, scenario, min(size, part), runs) if engine == "auto" else engine
         return cls(scenario, chosen, plan, size, part)
 
     @property
@@ -90,14 +96,20 @@ class Experiment:
     def outcomes(self, replication: int, *, progress: Progress | None = None) -> Iterator[Outcome]:
         """The outcome of each part of a replication, in device order; counted from 0; it draws with
         (seed, first + replication)."""
-        draws = Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
         for number, within in enumerate(self.parts):
 
             def tell(share: float, done: int = number) -> None:
                 if progress is not None:
                     progress((done + share) / len(self.parts))
 
-            yield self._simulate(self.plan, Fleet.start(self._roster(within), draws), progress=tell)
+            yield self.outcome_within(replication, within, progress=tell)
+
+    def outcome_within(
+        self, replication: int, within: range, *, progress: Progress | None = None
+    ) -> Outcome:
+        """That of some of the devices in a replication; with a help desk, of all."""
+        draws = Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
+        return self._simulate(self.plan, Fleet.start(self._roster(within), draws), progress=progress)
 
     def outcome(self, replication: int) -> Outcome:
         """That of a replication, in the memory that all its devices take."""
@@ -113,7 +125,7 @@ class Experiment:
         return (self._roster(within) for within in self.parts)
 
     def _roster(self, within: range) -> Roster:
-        return self._whole if len(self.parts) == 1 else roster_of(self.scenario, within=within)
+        return self._whole if len(within) == self.size else roster_of(self.scenario, within=within)
 
     @cached_property
     def _whole(self) -> Roster:
@@ -127,7 +139,7 @@ class Experiment:
             return process
         from sim.fleet.engine import simulate as fleet
 
-        return fleet
+        return fleet if self.threads is None else partial(fleet, threads=self.threads)
 
     def notices(self) -> Iterator[str]:
         """A sentence for each wait that needs a reason."""
@@ -140,9 +152,9 @@ class Experiment:
                 yield "compiling the array engine: this happens once, and takes about a quarter of a minute"
 
 
-def choose(plan: Plan, scenario: Scenario, devices: int) -> Literal["process", "fleet"]:
-    """The engine for so many of the devices: by their attempts, and only where numba is installed."""
+def choose(plan: Plan, scenario: Scenario, devices: int, runs: int) -> Literal["process", "fleet"]:
+    """The engine for so many runs of so many of the devices: by their attempts, and only where numba is."""
     roster = roster_of(scenario, within=range(devices))
     of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
-    attempts = sum(plan.horizon_s / p.every_s * n for p, n in zip(roster.profiles, of_profile, strict=True))
+    attempts = runs * sum(plan.horizon_s / p.every_s * n for p, n in zip(roster.profiles, of_profile, strict=True))
     return "fleet" if attempts >= MANY_SYNCS and find_spec("numba") is not None else "process"

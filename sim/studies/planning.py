@@ -14,10 +14,12 @@ from sim.errors import InputError
 from sim.results.critical import CriticalDelays
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
+from sim.scenario.strategy import Reissue as WrittenReissue
 from sim.studies.assumptions import with_absences
 from sim.studies.curve import CurveError, Waits, share_of, step_of
 from sim.studies.experiment import Engine, Experiment, Progress
 from sim.studies.result import iso
+from sim.world.certificates import LONGEST_LIFE_S
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Reissue
 
@@ -25,9 +27,13 @@ ADVISED_DAYS: Final = 30
 """Kaspersky recommends an activation period of at least 30 days (KSMM 6.0, "Reissuing the mobile
 Administration Server certificate")."""
 
-DORMANT_SHARES: Final = (0.0, 0.05, 0.14, 0.25)
-TAILS: Final = (0.5, 1.0, 2.0)
+DORMANT_PARTS: Final = (0.0, 0.25, 0.5, 0.75)
+"""Dormant shares that the answer is given for, as parts of the share that may be lost."""
+
+TAILS: Final = ((0.5, "half"), (2.0, "twice"))
 _ROUNDS: Final = 8
+_MOST_ATTEMPTS: Final = 400_000_000
+"""Attempts to synchronize, over all replications: the array engine needs some seconds for them."""
 
 
 class PlanError(InputError):
@@ -40,7 +46,7 @@ class Variant:
 
     Attributes:
         assumption: in words.
-        delay_days: least delay that keeps the target under it; None where none does.
+        delay_days: least delay that keeps the target under it; None where no delay does.
     """
 
     assumption: str
@@ -57,9 +63,9 @@ class Recommendation:
         devices: how many there are.
         confidence: with which a fleet like this one keeps that.
         replications: fleets that were simulated.
-        delay_days: whole days from specification to activation; None: no plan reaches the target.
+        delay_days: whole days from specification to activation; None where none is enough.
         needed_s: seconds that the target alone needs; None as above.
-        specify_by: latest instant for the reserve, at which the activation falls on the expiry; None as above.
+        specify_by: latest instant for the reserve, activated at the expiry; None as above.
         expires: when the main certificate expires.
         binding: what the delay is due to: `target`, `30-day advice`, `sync period`; or, without a plan,
             `devices that never synchronize`, `remaining life`, `validity of the new certificate`.
@@ -109,7 +115,7 @@ class Recommendation:
         }
 
     def _repr_html_(self) -> str:
-        from sim.studies.html import recommendation_html
+        from sim.studies.decisions import recommendation_html
 
         return recommendation_html(self)
 
@@ -165,18 +171,22 @@ def plan(
     )
     floors = planner.floors(follow_advice=follow_advice)
     found = planner.search(most_lost, max(floors.values()), progress)
-    variants = planner.variants(found, most_lost, engine) if vary else ()
+    variants = planner.variants(found, most_lost) if vary else ()
     return planner.recommend(found, most_lost, floors, variants)
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What was found for a reserve that is specified at an instant."""
+    """What was found for a reserve that is specified at an instant.
+
+    `first` are the critical delays for one that is specified at the start, which has the longest time.
+    """
 
     specified_s: int
     needed_s: int | None
     delays: tuple[CriticalDelays, ...]
     days: int | None
+    first: tuple[CriticalDelays, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +208,8 @@ class _Planner:
         engine: Engine,
     ) -> _Planner:
         """The scenario made ready: with a delayed reissue, and a run that reaches beyond the expiry."""
+        if scenario.recovery is not None:  # it helps those that are lost already
+            scenario = scenario.changed({"recovery": "none"})
         if reissue is None and not any(step.reissue is not None for step in scenario.strategy):
             step = {"at": "start", "reissue": {"activate": "at expiry"}}
             scenario = scenario.changed({"strategy": [*scenario.document.get("strategy", ()), step]})
@@ -214,7 +226,7 @@ class _Planner:
             scenario = scenario.changed({"duration": f"{expiry_s + SECONDS_PER_DAY}s"})
         least = math.ceil(confidence / (1 - confidence) - 1e-9)
         if replications is None:
-            replications = max(scenario.replications, least, _affordable(experiment.size))
+            replications = max(scenario.replications, least, _affordable(experiment))
         if replications < least:
             raise PlanError(
                 f"{confidence:.4g} confidence needs at least {least} replications, not {replications}"
@@ -231,7 +243,9 @@ class _Planner:
         base = self.scenario if scenario is None else scenario
         key = f"strategy.{self.step}"
         changes = {f"{key}.at": f"start + {specified_s}s", f"{key}.reissue.activate": "at expiry"}
-        return Experiment.of(base.changed(changes), engine=self.engine)
+        if self._written.file is None:  # what the new one's own life allows is asked at the end
+            changes[f"{key}.reissue.valid_for"] = f"{LONGEST_LIFE_S}s"
+        return Experiment.of(base.changed(changes), engine=self.engine, runs=3 * self.replications)
 
     def floors(self, *, follow_advice: bool) -> Mapping[str, int]:
         """The least number of days by what each rule asks for."""
@@ -272,9 +286,9 @@ class _Planner:
         What is needed hardly depends on the instant, so a few rounds settle it. The answer is one that was
         simulated at its own instant.
         """
-        delays = self.delays(0, progress=progress)
-        needed_s = self.needed_s(delays, most_lost)
-        best = _Found(0, needed_s, delays, None)
+        first = self.delays(0, progress=progress)
+        needed_s = self.needed_s(first, most_lost)
+        best = _Found(0, needed_s, first, None, first)
         if needed_s is None:
             return best
         days = max(at_least_days, math.ceil(needed_s / SECONDS_PER_DAY))
@@ -288,7 +302,7 @@ class _Planner:
             needed_s = self.needed_s(delays, most_lost)
             if needed_s is not None and needed_s <= days * SECONDS_PER_DAY:
                 if best.days is None or days < best.days:
-                    best = _Found(specified_s, needed_s, delays, days)
+                    best = _Found(specified_s, needed_s, delays, days, first)
                 days = max(at_least_days, math.ceil(needed_s / SECONDS_PER_DAY))
             else:
                 days = max(days + 1, math.ceil((needed_s or 0) / SECONDS_PER_DAY))
@@ -334,29 +348,33 @@ class _Planner:
         name, days = max(floors.items(), key=lambda floor: floor[1])
         return name if days > needed_days else "target"
 
-    def _life_of_new_s(self, experiment: Experiment) -> int:
-        action = next(
-            a for a in experiment.plan.actions if isinstance(a, Reissue) and a.activate == "at expiry"
-        )
-        return experiment.plan.first.life_s if action.valid_for_s is None else action.valid_for_s
+    @property
+    def _written(self) -> WrittenReissue:
+        written = self.scenario.strategy[self.step].reissue
+        assert written is not None
+        return written
 
-    def variants(self, found: _Found, most_lost: int, engine: Engine) -> tuple[Variant, ...]:
-        """The needed days under other dormant shares and absence tails, at the instant that was found."""
+    def _life_of_new_s(self, experiment: Experiment) -> int:
+        if self._written.file is None:
+            return self._written.valid_for or experiment.plan.first.life_s
+        files = (a.valid_for_s for a in experiment.plan.actions if isinstance(a, Reissue) and a.identity)
+        return next(life_s for life_s in files if life_s is not None)
+
+    def variants(self, found: _Found, most_lost: int) -> tuple[Variant, ...]:
+        """The days that the target needs under other dormant shares and absence tails."""
         answers = []
-        for share in DORMANT_SHARES:
-            left = most_lost - share * self.size
-            needed_s = (
-                self.needed_s(found.delays, math.floor(left / (1 - share) + 1e-9)) if left >= 0 else None
-            )
-            words = "the fleet as it is" if share == 0 else f"{100 * share:g} % more of it never synchronize"
+        allowed = most_lost / max(self.size, 1)
+        for share in dict.fromkeys(part * allowed for part in DORMANT_PARTS):
+            needed_s = self.needed_s(found.first, math.floor((most_lost - share * self.size) / (1 - share)))
+            more = f"{100 * share:.2g} % more of it never synchronize"
+            words = more if share else "the fleet as it is"
             answers.append(Variant(words, _days(needed_s)))
-        for factor in TAILS:
+        answers.append(Variant(f"more than {100 * allowed:.2g} % more of it never synchronize", None))
+        for factor, length in TAILS:
             scaled = with_absences(self.scenario, factor)
-            if factor == 1.0 or scaled is None:
-                continue
-            needed_s = self.needed_s(self.delays(found.specified_s, scaled), most_lost)
-            length = "half as long" if factor < 1 else "twice as long"
-            answers.append(Variant(f"absences {length}", _days(needed_s)))
+            if scaled is not None:
+                needed_s = self.needed_s(self.delays(0, scaled), most_lost)
+                answers.append(Variant(f"absences {length} as long", _days(needed_s)))
         return tuple(answers)
 
 
@@ -374,6 +392,8 @@ def _days(needed_s: int | None) -> int | None:
     return None if needed_s is None else math.ceil(needed_s / SECONDS_PER_DAY)
 
 
-def _affordable(devices: int) -> int:
-    """Replications that take a few seconds, in numbers whose quantiles fall on a replication."""
-    return next((n for n in (199, 99) if devices * n <= 10_000_000), 19)
+def _affordable(experiment: Experiment) -> int:
+    """Replications that take some seconds, in numbers whose quantiles fall on a replication."""
+    every_s = [group.sync.every for group in experiment.scenario.fleet]
+    attempts = experiment.size * experiment.plan.horizon_s / min(every_s)
+    return next((n for n in (199, 99, 59, 39) if attempts * n <= _MOST_ATTEMPTS), 19)

@@ -17,6 +17,7 @@ from sim.scenario.problems import quoted
 from sim.scenario.reading import from_document
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
+from sim.scenario.writing import to_yaml
 from sim.studies.store import OutputError
 from sim.world.fleet import PHASE_IS_DRAWN
 
@@ -125,6 +126,17 @@ def write_scenario(scenario: Scenario, path: Path) -> list[Path]:
     Raises:
         OutputError: a file exists, cannot be written, or could not name its certificate files.
     """
+    contents = scenario_files(scenario, path)
+    write_files(contents)
+    return list(contents)
+
+
+def scenario_files(scenario: Scenario, path: Path) -> dict[Path, bytes]:
+    """The content of each file that a scenario written to `path` is made of.
+
+    Raises:
+        OutputError: it could not name its certificate files.
+    """
     names_files = [
         source.file for source in (scenario.server.certificate, *_reissues(scenario)) if source.file
     ]
@@ -142,11 +154,8 @@ def write_scenario(scenario: Scenario, path: Path) -> list[Path]:
     document = scenario.document
     for key, name in renamed.items():
         document["fleet"][int(key.split(".")[1])]["inventory"] = name
-    from sim.scenario.writing import to_yaml
-
     contents[path] = to_yaml(document).encode("utf-8")
-    write_files(contents)
-    return list(contents)
+    return contents
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:

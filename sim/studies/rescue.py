@@ -17,11 +17,13 @@ from sim.world.timeline import State, Timeline, play
 Kind = Literal[
     "delay",
     "no delay",
+    "no delay in the run",
     "reserve first",
     "one synchronization",
     "catch-up",
     "success",
     "specified by",
+    "specified before the expiry",
     "never synchronized",
     "not replaced",
     "not restored",
@@ -123,7 +125,7 @@ class Rescue:
             for state in play(longest).states
             if state.from_s >= action.at_s and state.reserve != generation and generation in state.specified
         ]
-        yield Claim("no delay", at_s=min(ends, default=self.plan.horizon_s))
+        yield Claim("no delay", at_s=min(ends)) if ends else Claim("no delay in the run")
 
     def _delayed(self, delay_s: int) -> Plan:
         assert self._action is not None
@@ -183,7 +185,8 @@ class Rescue:
             return
         by_s = synced_s[-1]
         if self._is_saved_from(by_s) and not self._is_saved_from(by_s + 1):
-            yield Claim("specified by", at_s=by_s)
+            is_expiry = self._switch[1].change == "expired"
+            yield Claim("specified before the expiry" if is_expiry else "specified by", at_s=by_s)
 
     def _is_saved_from(self, at_s: int) -> bool:
         """Whether the device is never lost if the reserve is specified at an instant."""

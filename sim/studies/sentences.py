@@ -22,6 +22,11 @@ CAUSES: Final = {
 """Why a device was lost (model 8), after a colon."""
 
 
+NOTHING_ALONE: Final = "No single change that was tried would have kept it connected for the whole run."
+
+PLATFORMS: Final = {"android": "Android", "ios": "iOS"}
+
+
 def spaced(seconds: int) -> str:
     """A duration for reading: `31 d 4 h`."""
     text = format_duration(seconds)
@@ -45,7 +50,7 @@ def plural(count: int, one: str) -> str:
 
 def introduction(profile: Profile, device: str, phase: datetime) -> str:
     """Who a device is."""
-    words = [f"{device} is an {profile.platform} device of '{profile.group}'"]
+    words = [f"{device} is an {PLATFORMS[profile.platform]} device of '{profile.group}'"]
     if profile.presence == "never":
         return f"{words[0]} that is never on."
     if isinstance(profile.presence, Spells):
@@ -86,6 +91,8 @@ def claim_in_words(claim: Claim, profile: Profile, at: Callable[[int], datetime]
             return (
                 f"No activation delay: the reserve waits until {when} at most, and it did not come by then."
             )
+        case "no delay in the run":
+            return "No activation delay within the run: by its end, it did not come for the reserve."
         case "one synchronization":
             return f"One synchronization before {when}, from {since} on."
         case "catch-up":
@@ -94,6 +101,8 @@ def claim_in_words(claim: Claim, profile: Profile, at: Callable[[int], datetime]
             return "Attempts that never fail (success: 100%)."
         case "specified by":
             return f"A reserve specified by {when}, to become main when it did."
+        case "specified before the expiry":
+            return f"A reserve specified by {when}, to become main at the expiry."
         case "never synchronized":
             return f"No reserve: before {when} it never synchronized."
         case "not replaced":
@@ -101,7 +110,7 @@ def claim_in_words(claim: Claim, profile: Profile, at: Callable[[int], datetime]
         case "not restored":
             return f"No return to the previous certificate on {when}."
         case "accepted":
-            return f"A certificate that {profile.platform} accepts."
+            return f"A certificate that {PLATFORMS[profile.platform]} accepts."
         case "earliest":
             return "activation: earliest, the reserve becoming main at the expiry."
         case "margin":

@@ -20,7 +20,7 @@ from sim.studies.experiment import Experiment, Progress
 from sim.studies.reduced import reduced
 from sim.studies.rescue import Claim, Rescue
 from sim.studies.result import iso
-from sim.studies.sentences import claim_in_words, claims_heading, introduction
+from sim.studies.sentences import NOTHING_ALONE, claim_in_words, claims_heading, introduction
 from sim.world.fleet import Profile, Roster
 from sim.world.outcome import CAUSES, MEANS, NEVER, Devices
 
@@ -82,6 +82,8 @@ class Story:
         if self.claims:
             lines += ["", claims_heading(self.is_lost)]
             lines += [f"  - {claim_in_words(claim, self.profile, self.at)}" for claim in self.claims]
+        elif self.is_lost:
+            lines += ["", NOTHING_ALONE]
         return [self.introduction, "", *lines]
 
     def __str__(self) -> str:

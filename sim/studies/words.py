@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from sim.scenario.durations import format_duration
 
 if TYPE_CHECKING:
     from sim.guarantees.verdicts import Verdict
-    from sim.studies.compare import Difference
-    from sim.studies.planning import Recommendation
+    from sim.scenario.guarantees import Guarantee
     from sim.studies.result import Result
 
 
@@ -53,61 +51,16 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
-Row = TypeVar("Row")
-
-
-def thinned(rows: Sequence[Row], most: int) -> list[Row]:
-    """At most so many of the rows: every how-manieth, the first and the last."""
-    if len(rows) <= most:
-        return list(rows)
-    return [rows[round(i * (len(rows) - 1) / (most - 1))] for i in range(most)]
-
-
-def difference_words(difference: Difference) -> str:
-    """How many devices one strategy loses more or fewer than another."""
-    d = difference
-    interval = ""
-    if d.low is not None and d.high is not None:
-        interval = f" (95 %: {number(round(d.low, 2))} to {number(round(d.high, 2))})"
-    if not d.is_shown and d.difference != 0:
-        return f"{d.a} against {d.b}: {number(d.difference)} lost devices{interval}: no difference shown"
-    if d.difference == 0:
-        return f"{d.a} against {d.b}: no difference shown{interval}"
-    word = "more" if d.difference > 0 else "fewer"
-    return f"{d.a} loses {number(abs(d.difference))} devices {word} than {d.b}{interval}"
-
-
-def recommendation_words(found: Recommendation) -> list[str]:
-    """When and how to reissue, in sentences: the answer first."""
-    target = (
-        "no device" if found.most_lost == 0 else f"at most {found.most_lost:,} of {found.devices:,} devices"
-    )
-    promise = (
-        f"{target} lost, with {found.confidence:.4g} confidence ({found.replications:,} fleets simulated)"
-    )
-    if found.delay_days is None or found.specify_by is None or found.activated is None:
-        answer = f"No plan keeps that promise: {promise}."
-        best = (
-            f"Even with the reserve specified at the start and activated at expiry ({found.expires:%Y-%m-%d}), "
-            f"{100 * found.lost_share:.3g} % of the devices are lost on average."
-        )
-        why = f"What binds: {found.binding}."
-        return [answer, best, why]
-    needed = 0 if found.needed_s is None else found.needed_s
-    return [
-        f"Specify the reserve by {found.specify_by:%Y-%m-%d %H:%M} UTC, to be activated after "
-        f"{found.delay_days} days ({found.activated:%Y-%m-%d %H:%M}, when the main certificate expires).",
-        f"The promise: {promise}. On average {100 * found.lost_share:.3g} % are lost.",
-        f"What binds: {found.binding}. The target alone needs {format_duration(needed)}.",
-    ]
-
-
 _UNITS: Final = {"device_days_lost": " days", "helpdesk_hours": " h"}
 
 
 def promise(verdict: Verdict) -> str:
     """The guarantee in words."""
-    g = verdict.guarantee
+    return promise_of(verdict.guarantee)
+
+
+def promise_of(g: Guarantee) -> str:
+    """A guarantee in words."""
     words = [g.measure.replace("_", " ")]
     if g.quantile is not None:
         words.append(f"({100 * g.quantile:g} % of devices)")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +34,9 @@ _LOSSES: Final = (
     "helpdesk_hours",
 )
 """What is too much because devices are lost; the reserve coverage is too little for the same reason."""
+
+MOST_SEARCHED: Final = 100_000
+"""Devices up to which the number of technicians is searched for: each try is a run."""
 
 _RETURNS: Final = ("reconnected_devices", "reconnected_share", "time_to_reconnect", "still_lost_devices")
 """What a help desk decides."""
@@ -66,10 +69,12 @@ class _Case:
     guarantee: Guarantee
     replication: int
 
-    def outcome(self, changes: Mapping[str, Any]) -> Outcome:
-        """What would have become of the same devices."""
+    def outcome(self, changes: Mapping[str, Any], *, until_s: int | None = None) -> Outcome:
+        """What would have become of the same devices; on request only until an instant."""
         scenario = self.result.scenario.changed(changes)
         experiment = Experiment.of(scenario, engine=self.result.experiment.engine)
+        if until_s is not None:
+            experiment = replace(experiment, plan=replace(experiment.plan, horizon_s=until_s))
         return experiment.outcome(self.replication)
 
     def is_kept_with(self, changes: Mapping[str, Any]) -> bool:
@@ -111,47 +116,53 @@ class _Case:
 def _earlier_or_longer(case: _Case) -> Iterator[str]:
     """How long the reserve would have had to wait, or when to specify it at the latest (model 9.1).
 
-    One run with the activation at the expiry tells when each device would have received the reserve.
+    One run up to the expiry tells when each device would have received the reserve, and when it synchronized
+    for the last time.
     """
     reissue = _only_reissue(case.result)
     if reissue is None:
         yield "several actions decide here, not one delay: specify each reserve earlier, or let it wait more"
         return
-    longest = case.outcome({**reissue.changes("at expiry"), "recovery": None})
-    if not any(event.name == "reserve specified" for event in longest.events):
-        return
-    devices, mine = longest.devices, case.members(longest)
-    end_s = min(longest.certificates[0].not_after_s, longest.horizon_s)
+    end_s = min(case.result.tallies[0].certificates[0].not_after_s, case.result.plan.horizon_s)
+    until_end = case.outcome(reissue.changes("at expiry"), until_s=end_s)
+    if any(event.name == "reissue failed" for event in until_end.events):
+        return  # the documented rules tell why
+    devices, mine = until_end.devices, case.members(until_end)
     received_at_s, synced_at_s = devices.reserve_received_at_s[mine], devices.last_sync_at_s[mine]
-    in_time = (received_at_s != NEVER) & (received_at_s < end_s)
-    spared = case.spared(len(in_time))
-    needed, possible = len(in_time) - spared, int(in_time.sum())
-    if possible >= needed > 0 and reissue.can_wait:
-        wait_s = max(int(np.sort(received_at_s[in_time])[needed - 1]) - devices.latest_reserve_at_s + 1, 1)
+    received = received_at_s != NEVER
+    spared = case.spared(len(received))
+    needed, possible = len(received) - spared, int(received.sum())
+    assert needed > 0
+    if possible >= needed and reissue.can_wait:
+        wait_s = max(int(np.sort(received_at_s[received])[needed - 1]) - devices.latest_reserve_at_s + 1, 1)
         if case.is_kept_with(reissue.changes(f"after {format_duration(wait_s)}")):
             at_least = "at least " if case.counts_devices else ""
             instead = f" (instead of {spaced(reissue.waits_s)})" if reissue.waits_s is not None else ""
             saved = "saved all" if spared == 0 else "been enough"
             yield f"an activation delay of {at_least}{spaced(wait_s)}{instead} would have {saved}"
         return
-    missing = needed - possible
-    too_many = "1 device too many" if missing == 1 else f"{missing:,} devices too many"
-    if end_s == longest.horizon_s:
-        yield f"no delay within this run would have been enough: {too_many} never received the reserve"
+    if end_s == case.result.plan.horizon_s and needed > possible:
+        missed = _devices(len(received) - possible)
+        yield f"no delay within this run would have been enough: the reserve never reached {missed}"
         return
-    last_at_s = np.where(in_time, end_s, synced_at_s)  # NEVER sorts before every instant
-    by_s = int(np.sort(last_at_s)[::-1][needed - 1]) if needed > 0 else NEVER
+    by_s = int(np.sort(synced_at_s)[::-1][needed - 1])  # NEVER sorts before every instant
     if by_s == NEVER:
-        yield (
-            f"no delay would have been enough: {too_many} did not synchronize at all before the expiry on "
-            f"{case.result.at(end_s):%Y-%m-%d %H:%M}; they must be switched on, or reinstalled"
-        )
+        end = f"{case.result.at(end_s):%Y-%m-%d %H:%M}"
+        if reissue.is_written:
+            missed = _devices(len(received) - possible)
+            yield f"no delay would have been enough: until the expiry on {end} the reserve misses {missed}"
+        silent = _devices(int((synced_at_s == NEVER).sum()))
+        yield f"no earlier date either: {silent} must be switched on or reinstalled, silent until {end}"
     elif case.is_kept_with(reissue.changes("at expiry", at=f"start + {by_s}s")):
         saved = "saved all" if spared == 0 else "been enough"
         yield (
             f"a reserve specified by {case.result.at(by_s):%Y-%m-%d %H:%M:%S} and activated at the expiry "
             f"would have {saved}"
         )
+
+
+def _devices(count: int) -> str:
+    return "1 device" if count == 1 else f"{count:,} devices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +221,9 @@ def _more_help(case: _Case) -> Iterator[str]:
             "more technicians would not have been enough: nobody waits for one too long, "
             "but devices call for help too late, or their owners take too long"
         )
+        return
+    if case.result.experiment.size > MOST_SEARCHED:
+        yield "more technicians would have been enough"
         return
     too_few, enough = recovery.technicians, max(lost, 1)
     while enough - too_few > 1:

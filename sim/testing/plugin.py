@@ -108,7 +108,6 @@ class Judged:
 class ScenarioFile(pytest.File):
     """A scenario file; simulated when the first of its guarantees is tested."""
 
-    _judged: list[Judged] | None = None
     _scenario: Scenario
 
     def collect(self) -> Iterator[pytest.Item]:
@@ -130,41 +129,33 @@ class ScenarioFile(pytest.File):
         """The line of a guarantee, from 1."""
         return self._scenario.line_of(f"guarantees.{index}")
 
-    def judged(self) -> list[Judged]:
-        """What became of each guarantee.
+    def judged(self, index: int) -> Judged:
+        """What became of a guarantee.
 
         Raises:
-            ScenarioNotRun: it cannot be run.
+            ScenarioNotRunError: the scenario cannot be run.
         """
-        if self._judged is None:
-            from sim.errors import InputError
-
-            try:
-                self._judged = self._judge()
-            except InputError as error:
-                raise ScenarioNotRunError(self._told(error)) from None
-        return self._judged
-
-    def _judge(self) -> list[Judged]:
+        from sim.errors import InputError
         from sim.testing.telling import tell
 
-        result = _runs(self.config)(self._scenario)
-        answers = []
-        for index, verdict in enumerate(result.guarantees):
-            told: dict[str, str | int | float | None] = {
-                "reissue_scenario": result.scenario.name,
-                "reissue_verdict": str(verdict.verdict),
-                "reissue_observed": None if verdict.observed is None else float(verdict.observed),
-                "reissue_witness": verdict.witness,
-                "reissue_seed": int(result.scenario.seed),
-                "reissue_replications": int(result.replications),
-                "reissue_engine": str(result.engine),
-                "reissue_fingerprint": result.fingerprint,
-            }
-            properties = tuple((key, value) for key, value in told.items() if value is not None)
-            failure = None if verdict.passes else tell(result, index, file=self._shown(self.path))
-            answers.append(Judged(properties, failure))
-        return answers
+        try:
+            result = _runs(self.config)(self._scenario)
+        except InputError as error:
+            raise ScenarioNotRunError(self._told(error)) from None
+        verdict = result.guarantees[index]
+        told: dict[str, str | int | float | None] = {
+            "reissue_scenario": result.scenario.name,
+            "reissue_verdict": str(verdict.verdict),
+            "reissue_observed": None if verdict.observed is None else float(verdict.observed),
+            "reissue_witness": verdict.witness,
+            "reissue_seed": int(result.scenario.seed),
+            "reissue_replications": int(result.replications),
+            "reissue_engine": str(result.engine),
+            "reissue_fingerprint": result.fingerprint,
+        }
+        properties = tuple((key, value) for key, value in told.items() if value is not None)
+        failure = None if verdict.passes else tell(result, index, file=self._shown(self.path))
+        return Judged(properties, failure)
 
     def _told(self, error: InputError) -> str:
         """The reader's message, with paths as short as the terminal's."""
@@ -219,7 +210,7 @@ class GuaranteeTest(_ScenarioTest):
             BrokenPromise: it fails, is undecided or vacuous.
             ScenarioNotRunError: the scenario cannot be run.
         """
-        judged = self.parent.judged()[self.index]
+        judged = self.parent.judged(self.index)
         self.user_properties += judged.properties
         if judged.failure is not None:
             raise BrokenPromise(judged.failure)

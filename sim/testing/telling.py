@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from sim.errors import visible
+from sim.guarantees.measured import selection_of
 from sim.guarantees.verdicts import Verdict
-from sim.results.measures import Selection
 from sim.scenario.findings import findings_of
 from sim.studies.result import Result
 from sim.studies.words import number, observed, promise
@@ -45,7 +45,7 @@ def tell(result: Result, index: int, *, file: str | None = None) -> str:
     verdict = result.guarantees[index]
     line = None if file is None else result.scenario.line_of(f"guarantees.{index}")
     where = "" if line is None else f"  ({file}:{line})"
-    lines = [f"{_HEADS.get(verdict.verdict, verdict.verdict)}: {observed(verdict)}"]
+    lines = [f"{_HEADS.get(verdict.verdict, verdict.verdict)}: {_seen(result, verdict)}"]
     for label, sentences in (
         ("promised", [f"{promise(verdict)}{where}"]),
         ("happened", _happened(result, verdict)),
@@ -58,6 +58,10 @@ def tell(result: Result, index: int, *, file: str | None = None) -> str:
     return "\n".join(visible(each) for each in lines)
 
 
+def _seen(result: Result, verdict: Verdict) -> str:
+    return observed(verdict, first_replication=result.scenario.first_replication)
+
+
 # --- what happened -------------------------------------------------------------------------------------
 
 
@@ -66,10 +70,9 @@ def _happened(result: Result, verdict: Verdict) -> Iterator[str]:
     if verdict.verdict == "vacuous":
         return
     replication = verdict.replication or 0
-    guarantee = verdict.guarantee
-    selection = Selection(result.tallies[replication], group=guarantee.group, platform=guarantee.platform)
+    selection = selection_of(verdict.guarantee, result.tallies[replication])
     devices, lost = selection.measure("devices") or 0, selection.measure("lost_devices") or 0
-    where = "" if result.replications == 1 else f" in replication {replication}"
+    where = "" if result.replications == 1 else f" in replication {result.number_of(replication)}"
     if lost == 0:
         yield f"none of {number(devices)} devices lost the server{where}"
         return
@@ -156,5 +159,6 @@ def _replay(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]
     several = "" if scenario.replications == 1 else f" --replications {scenario.replications}"
     yield f"reissue run {quoted} --seed {scenario.seed}{several}"
     if verdict.witness is not None:
-        which = "" if not verdict.replication else f" --replication {verdict.replication}"
+        told_as = result.number_of(verdict.replication or 0)
+        which = f" --replication {told_as}" if result.replications > 1 else ""
         yield f"reissue why {quoted} {shlex.quote(verdict.witness)} --seed {scenario.seed}{which}"

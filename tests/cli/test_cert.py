@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import HOST, Openssl
+from openssl_command import HOST, Openssl
 
 from sim import cli
 

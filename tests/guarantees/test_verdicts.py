@@ -10,7 +10,9 @@ from scipy import stats
 
 import sim
 from sim.guarantees.statistics import lower_bound, upper_bound
-from sim.guarantees.verdicts import Verdict
+from sim.guarantees.verdicts import Verdict, percent
+from sim.scenario.findings import findings_of
+from sim.studies.words import observed, promise
 
 # Four phones with their turns at 03:00, 09:00, 15:00 and 21:00. The reserve waits from midnight to noon of
 # day 2, so the last two are lost; both are ready at 14:00, and one technician is done at 14:30 and at 15:00.
@@ -58,8 +60,8 @@ def test_a_value_on_the_threshold_is_right(measure: str, value: float, step: flo
     def at(key: str, threshold: float) -> str:
         return verdict_of({"measure": measure, key: threshold}).verdict
 
-    assert [at("at_most", value + d) for d in (-step, 0, step)] == ["fails", "holds", "holds"]
-    assert [at("at_least", value + d) for d in (-step, 0, step)] == ["holds", "holds", "fails"]
+    assert [at("at_most", value + d) for d in (-step, 0, step)] == ["fails", "proved", "proved"]
+    assert [at("at_least", value + d) for d in (-step, 0, step)] == ["proved", "proved", "fails"]
     assert verdict_of({"measure": measure, "at_most": value}).observed == value
 
 
@@ -67,15 +69,15 @@ def test_a_value_on_the_threshold_is_right(measure: str, value: float, step: flo
     ("guarantee", "observed", "verdict"),
     [
         ({"measure": "reconnected_share", "within": "2h29m59s", "at_least": "50%"}, 0, "fails"),
-        ({"measure": "reconnected_share", "within": "2h30m", "at_least": "50%"}, 0.5, "holds"),
+        ({"measure": "reconnected_share", "within": "2h30m", "at_least": "50%"}, 0.5, "proved"),
         ({"measure": "reconnected_devices", "within": "2h59m59s", "at_least": 2}, 1, "fails"),
-        ({"measure": "reconnected_devices", "within": "3h", "at_least": 2}, 2, "holds"),
-        ({"measure": "time_to_reconnect", "at_most": "3h"}, 10_800, "holds"),
+        ({"measure": "reconnected_devices", "within": "3h", "at_least": 2}, 2, "proved"),
+        ({"measure": "time_to_reconnect", "at_most": "3h"}, 10_800, "proved"),
         ({"measure": "time_to_reconnect", "at_most": "2h59m59s"}, 10_800, "fails"),
-        ({"measure": "time_to_reconnect", "quantile": "50%", "at_most": "2h30m"}, 9000, "holds"),
+        ({"measure": "time_to_reconnect", "quantile": "50%", "at_most": "2h30m"}, 9000, "proved"),
         ({"measure": "time_to_reconnect", "quantile": "50%", "at_most": "2h29m59s"}, 9000, "fails"),
         ({"measure": "time_to_reconnect", "quantile": "51%", "at_most": "2h30m"}, 10_800, "fails"),
-        ({"measure": "still_lost_devices", "at_most": 0}, 0, "holds"),
+        ({"measure": "still_lost_devices", "at_most": 0}, 0, "proved"),
         ({"measure": "lost_devices", "at_most": 0, "platform": "android"}, 2, "fails"),
         ({"measure": "lost_devices", "at_most": 1, "group": "phones"}, 2, "fails"),
     ],
@@ -164,7 +166,7 @@ def test_a_quiet_run_does_not_keep_what_needs_a_loss() -> None:
 
 
 def test_the_number_of_devices_needs_no_event() -> None:
-    assert verdict_of({"measure": "devices", "at_most": 4}, **QUIET).verdict == "holds"
+    assert verdict_of({"measure": "devices", "at_most": 4}, **QUIET).verdict == "proved"
 
 
 def test_an_expiry_exercises_a_guarantee() -> None:
@@ -184,8 +186,8 @@ def test_without_a_probability_it_must_hold_in_every_replication() -> None:
     assert told.verdict == "fails"
     assert told.observed == 1  # the worst
     assert told.reason is not None
-    lost = int(told.reason.split()[1])
-    assert told.reason == f"in {lost} of 40 replications"
+    lost = told.broken
+    assert told.reason == f"broken in {lost} of 40"
     # Binomial(40, 1/2), false-alarm rate 1e-6.
     assert stats.binom.ppf(5e-7, 40, 0.5) <= lost <= stats.binom.isf(5e-7, 40, 0.5)
     assert told.witness == "phones/0"
@@ -194,28 +196,55 @@ def test_without_a_probability_it_must_hold_in_every_replication() -> None:
     assert told.replication == [row["lost_devices"] for row in runs].index(1)
 
 
+def once_each_hour(success: str) -> dict[str, Any]:
+    """One phone with twelve attempts before the switch; nothing about it is proved."""
+    phones = {"name": "phones", "devices": 1, "sync": {"every": "1h", "success": success}}
+    return {"fleet": [phones], "duration": "3d", **UNHELPED}
+
+
+LUCKY = once_each_hour("99.9999%")  # lost with a probability of 1e-72
+LUCKLESS = once_each_hour("0.0001%")  # saved with one of 1.2e-5
+
+
+def test_what_is_kept_in_every_replication_holds_and_says_how_sure_that_is() -> None:
+    guarantee = {"measure": "lost_devices", "at_most": 0}
+    told = verdict_of(guarantee, **LUCKY, replications=59)
+    assert told.verdict == "holds"
+    # 1 - 0.05^(1/59) = 0.0495; about 3/59.
+    expected = "kept in all 59 replications: with 95 % confidence it breaks in at most 4.95 % of cases"
+    assert told.reason == expected
+    once = verdict_of(guarantee, **LUCKY)
+    assert once.reason == "kept in 1 replication: with 95 % confidence it breaks in at most 95 % of cases"
+
+
 @pytest.mark.parametrize(("replications", "verdict"), [(1, "undecided"), (58, "undecided"), (59, "holds")])
 def test_95_percent_at_95_percent_confidence_takes_59_replications(replications: int, verdict: str) -> None:
     # Kept in all of n: with confidence 1 - a the probability is at least a^(1/n); 0.05^(1/59) = 0.9505, and
     # 0.05^(1/58) = 0.9497.
-    guarantee = {"measure": "lost_devices", "at_most": 2, "probability": "95%"}
-    changes = {"duration": "3d", **UNHELPED, "replications": replications}
-    assert verdict_of(guarantee, **changes).verdict == verdict
+    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%"}
+    told = verdict_of(guarantee, **LUCKY, replications=replications)
+    assert told.verdict == verdict
+    if verdict == "undecided":
+        assert told.reason is not None
+        assert f"{59 - replications} more would do if all of them keep it" in told.reason
 
 
 @pytest.mark.parametrize(("replications", "verdict"), [(1, "undecided"), (2, "fails")])
 def test_what_never_holds_fails_as_soon_as_that_is_sure(replications: int, verdict: str) -> None:
     # Kept in none of n: at most 1 - 0.05^(1/n), which is 0.95 after one and 0.776 after two.
-    guarantee = {"measure": "lost_devices", "at_most": 1, "probability": "95%"}
-    assert verdict_of(guarantee, duration="3d", **UNHELPED, replications=replications).verdict == verdict
+    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%"}
+    told = verdict_of(guarantee, **LUCKLESS, replications=replications)
+    assert told.verdict == verdict
+    if verdict == "undecided":
+        assert told.reason is not None
+        assert told.reason.endswith("1 more would do if none of them keeps it")
 
 
 def test_confidence_decides_how_many_replications_it_takes() -> None:
     # 0.01^(1/59) = 0.925: not enough at 99 % confidence, which takes ln 0.01 / ln 0.95 = 89.8.
-    guarantee = {"measure": "lost_devices", "at_most": 2, "probability": "95%", "confidence": "99%"}
-    changes = {"duration": "3d", **UNHELPED}
-    assert verdict_of(guarantee, **changes, replications=89).verdict == "undecided"
-    assert verdict_of(guarantee, **changes, replications=90).verdict == "holds"
+    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%", "confidence": "99%"}
+    assert verdict_of(guarantee, **LUCKY, replications=89).verdict == "undecided"
+    assert verdict_of(guarantee, **LUCKY, replications=90).verdict == "holds"
 
 
 def test_a_probability_near_the_truth_stays_open() -> None:
@@ -223,7 +252,7 @@ def test_a_probability_near_the_truth_stays_open() -> None:
     told = verdict_of(guarantee, **COIN, replications=40)
     assert told.verdict == "undecided"
     assert told.reason is not None
-    assert told.reason.endswith("run more replications")
+    assert "more would do if the share stays" in told.reason or "too close to 50 %" in told.reason
     assert verdict_of({**guarantee, "probability": "10%"}, **COIN, replications=40).verdict == "holds"
     assert verdict_of({**guarantee, "probability": "90%"}, **COIN, replications=40).verdict == "fails"
 
@@ -263,3 +292,51 @@ def test_at_its_bound_what_was_seen_is_as_unlikely_as_the_confidence_says(
     low, high = lower_bound(successes, trials, 0.95), upper_bound(successes, trials, 0.95)
     assert stats.binom.sf(successes - 1, trials, low) == pytest.approx(0.05)
     assert stats.binom.cdf(successes, trials, high) == pytest.approx(0.05)
+
+
+# --- what is told --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("bound", "found"), [(1, True), (1.0, True), ("100%", True), ("99.9%", False)])
+def test_a_share_of_one_is_pointed_out(bound: Any, found: bool) -> None:
+    guarantees = [{"measure": "lost_share", "at_most": bound}, {"measure": "lost_devices", "at_most": 1}]
+    findings = findings_of(sim.Scenario.from_document({**WORLD, "guarantees": guarantees}))
+    told = [finding for finding in findings if finding.rule == "share-of-one"]
+    assert [finding.key for finding in told] == (["guarantees.0.at_most"] if found else [])
+
+
+def test_a_verdict_reads_as_a_sentence() -> None:
+    told = verdict_of({"measure": "lost_devices", "at_most": 0}, **LUCKLESS, replications=3)
+    assert promise(told) == "lost devices at most 0"
+    expected = "1 in the worst of 3 replications; broken in 3 of 3; for example phones/0 in replication 7"
+    assert observed(told, first_replication=7) == expected
+    assert observed(verdict_of({"measure": "lost_devices", "at_most": 1})) == (
+        "2; nothing here depends on chance: every run is this run; for example phones/2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.5, "50 %"),
+        (0.0495, "4.95 %"),
+        (0.95, "95 %"),
+        (0.9999, "99.99 %"),
+        (1.0, "100 %"),
+        (0.99949, "99.949 %"),
+    ],
+)
+def test_what_is_missing_to_a_hundred_percent_is_not_rounded_away(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_the_document_tells_the_proof() -> None:
+    document = {**WORLD, "guarantees": [{"measure": "lost_devices", "at_most": 2}]}
+    (told,) = sim.run(sim.Scenario.from_document(document)).to_json()["guarantees"]
+    assert told == {
+        "measure": "lost_devices",
+        "at_most": 2,
+        "observed": 2,
+        "verdict": "proved",
+        "proof": "nothing here depends on chance: every run is this run",
+    }

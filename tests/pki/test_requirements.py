@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ALL_USAGES, BEGIN, END, GOOD, HOST, Openssl
 from cryptography import x509
+from openssl_command import ALL_USAGES, BEGIN, END, GOOD, HOST, Openssl
 
 from sim.pki.names import host_of, names_host
 from sim.pki.reading import read

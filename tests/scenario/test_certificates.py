@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BEGIN, END, Openssl
+from openssl_command import BEGIN, END, Openssl
 
 import sim
 from sim.pki.reading import read

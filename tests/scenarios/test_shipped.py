@@ -438,7 +438,7 @@ def test_a_shipped_scenario_goes_against_the_rules_it_is_meant_to(name: str) -> 
 @every_scenario
 def test_every_guarantee_of_a_shipped_scenario_holds(name: str) -> None:
     result = result_of(name)
-    assert [verdict.verdict for verdict in result.guarantees] == ["holds"] * len(result.scenario.guarantees)
+    assert all(verdict.verdict in ("proved", "holds") for verdict in result.guarantees)
     assert exit_code(result) == 0
 
 

@@ -152,7 +152,8 @@ def test_a_broken_guarantee_shows_the_test_and_not_the_library(project: Project)
     project.scenario("plan.yaml", BROKEN)
     project.write(
         "test_plan.py",
-        "from sim.testing import assert_guarantees\n\n\ndef test_plan():\n    assert_guarantees('plan.yaml')\n",
+        "from sim.testing import assert_guarantees\n\n\n"
+        "def test_plan():\n    assert_guarantees('plan.yaml')\n",
     )
     result = project.run("test_plan.py")
     result.assert_outcomes(failed=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -15,7 +14,7 @@ from planner import BROKEN, KEPT, Project, small
 import sim
 from sim.testing import runs
 from sim.testing.naming import names_of
-from sim.testing.recognition import looks_like_scenario
+from sim.testing.recognition import is_scenario, looks_like_scenario
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = "services:\n  web:\n    image: nginx\n    deploy: {replicas: 2}\n"
@@ -133,6 +132,18 @@ def test_a_scenario_is_told_by_its_top_level_keys(text: str, is_one: bool) -> No
     assert looks_like_scenario(text) == is_one
 
 
+def test_a_file_that_may_not_be_read_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(small(KEPT).to_yaml(), encoding="utf-8")
+    assert is_scenario(path)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert not is_scenario(path)
+
+
 def test_a_scenario_in_utf_16_fails_instead_of_vanishing(project: Project) -> None:
     text = project.scenario("a.yaml", KEPT)
     (project.path / "a.yaml").write_bytes(text.encode("utf-16"))
@@ -157,13 +168,11 @@ def test_a_file_that_cannot_be_read_is_one_test_that_fails_with_its_place(projec
 
 
 def test_a_scenario_that_cannot_be_run_fails_each_guarantee_with_the_reason(project: Project) -> None:
-    certificate = {"issuer": "custom", "file": "none.pem"}
     project.scenario("a.yaml", KEPT, BROKEN)
     text = (project.path / "a.yaml").read_text()
     text = text.replace("expires: day 3", "issuer: custom\n    file: certificate.pem")
     project.write("a.yaml", text)
     project.write("certificate.pem", "this is no certificate\n")
-    assert certificate
     result = project.run()
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["*a.yaml:*certificate.pem*"])
@@ -221,12 +230,11 @@ def test_the_plugin_can_be_switched_off(project: Project) -> None:
     assert project.run_apart("-p", "no:reissue").ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
-@pytest.mark.parametrize("how", ["load", "loadfile"])
-def test_xdist_gives_the_same_outcomes(project: Project, how: str) -> None:
+def test_xdist_gives_the_same_outcomes(project: Project) -> None:
     project.scenario("a.yaml", KEPT, BROKEN, {"measure": "time_to_reconnect", "at_most": "1h"})
     project.write("b.yaml", "name: b\nstart: 2026-03-01\nduration: 4d\nfleet: 3\nguarantees: []\n")
     project.scenario("c.yaml", {"measure": "time_to_reconnect", "at_most": "1d"}, recovery=None)
-    result = project.run_apart("-n", "2", "--dist", how, "--junitxml=out.xml", "-W", "error")
+    result = project.run_apart("-n", "2", "--junitxml=out.xml", "-W", "error")
     result.assert_outcomes(passed=1, failed=4)
     assert result.ret == 1
     # Nobody is reinstalled in c: the measure is infinite, and crosses from one process to the other.
@@ -307,8 +315,7 @@ def test_a_project_without_scenarios_loads_no_part_of_the_simulator(project: Pro
 
 def test_the_shipped_scenarios_are_tests_that_pass() -> None:
     command = [sys.executable, "-m", "pytest", "scenarios", "-q", "-p", "no:cacheprovider"]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200)
     assert ran.returncode == 0, ran.stdout
     guarantees = sum(len(sim.load(path).guarantees) for path in (ROOT / "scenarios").glob("*.yaml"))
     assert f"{guarantees} passed" in ran.stdout
-    assert math.isfinite(guarantees)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planner import BROKEN, KEPT, Project, small
+from planner import BROKEN, KEPT, SMALL, Project, small
 
 import sim
+from sim.testing import mending
 from sim.testing.telling import tell
 
 ROOT = Path(__file__).parents[2]
@@ -49,8 +50,8 @@ def test_a_failure_reads_as_a_planner_would_say_it(project: Project) -> None:
     assert story[1:4] == [
         f"  promised  lost devices at most 1  (plans/a b.yaml:{line})",
         "  happened  2 of 4 devices lost the server; none of them is still without it at the end",
-        "  who       phones/2: lost on 2026-03-03 12:00, since it had not received the certificate that became "
-        "main; reconnected by a reinstallation on 2026-03-03 14:30, 2 h 30 m later",
+        "  who       phones/2: lost on 2026-03-03 12:00, since it had not received the certificate that "
+        "became main; reconnected by a reinstallation on 2026-03-03 14:30, 2 h 30 m later",
     ]
     assert (
         "  mend      an activation delay of at least 15 h 1 s (instead of 12 h) would have been enough"
@@ -90,8 +91,8 @@ def test_an_undecided_guarantee_says_how_to_decide_it(project: Project) -> None:
 def test_the_replication_that_shows_it_is_named() -> None:
     # One phone with a random turn a day, lost in half of the replications; the other half tells of none.
     fleet = [{"name": "phone", "devices": 1, "sync": {"every": "1d"}}]
-    result = sim.run(small(NONE_LOST, fleet=fleet), replications=40)
-    number = [row["lost_devices"] for row in result.runs].index(1)
+    result = sim.run(small(NONE_LOST, fleet=fleet, first_replication=5), replications=40)
+    number = 5 + [row["lost_devices"] for row in result.runs].index(1)
     text = tell(result, 0, file="a.yaml")
     assert f"1 of 1 devices lost the server in replication {number};" in text
     assert "reissue run a.yaml --seed 1 --replications 40" in text
@@ -144,9 +145,8 @@ def test_immediately_is_mended_by_the_same_delay() -> None:
 
 def test_where_the_expiry_comes_too_soon_the_reserve_has_to_be_earlier() -> None:
     # Until 18:00 the phone of 21:00 has no turn; the one before was at 21:00 of the day before.
-    scenario = small(
-        NONE_LOST, **{"server": {"certificate": {"expires": "day 2 18:00"}, "automatic_reissue": "off"}}
-    )
+    server = {"certificate": {"expires": "day 2 18:00"}, "automatic_reissue": "off"}
+    scenario = small(NONE_LOST, server=server)
     assert mends(scenario) == [
         "a reserve specified by 2026-03-02 21:00:00 and activated at the expiry would have saved all"
     ]
@@ -156,7 +156,7 @@ def test_where_the_expiry_comes_too_soon_the_reserve_has_to_be_earlier() -> None
 
 
 def test_an_expiry_without_reserve_is_mended_by_one_in_time() -> None:
-    # The turns of the last day are 03:00, 09:00, 15:00 and 21:00: the first decides, or the second with one spared.
+    # The last turns are 03:00, 09:00, 15:00 and 21:00: the first decides, or the second if one is spared.
     scenario = small(NONE_LOST, strategy=[])
     assert mends(scenario) == [
         "a reserve specified by 2026-03-03 03:00:00 and activated at the expiry would have saved all"
@@ -167,20 +167,30 @@ def test_an_expiry_without_reserve_is_mended_by_one_in_time() -> None:
 
 
 def test_no_delay_helps_whoever_never_synchronizes() -> None:
-    fleet = [{"name": "drawer", "devices": 2, "presence": "never"}]
-    (sentence,) = mends(small(NONE_LOST, fleet=fleet))
-    assert sentence.startswith(
-        "no delay would have been enough: 2 devices too many did not synchronize at all"
+    # The reserve comes at 12:00 of day 2. Until the expiry at 18:00 it reaches the phone of 15:00 alone.
+    server = {"certificate": {"expires": "day 2 18:00"}, "automatic_reissue": "off"}
+    phones = {"name": "phones", "devices": 4, "sync": {"every": "1d", "phase": "even"}}
+    fleet = [phones, {"name": "drawer", "devices": 2, "presence": "never"}]
+    strategy = [{"at": "day 2 12:00", "reissue": {"activate": "after 1h"}}]
+    longer, earlier = mends(small(BROKEN, server=server, fleet=fleet, strategy=strategy))
+    assert longer == (
+        "no delay would have been enough: until the expiry on 2026-03-03 18:00 the reserve misses 5 devices"
     )
-    assert "2026-03-04 00:00" in sentence
-    (sentence,) = mends(small(BROKEN, fleet=fleet))
-    assert "1 device too many" in sentence
+    assert earlier.startswith("no earlier date either: 2 devices must be switched on or reinstalled")
+
+
+def test_one_silent_device_may_be_spared() -> None:
+    fleet = [{"name": "drawer", "devices": 1, "presence": "never"}, *SMALL["fleet"]]
+    assert mends(small(BROKEN, fleet=fleet)) == [
+        "an activation delay of at least 21 h 1 s (instead of 12 h) would have been enough"
+    ]
 
 
 def test_a_run_that_ends_too_soon_suggests_no_date() -> None:
     server = {"certificate": {"expires": "day 100"}, "automatic_reissue": "off"}
-    (sentence,) = mends(small(NONE_LOST, server=server, duration="2d18h"))
-    assert sentence.startswith("no delay within this run would have been enough: 1 device too many")
+    assert mends(small(NONE_LOST, server=server, duration="2d18h")) == [
+        "no delay within this run would have been enough: the reserve never reached 1 device"
+    ]
 
 
 def test_several_actions_are_not_mended_by_one_delay() -> None:
@@ -226,12 +236,20 @@ def test_more_technicians_shorten_the_queue_and_nothing_else(
 
 
 def test_the_least_number_of_technicians_is_named() -> None:
-    # 20 phones are lost at once; in rounds of half an hour, 3 rounds are over 3.5 h after the loss: 7 at a time.
+    # 20 phones are lost at once, and 3 rounds of half an hour end 3.5 h after the loss: 7 at a time.
     fleet = [{"name": "phones", "devices": 20, "sync": {"every": "1d", "phase": "13h"}}]
     scenario = small({"measure": "time_to_reconnect", "at_most": "3h30m"}, fleet=fleet)
     assert mends(scenario) == ["7 technicians (instead of 1) would have been enough"]
     assert is_kept(scenario, {"recovery.technicians": 7})
     assert not is_kept(scenario, {"recovery.technicians": 6})
+
+
+def test_of_a_large_fleet_it_is_only_told_that_more_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = small({"measure": "time_to_reconnect", "at_most": "2h30m"})
+    monkeypatch.setattr(mending, "MOST_SEARCHED", 4)
+    assert mends(scenario) == ["2 technicians (instead of 1) would have been enough"]
+    monkeypatch.setattr(mending, "MOST_SEARCHED", 3)
+    assert mends(scenario) == ["more technicians would have been enough"]
 
 
 def test_without_a_help_desk_it_is_named() -> None:

@@ -1,0 +1,113 @@
+"""`reissue plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cli.exits import DONE, FAILS
+from sim.cli.reading import json_option, read_all, set_option
+from sim.cli.study import Share, one_file, study_options
+
+if TYPE_CHECKING:
+    from sim.studies.planning import Recommendation
+
+_NAMES = 20
+
+
+@click.command(epilog="Example: reissue plan plan.yaml --lost-at-most 0.1% --confidence 95%")
+@one_file()
+@click.option(
+    "--lost-at-most",
+    "target",
+    type=Share(),
+    required=True,
+    help="A share such as 0.1%, or a number of devices.",
+)
+@click.option("--confidence", type=Share(), default="95%", show_default=True, help="Of the promise.")
+@click.option(
+    "--reissue", type=click.IntRange(0), help="Which action of the strategy, where several have a delay."
+)
+@click.option("--no-advice", is_flag=True, help="Also less than the 30 days that Kaspersky recommends.")
+@click.option("--no-variants", is_flag=True, help="Do not ask how the answer moves with the assumptions.")
+@click.option(
+    "--calendar", type=click.Path(path_type=Path, dir_okay=False), help="Write the dates to this .ics file."
+)
+@study_options
+@json_option()
+@set_option()
+def plan(
+    file: Path,
+    target: float,
+    confidence: float,
+    reissue: int | None,
+    no_advice: bool,
+    no_variants: bool,
+    calendar: Path | None,
+    engine: Any,
+    seed: int | None,
+    replications: int | None,
+    as_json: bool,
+    overrides: tuple[tuple[str, str], ...],
+) -> int:
+    """The least activation delay, and the latest day to specify the reserve, for a target.
+
+    Exits with 1 where no plan reaches the target.
+    """
+    from sim.cli.progress import Progress, notice
+    from sim.studies.planning import plan as study
+    from sim.studies.reduced import write_files
+    from sim.studies.store import to_text
+
+    (scenario,) = read_all([file], overrides)
+    with Progress(scenario.name) as progress:
+        found = study(
+            scenario,
+            lost_at_most=target,
+            confidence=confidence,
+            reissue=reissue,
+            follow_advice=not no_advice,
+            vary=not no_variants,
+            engine=engine,
+            seed=seed,
+            replications=replications,
+            progress=progress.show,
+            notice=notice,
+        )
+    if calendar is not None and found.delay_days is not None:
+        from sim.report.calendar import calendar_of
+
+        write_files({calendar: calendar_of(found)})
+        click.echo(f"written to {calendar}", err=True)
+    if as_json:
+        click.echo(to_text(found.to_json()), nl=False)
+    else:
+        _print(found)
+    return FAILS if found.delay_days is None else DONE
+
+
+def _print(found: Recommendation) -> None:
+    from sim.cli.table import aligned
+    from sim.errors import visible
+    from sim.studies.decisions import recommendation_words
+    from sim.studies.words import number
+
+    click.echo(click.style(visible(found.scenario.name), bold=True))
+    for number_of_line, sentence in enumerate(recommendation_words(found)):
+        click.echo(f"  {click.style(sentence, bold=number_of_line == 0)}")
+    if found.delay_days is None and found.lost:
+        more = "" if len(found.lost) <= _NAMES else f" and {len(found.lost) - _NAMES:,} more"
+        click.echo(
+            f"  Lost then, in the first of the fleets: {visible(', '.join(found.lost[:_NAMES]))}{more}."
+        )
+    if found.variants:
+        click.echo("\nHow the answer moves, for a reserve that is specified at the start")
+        rows = [("if", "days that the target needs")]
+        rows += [
+            (v.assumption, "no delay is enough" if v.delay_days is None else number(v.delay_days))
+            for v in found.variants
+        ]
+        for line in aligned(rows):
+            click.echo(line)

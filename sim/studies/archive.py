@@ -1,0 +1,89 @@
+"""Values of units on disk, by their keys: what was computed once is not computed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from sim.errors import InputError
+from sim.scenario.files import UnreadableError, read_bytes
+from sim.studies.unit import Unit, Value, canonical, is_value
+
+FORMAT: Final = "reissue result 1"
+_MOST_BYTES: Final = 512_000_000
+
+
+class ArchiveError(InputError):
+    """Results cannot be kept where they should be; the message says what would help."""
+
+
+def default_folder() -> Path:
+    """The user's cache: `XDG_CACHE_HOME`, or what the system has for it."""
+    if root := os.environ.get("XDG_CACHE_HOME"):
+        return Path(root) / "reissue" / "results"
+    if os.name == "nt" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "reissue" / "results"
+    cache = Path("Library", "Caches") if sys.platform == "darwin" else Path(".cache")
+    return Path.home() / cache / "reissue" / "results"
+
+
+class Archive:
+    """A folder of values, one small file each, written whole or not at all and checked when read.
+
+    Args:
+        folder: where; made when the first value is kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, unit: Unit) -> Path:
+        """Where a unit's value is."""
+        return self.folder / unit.key[:2] / f"{unit.key}.json"
+
+    def get(self, unit: Unit) -> Value | None:
+        """The value of a unit; None where there is none, or the file is torn or is not ours."""
+        path = self.path(unit)
+        if not path.exists():
+            return None
+        try:
+            document = json.loads(read_bytes(path, most_bytes=_MOST_BYTES))
+            value = document["value"]
+            is_ours = document["format"] == FORMAT and document["key"] == unit.key
+            is_whole = document["sha256"] == hashlib.sha256(canonical(value)).hexdigest()
+        except (UnreadableError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        if not (is_ours and is_whole and is_value(value, of_part=unit.within is not None)):
+            return None
+        checked: Value = value
+        return checked
+
+    def put(self, unit: Unit, content: bytes) -> None:
+        """Keep the value of a unit, given as canonical JSON.
+
+        Raises:
+            ArchiveError: it cannot be written.
+        """
+        path = self.path(unit)
+        digest = hashlib.sha256(content).hexdigest()
+        head = f'{{"format":"{FORMAT}","key":"{unit.key}","sha256":"{digest}","value":'
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(suffix=".partial", dir=path.parent)
+            try:
+                with os.fdopen(descriptor, "wb") as stream:
+                    stream.write(head.encode("ascii") + content + b"}\n")
+                Path(name).replace(path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise ArchiveError(
+                f"results cannot be kept in {self.folder} ({error.strerror or error}): "
+                "name another folder with --store DIR, or keep none with --no-store"
+            ) from error

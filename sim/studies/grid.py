@@ -1,0 +1,224 @@
+"""Which values a key of the scenario takes in a sweep: lists, ranges inside a word, random draws."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sim.errors import InputError
+from sim.scenario.problems import ScenarioError, quoted
+from sim.scenario.tree import read_tree
+from sim.studies.quantities import Quantity, parse_quantity, same_kind, step_of
+
+MOST_VALUES: Final = 100_000
+"""Values of one key, and points of a grid."""
+
+_AMOUNT: Final = r"(?:[0-9](?:[0-9A-Za-z%:-]|\.(?!\.))*|P[0-9T][0-9A-Z]*)"
+_RANGE: Final = re.compile(
+    rf"(?P<prefix>.*?)(?<![\w.%-])(?P<low>{_AMOUNT})\.\.(?P<high>{_AMOUNT})"
+    rf"(?P<suffix>.*?)(?:\s+step\s+(?P<step>\S+))?"
+)
+_LIKE_A_RANGE: Final = re.compile(r"[0-9][\w%]*\s*(?:\.\.|…)|(?:\.\.|…)\s*[0-9]|[0-9]\S*\s+(?:step|by)")
+_CALL: Final = re.compile(r"(?P<prefix>.*?)\b(?P<name>[a-z_]+)\((?P<inner>[^()]*)\)(?P<suffix>.*)")
+_PAIRS: Final = {"[": "]", "{": "}", "(": ")"}
+_HOW: Final = "write values such as 6h,12h,1d, a range such as 1d..60d step 1d, or uniform(1d, 60d)"
+
+
+class VaryError(InputError):
+    """What is to be varied makes no sense; one line for each mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Values in an order; each is plain YAML (a scalar, a list or a dictionary)."""
+
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Any quantity from `low` to `high`, both included, inside a word."""
+
+    prefix: str
+    low: Quantity
+    high: Quantity
+    suffix: str
+
+    def value(self, share: float) -> object:
+        """The value at a share of the way, 0 <= share < 1; durations and counts are whole."""
+        return _worded(self.prefix, self.low.towards(self.high, share), self.suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some values, each as likely."""
+
+    values: tuple[object, ...]
+
+    def value(self, share: float) -> object:
+        """The value whose part of [0, 1) holds `share`."""
+        return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
+
+
+Values = Listed | Between | Choice
+
+
+def values_of(given: object) -> Values:
+    """The values of a key: a text as after `--vary KEY=`, or from Python a sequence, each item one value.
+
+    Raises:
+        VaryError: it is neither, or the text is not understood; the message says what to write instead.
+    """
+    if isinstance(given, str):
+        return parse_values(given)
+    if isinstance(given, Sequence) or (hasattr(given, "__iter__") and not isinstance(given, dict)):
+        values = tuple(given)
+        if not values:
+            raise VaryError("there is no value: give at least one")
+        if len(values) > MOST_VALUES:
+            raise VaryError(f"{len(values):,} values: at most {MOST_VALUES:,} are taken")
+        return Listed(values)
+    raise VaryError(f"a {type(given).__name__} holds no values: give a list, or a text such as '6h,12h,1d'")
+
+
+def parse_values(text: str) -> Values:
+    """The values in a text.
+
+    Commas outside brackets and quotes separate values; each is read as YAML, or is a range
+    (`after 1d..60d step 1d`). Drawn is what stands alone and is `uniform(LOW, HIGH)`, a range without a step,
+    or `choice(A, B)`.
+
+    Raises:
+        VaryError: see `values_of`.
+    """
+    items = _split(text)
+    if len(items) == 1 and (drawn := _drawn(items[0])) is not None:
+        return drawn
+    values: list[object] = []
+    for item in items:
+        if _drawn(item) is not None:
+            mend = "write it alone, or give it a step"
+            raise VaryError(f"{quoted(item)} is drawn at random and cannot stand in a list: {mend}")
+        values += _expanded(item)
+        if len(values) > MOST_VALUES:
+            raise VaryError(f"{quoted(text)} has more than {MOST_VALUES:,} values: take a longer step")
+    return Listed(tuple(values))
+
+
+def _split(text: str) -> list[str]:
+    """The items between commas that stand outside brackets and quotes."""
+    items, begin, open_ones, quote = [], 0, list[str](), ""
+    for at, character in enumerate(text):
+        before = text[begin:at].strip()
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'" and (not before or before[-1] in "[{(,:"):
+            quote = character
+        elif character in _PAIRS:
+            open_ones.append(_PAIRS[character])
+        elif character in _PAIRS.values():
+            if not open_ones or open_ones.pop() != character:
+                raise VaryError(f"{quoted(text)} has a {character} too many: {_HOW}")
+        elif character == "," and not open_ones:
+            items.append(before)
+            begin = at + 1
+    if quote or open_ones:
+        raise VaryError(f"{quoted(text)} lacks a {quote or open_ones[-1]} at its end: {_HOW}")
+    items.append(text[begin:].strip())
+    if not all(items):
+        what = "there is no value" if len(items) == 1 else f"{quoted(text)} has nothing between two commas"
+        raise VaryError(f"{what}: {_HOW}")
+    return items
+
+
+def _drawn(item: str) -> Between | Choice | None:
+    """What is drawn at random; None where the item is not."""
+    if item[0] in "[{\"'":
+        return None
+    if (call := _CALL.fullmatch(item)) is not None:
+        return _called(item, call)
+    match = _range(item)
+    if match is None or match["step"] is not None:
+        return None
+    return _between(item, match["prefix"], match["low"], match["high"], match["suffix"])
+
+
+def _range(item: str) -> re.Match[str] | None:
+    """A range, with or without a step; None where the item is none and does not look like one."""
+    match = _RANGE.fullmatch(item)
+    if _LIKE_A_RANGE.search(item if match is None else f"0{match['suffix']}"):
+        raise VaryError(f"{quoted(item)} is not a range: write LOW..HIGH step STEP, as in 1d..60d step 1d")
+    return match
+
+
+def _called(item: str, call: re.Match[str]) -> Between | Choice:
+    arguments = _split(call["inner"]) if call["inner"].strip() else []
+    match call["name"]:
+        case "uniform":
+            if len(arguments) != 2:
+                raise VaryError(f"{quoted(item)} has {len(arguments)} bounds: write uniform(LOW, HIGH)")
+            low, high = arguments
+            return _between(item, call["prefix"], low, high, call["suffix"])
+        case "choice":
+            if not arguments:
+                raise VaryError(f"{quoted(item)} has nothing to choose from: write choice(6h, 12h, 1d)")
+            alone = not call["prefix"] and not call["suffix"]
+            options = (
+                _yaml(each) if alone else _worded(call["prefix"], each, call["suffix"]) for each in arguments
+            )
+            return Choice(tuple(options))
+    raise VaryError(f"{quoted(item)}: there is no {call['name']}(): write uniform(LOW, HIGH) or choice(A, B)")
+
+
+def _between(item: str, prefix: str, low: str, high: str, suffix: str) -> Between:
+    first, last = _ends(item, low, high)
+    if first.amount >= last.amount:
+        raise VaryError(f"{quoted(item)}: {low} is not below {high}: write the lower bound first")
+    return Between(prefix, first, last, suffix)
+
+
+def _expanded(item: str) -> Iterator[object]:
+    """The values of a range with a step, or the one value of anything else."""
+    if item[0] in "[{\"'":
+        yield _yaml(item)
+        return
+    match = _range(item)
+    if match is None:
+        yield _yaml(item)
+        return
+    low, high = _ends(item, match["low"], match["high"])
+    try:
+        low, step = step_of(match["step"], low)
+    except ValueError as error:
+        raise VaryError(f"{quoted(item)}: {error}") from None
+    count = math.floor(abs(high.amount - low.amount) / step) + 1
+    if count > MOST_VALUES:
+        raise VaryError(f"{quoted(item)} has {count:,} values, over {MOST_VALUES:,}: take a longer step")
+    direction = 1 if high.amount >= low.amount else -1
+    for number in range(count):
+        yield _worded(match["prefix"], low.moved(direction * number * step), match["suffix"])
+
+
+def _ends(item: str, low: str, high: str) -> tuple[Quantity, Quantity]:
+    try:
+        return same_kind(parse_quantity(low), parse_quantity(high))
+    except ValueError as error:
+        raise VaryError(f"{quoted(item)}: {error}") from None
+
+
+def _worded(prefix: str, value: object, suffix: str) -> object:
+    """A value by itself, or as part of a word."""
+    return f"{prefix}{value}{suffix}" if prefix or suffix else value
+
+
+def _yaml(item: str) -> Any:
+    try:
+        node, problems = read_tree(item, file="--vary")
+    except ScenarioError as error:
+        problems = list(error.problems)
+    if problems:
+        raise VaryError(f"{quoted(item)}: {problems[0].message}")
+    return node.plain()

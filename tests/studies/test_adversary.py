@@ -1,0 +1,328 @@
+"""The smallest changes that break a guarantee: counted by hand; one second less does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sim
+from sim.studies.adversary import Attack, worst_cases
+from sim.studies.breaking import needed_devices
+from sim.studies.store import OutputError
+from sim.studies.worst import as_scenario, sentence, write_worst_cases
+
+HOUR, DAY = 3600, 86_400
+NO_LOSS = {"measure": "lost_devices", "at_most": 0}
+
+
+LAST = 30
+
+
+def scenario(*guarantees: dict[str, Any], **rest: Any) -> sim.Scenario:
+    """A reserve on day 3 that becomes main after 4 days; phones every 6 h; it expires on day 20."""
+    group = {"name": "phones", "devices": 10, **rest.pop("group", {})}
+    return sim.Scenario.from_document(
+        {
+            "name": "x",
+            "start": "2026-03-01",
+            "duration": rest.pop("duration", "12d"),
+            "server": {
+                "certificate": {"expires": "day 20"},
+                "automatic_reissue": "off",
+                **rest.pop("server", {}),
+            },
+            "fleet": [group],
+            "strategy": rest.pop("strategy", [{"at": "day 3", "reissue": {"activate": "after 4d"}}]),
+            "guarantees": list(guarantees) or [NO_LOSS],
+            **rest,
+        }
+    )
+
+
+def found(made: sim.Scenario, guarantee: int = 0) -> dict[str, Attack]:
+    return {attack.kind: attack for attack in worst_cases(made) if attack.guarantee == guarantee}
+
+
+def verdicts(made: sim.Scenario) -> set[str]:
+    """Of the guarantees on both engines, which agree."""
+    return {sim.run(made, engine=engine).guarantees[0].verdict for engine in ("process", "fleet")}
+
+
+def assert_minimal(made: sim.Scenario, attack: Attack) -> None:
+    """The scenario of the attack breaks the guarantee; those of one second less, from either end, do not."""
+    assert attack.length_s is not None
+    assert attack.from_s is not None
+    assert verdicts(as_scenario(made, attack)) == {"fails"}
+    step_s = {"later": -1, "sooner": 1}.get(attack.kind, 0)
+    less = replace(attack, length_s=attack.length_s - 1, from_s=attack.from_s + step_s)
+    assert "fails" not in verdicts(as_scenario(made, less))
+    if attack.kind in ("absence", "outage"):
+        assert "fails" not in verdicts(as_scenario(made, replace(less, from_s=attack.from_s + 1)))
+
+
+# ---- counted by hand ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sync", "absence_s", "outage_s", "shift_s"),
+    [
+        # The reserve waits for W = 4 d. The worst phase has an attempt in the second before it is specified,
+        # and the next T later. Whoever is away from there until it becomes main: W - T + 1.
+        ({"every": "6h"}, 4 * DAY - 6 * HOUR + 1, 4 * DAY - 6 * HOUR + 1, 4 * DAY - 6 * HOUR + 1),
+        ({"every": "1d"}, 3 * DAY + 1, 3 * DAY + 1, 3 * DAY + 1),
+        # Without catch-up the absence, as an outage, ends after the last attempt: (floor(W/T) - 1) T + 1.
+        ({"every": "1d", "catch_up": "no"}, 3 * DAY + 1, 3 * DAY + 1, 3 * DAY + 1),
+        ({"every": "18h", "catch_up": "no"}, 72 * HOUR + 1, 72 * HOUR + 1, 78 * HOUR + 1),
+        ({"every": "18h"}, 78 * HOUR + 1, 72 * HOUR + 1, 78 * HOUR + 1),
+        # One attempt exactly while it waits: a second is enough, at the attempt.
+        ({"every": "4d", "catch_up": "no"}, 1, 1, 1),
+        ({"every": "4d"}, 1, 1, 1),
+        ({"every": "60h"}, 36 * HOUR + 1, 1, 36 * HOUR + 1),
+    ],
+)
+def test_the_smallest_absence_outage_and_shift(
+    sync: dict[str, str], absence_s: int, outage_s: int, shift_s: int
+) -> None:
+    made = scenario(group={"sync": sync})
+    attacks = found(made)
+    assert {kind: attack.length_s for kind, attack in attacks.items()} == {
+        "absence": absence_s,
+        "outage": outage_s,
+        "later": shift_s,
+        "sooner": shift_s,
+    }
+    for attack in attacks.values():
+        assert_minimal(made, attack)
+
+
+def test_a_delay_below_the_period_needs_no_absence() -> None:
+    made = scenario(group={"sync": {"every": "4d1s"}})
+    attacks = found(made)
+    assert {attack.length_s for attack in attacks.values()} == {0}
+    for attack in attacks.values():
+        assert verdicts(as_scenario(made, attack)) == {"fails"}
+    assert "enough to break 'lost devices at most 0', as the plan is" in sentence(made, attacks["absence"])
+
+
+def test_an_expiry_cuts_the_wait() -> None:
+    """At expiry on day 20, or after 30 days: it waits 17 days all the same."""
+    for activate in ("after 30d", "at expiry"):
+        made = scenario(duration="22d", strategy=[{"at": "day 3", "reissue": {"activate": activate}}])
+        attacks = found(made)
+        assert attacks["absence"].length_s == 17 * DAY - 6 * HOUR + 1
+        assert_minimal(made, attacks["absence"])
+        # Specified later, it still becomes main with the expiry: the 17 days become less than 6 h.
+        assert attacks["later"].length_s == 17 * DAY - 6 * HOUR + 1
+        assert_minimal(made, attacks["later"])
+
+
+def test_the_server_that_reissues_by_itself_can_be_late_too() -> None:
+    """10 days before the expiry of day 20: the lead shrinks to a second less than the period."""
+    made = scenario(duration="22d", strategy=[], server={"automatic_reissue": {"lead": "10d"}})
+    attack = found(made)["later"]
+    assert (attack.length_s, attack.from_s) == (10 * DAY - 6 * HOUR + 1, 20 * DAY - 6 * HOUR + 1)
+    assert_minimal(made, attack)
+    assert "10 d" not in sentence(made, attack)
+    assert "by automatic reissue, on 2026-03-20 18:00:01" in sentence(made, attack)
+
+
+def test_what_cannot_be_broken_is_said_so() -> None:
+    never = scenario(strategy=[])  # nothing ever happens to the certificate
+    assert {attack.length_s for attack in found(never).values()} == {None}
+    assert "even if it lasts the whole run" in sentence(never, found(never)["absence"])
+    assert "no reserve can be specified so late" in sentence(never, found(never)["later"])
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "group", "said"),
+    [
+        ({"measure": "lost_devices", "at_most": 10}, {}, "not even all its devices together can break it"),
+        ({"measure": "lost_devices", "at_least": 1}, {}, "losing devices does not break it"),
+        (NO_LOSS, {"devices": 0}, "it is about no device"),
+        (NO_LOSS, {"presence": "never"}, "no group has so many that are ever on"),
+    ],
+)
+def test_guarantees_that_are_not_searched(
+    guarantee: dict[str, Any], group: dict[str, Any], said: str
+) -> None:
+    (reason,) = {attack.reason for attack in found(scenario(guarantee, group=group)).values()}
+    assert reason is not None
+    assert said in reason
+
+
+def test_a_plan_with_too_many_instants_is_not_searched() -> None:
+    outages = [{"from": f"start + {hour}h", "for": "1m"} for hour in range(1, 40)]
+    (reason,) = {attack.reason for attack in found(scenario(server={"outages": outages})).values()}
+    assert reason is not None
+    assert reason.startswith("not searched: ")
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "devices"),
+    [
+        ({"measure": "lost_devices", "at_most": 3}, 4),
+        ({"measure": "lost_share", "at_most": "30%"}, 4),
+        ({"measure": "lost_share", "at_most": "29.9%"}, 3),
+        ({"measure": "reserve_coverage", "at_least": "70%"}, 4),
+        ({"measure": "reserve_coverage", "at_least": "70.1%"}, 3),
+        ({"measure": "still_lost_devices", "at_most": 0}, 1),
+    ],
+)
+def test_as_many_devices_as_it_takes(guarantee: dict[str, Any], devices: int) -> None:
+    """Of ten; the absence is the same for each, and the scenario has that many and breaks the guarantee."""
+    made = scenario(guarantee)
+    attack = found(made)["absence"]
+    assert (attack.devices, attack.length_s) == (devices, 4 * DAY - 6 * HOUR + 1)
+    assert_minimal(made, attack)
+    assert needed_devices(made.guarantees[0], 10) == devices
+
+
+def test_a_lost_device_must_be_back_in_time() -> None:
+    """Replaced on day 3, put back 6 h later; who is not back within 1 d was away until the second after.
+
+    Back at the last second within, day 4, the device catches up in time; so it comes one second later. The
+    first attempt that would succeed is T - 1 s after the certificate is back, at the latest: 11:59:59.
+    """
+    strategy = [
+        {"at": "day 3", "reissue": {"activate": "immediately"}},
+        {"at": "day 3 06:00", "restore_previous": {}},
+    ]
+    made = scenario(
+        {"measure": "time_to_reconnect", "at_most": "1d"}, strategy=strategy, group={"sync": {"every": "6h"}}
+    )
+    attacks = found(made)
+    assert attacks["absence"].length_s == DAY + 1 - (12 * HOUR - 1)
+    assert_minimal(made, attacks["absence"])
+
+
+def test_an_outage_with_a_help_desk_is_tried_as_it_is() -> None:
+    """Reinstalled 2 h after the loss, a phone synchronizes with it unless the server is away."""
+    recovery = {"technicians": 1, "begins": "1h", "owner_responds": "0s", "takes": "1h"}
+    made = scenario(
+        {"measure": "time_to_reconnect", "at_most": "3h"},
+        strategy=[{"at": "day 3", "reissue": {"activate": "immediately"}}],
+        recovery=recovery,
+    )
+    attacks = found(made)
+    assert attacks["absence"].length_s is None  # whoever is away can be reinstalled (model 6.1)
+    assert attacks["outage"].length_s is not None
+    assert verdicts(as_scenario(made, attacks["outage"])) == {"fails"}
+
+
+def test_random_devices_are_attacked_as_one_with_the_worst_phase() -> None:
+    spells = {"on": {"exponential": "1d"}, "off": {"exponential": "1d"}}
+    made = scenario(group={"presence": spells, "sync": {"success": "50%", "jitter": "1h"}})
+    assert found(made)["absence"].length_s == 4 * DAY - 6 * HOUR + 1
+
+
+# ---- words and files ----------------------------------------------------------------------------------
+
+
+def test_a_worst_case_in_a_planners_words() -> None:
+    made = scenario()
+    attacks = found(made)
+    assert [sentence(made, attacks[kind]) for kind in ("absence", "outage", "later", "sooner")] == [
+        "One device of 'phones' that is away for 3 d 18 h 1 s from 2026-03-04 05:59:59 on: enough to break "
+        "'lost devices at most 0'.",
+        "An outage of the server for 3 d 18 h 1 s from 2026-03-04 00:00 on: with one device of 'phones', "
+        "enough to break 'lost devices at most 0'.",
+        "The reserve specified 3 d 18 h 1 s later by the operator, on 2026-03-07 18:00:01, to become main "
+        "when planned: with one device of 'phones', enough to break 'lost devices at most 0'.",
+        "The reserve activated 3 d 18 h 1 s sooner, on 2026-03-04 05:59:59: with one device of 'phones', "
+        "enough to break 'lost devices at most 0'.",
+    ]
+
+
+def test_every_file_shows_what_it_is_written_for(tmp_path: Path) -> None:
+    made = scenario(NO_LOSS, {"measure": "lost_devices", "at_most": 0, "probability": "90%"})
+    paths = write_worst_cases(made, worst_cases(made), tmp_path / "out")
+    assert sorted(path.name for path in paths.values()) == sorted(
+        f"worst-case-{n}-{kind}.yaml"
+        for n in (1, 2)
+        for kind in ("absence", "outage", "late-reserve", "early-activation")
+    )
+    for path in paths.values():
+        assert verdicts(sim.load(path)) == {"fails"}
+
+
+def test_files_are_written_all_or_none(tmp_path: Path) -> None:
+    made = scenario()
+    (tmp_path / "worst-case-outage.yaml").write_text("precious")
+    with pytest.raises(OutputError, match="exists: choose another name"):
+        write_worst_cases(made, worst_cases(made), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["worst-case-outage.yaml"]
+    assert (tmp_path / "worst-case-outage.yaml").read_text() == "precious"
+
+
+# ---- nothing smaller ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("catch_up", ["yes", "no"])
+@pytest.mark.parametrize(
+    "guarantee",
+    [
+        NO_LOSS,
+        {"measure": "time_to_reconnect", "at_most": "6s"},
+        {"measure": "still_lost_devices", "at_most": 0},
+    ],
+    ids=lambda guarantee: guarantee["measure"],
+)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 20))])
+def test_no_shorter_absence_at_all_breaks_it(seed: int, guarantee: dict[str, Any], catch_up: str) -> None:
+    """A small plan in minutes, every phase, every beginning and every length tried one by one."""
+    from itertools import product
+    from random import Random
+
+    import numpy as np
+
+    from sim.fleet.engine import simulate
+    from sim.scenario.building import plan_of
+    from sim.scenario.roster import roster_of
+    from sim.studies.breaking import breaks
+    from sim.world.draws import Draws
+    from sim.world.fleet import Away, Fleet
+
+    random = Random(seed)
+    every = random.choice([4, 5, 7])
+    steps = [
+        {"at": f"start + {at}s", "reissue": {"activate": f"after {random.randrange(3, 20)}s"}}
+        for at in sorted(random.sample(range(20), random.choice([1, 2])))
+    ]
+    if random.random() < 0.5:
+        steps.append({"at": f"start + {random.randrange(15, 28)}s", "restore_previous": {}})
+    made = scenario(
+        guarantee,
+        duration=f"{LAST}s",
+        strategy=steps,
+        server={"outages": [{"from": f"start + {random.randrange(20)}s", "for": "3s"}]},
+        group={"sync": {"every": f"{every}s", "catch_up": catch_up}},
+    )
+    attack = found(made)["absence"]
+    roster, plan = roster_of(made.changed({"fleet.0.devices": 1})), plan_of(made)
+    cases = [(p, a, b) for p, a in product(range(every), range(LAST)) for b in range(a + 1, LAST + 1)]
+    still = [(p, 0, 0) for p in range(every)]
+    (profile,) = roster.profiles
+    profiles = tuple(
+        replace(profile, presence=Away(((a, b),)) if b else "always") for _, a, b in still + cases
+    )
+    n = len(profiles)
+    many = replace(
+        roster,
+        profiles=profiles,
+        profile=np.arange(n, dtype=np.int32),
+        group=np.zeros(n, np.int32),
+        identity=np.repeat(roster.identity, n),
+        phase_s=np.array([p for p, _, _ in still + cases], dtype=np.int64),
+        silent=np.zeros(n, np.bool_),
+        seen=np.zeros(n, np.bool_),
+        holds_reserve=np.zeros(n, np.bool_),
+        numbered=(n,),
+    )
+    broken = breaks(made.guarantees[0], simulate(plan, Fleet.start(many, Draws.of(1, 0))))
+    lengths = [
+        b - a for (_, a, b), is_broken in zip(still + cases, broken.tolist(), strict=True) if is_broken
+    ]
+    assert attack.length_s == (min(lengths) if lengths else None)

@@ -1,0 +1,187 @@
+"""Lost devices by activation delay: counted by hand, and against a run for every delay (model 9.1)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import sim
+from sim.cli import cli
+from sim.results.critical import CriticalDelays
+from sim.studies.curve import Curve, CurveError
+
+D = 86_400
+
+
+def scenario(**changes: Any) -> sim.Scenario:
+    """Four phones with a turn every four days, at noon of days 0, 1, 2 and 3; the reserve comes on day 4."""
+    document = {
+        "name": "four phones",
+        "start": "2026-03-01",
+        "duration": "40d",
+        "server": {"certificate": {"expires": "day 100"}, "automatic_reissue": "off"},
+        "fleet": [{"name": "phones", "devices": 4, "sync": {"every": "4d", "phase": "even"}}],
+        "strategy": [{"at": "day 4", "reissue": {"activate": "after 6d"}}],
+        **changes,
+    }
+    return sim.Scenario.from_document(document)
+
+
+def lost(curve: Curve) -> list[int]:
+    return curve.lost[0].tolist()
+
+
+def test_a_curve_counted_by_hand() -> None:
+    """After one day the phone of day 4 has had its turn, after two that of day 5, and so on."""
+    curve = sim.curve(scenario())
+    assert (curve.delays_s / D).tolist() == [1, 2, 3, 4, 5, 6]
+    assert lost(curve) == [3, 2, 1, 0, 0, 0]
+    assert curve.runs == 1
+
+
+def test_the_exact_curve_changes_one_second_after_each_turn() -> None:
+    """A turn in the second of the activation is too late, so a delay of 12 h + 1 s saves the first."""
+    curve = sim.curve(scenario(), exact=True)
+    half = D // 2
+    assert curve.delays_s.tolist() == [half + 1, D + half + 1, 2 * D + half + 1, 3 * D + half + 1]
+    assert lost(curve) == [3, 2, 1, 0]
+
+
+def test_beyond_the_expiry_a_longer_delay_is_no_longer_one() -> None:
+    """The main certificate expires on day 6, two days after the reserve came."""
+    server = {"certificate": {"expires": "day 6"}, "automatic_reissue": "off"}
+    assert lost(sim.curve(scenario(server=server))) == [3, 2, 2, 2, 2, 2]
+
+
+def test_what_is_activated_after_the_end_loses_nobody() -> None:
+    assert lost(sim.curve(scenario(duration="6d"))) == [3, 0, 0, 0, 0, 0]
+
+
+def test_a_run_up_to_the_expiry_tells_every_delay_before() -> None:
+    curve = sim.curve(
+        scenario(strategy=[{"at": "day 4", "reissue": {"activate": "at expiry"}}], duration="120d")
+    )
+    assert len(curve.delays_s) == 96
+    assert lost(curve)[:5] == [3, 2, 1, 0, 0]
+
+
+MANY: dict[str, Any] = {
+    "duration": "70d",
+    "server": {
+        "certificate": {"expires": "day 61"},
+        "outages": [{"from": "day 12", "for": "1d"}, {"from": "day 30 06:00", "for": "6h"}],
+    },
+    "fleet": [
+        {"name": "a", "devices": 150, "sync": {"every": "2d", "jitter": "6h", "success": "70%"}},
+        {
+            "name": "b",
+            "devices": 150,
+            "sync": {"every": "9h", "catch_up": "no"},
+            "presence": {"on": {"exponential": "1d"}, "off": {"lognormal": {"median": "3d", "sigma": 1.2}}},
+        },
+        {"name": "c", "devices": 5, "presence": "never"},
+    ],
+    "strategy": [{"at": "day 10", "reissue": {"activate": "after 50d"}}],
+}
+
+
+@pytest.mark.parametrize("engine", ["process", "fleet"])
+def test_fifty_delays_from_one_run_are_those_of_fifty_runs(engine: Any) -> None:
+    """With automatic reissue on, whose reserve the administrator's replaces."""
+    written = scenario(**MANY)
+    curve = sim.curve(written, engine=engine)
+    assert (curve.runs, len(curve.delays_s)) == (1, 50)
+    each = [
+        sim.run(written.changed({"strategy.0.reissue.activate": f"after {day}d"}), engine="fleet")
+        for day in range(1, 51)
+    ]
+    assert lost(curve) == [run.measures["lost_devices"] for run in each]
+    assert curve.table["lost_share"].tolist() == [run.measures["lost_share"] for run in each]
+    assert lost(curve)[0] > lost(curve)[20] > lost(curve)[-1] >= 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "runs"),
+    [
+        ({"strategy": [*MANY["strategy"], {"at": "day 65", "reissue": {"activate": "immediately"}}]}, 50),
+        ({"strategy": [*MANY["strategy"], {"at": "day 20", "cancel_reserve": {}}]}, 50),
+        ({"strategy": [{"at": "day 1", "reissue": {"activate": "immediately"}}, *MANY["strategy"]]}, 50),
+        ({"recovery": {"technicians": 1}}, 1),
+        ({"duration": "40d"}, 1),
+    ],
+)
+def test_whatever_else_happens_the_numbers_are_those_of_separate_runs(
+    changes: dict[str, Any], runs: int
+) -> None:
+    written = scenario(**{**MANY, **changes})
+    step = next(i for i, s in enumerate(written.strategy) if s.reissue and s.reissue.activate.kind == "after")
+    curve = sim.curve(written, engine="fleet", reissue=step)
+    assert curve.runs == runs
+    for day in (1, 2, 9, 10, 11, 25, 30, 49, 50):
+        separate = written.changed({f"strategy.{step}.reissue.activate": f"after {day}d"})
+        assert lost(curve)[day - 1] == sim.run(separate, engine="fleet").measures["lost_devices"], day
+
+
+def test_every_replication_has_its_curve_and_the_table_their_mean_and_band() -> None:
+    written = scenario(**MANY)
+    curve = sim.curve(written, engine="fleet", replications=4)
+    for replication in range(4):
+        alone = written.changed({"first_replication": replication})
+        assert curve.lost[replication].tolist() == lost(sim.curve(alone, engine="fleet"))
+    assert curve.table["lost_devices"].tolist() == curve.lost.mean(axis=0).tolist()
+    assert curve.table["low"].tolist() == curve.lost.min(axis=0).tolist()
+    assert curve.table["high"].tolist() == curve.lost.max(axis=0).tolist()
+
+
+def test_a_refused_certificate_loses_its_platform_whatever_the_delay() -> None:
+    """Two of five lost by delay one day; the three iPhones by any activation."""
+    found = CriticalDelays(np.array([10, D + 1]), np.array([3, 2]), never=0, refused=3)
+    assert found.lost(np.array([9, 10, D, D + 1])).tolist() == [8, 5, 5, 3]
+    assert (found.size, found.least_delay_s(2), found.least_delay_s(3), found.least_delay_s(8)) == (
+        8,
+        None,
+        D + 1,
+        0,
+    )
+    assert [found.least_delay_s(n) for n in (4, 5, 7)] == [D + 1, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reissue", "message"),
+    [
+        ([], None, "no reissue with delayed activation: write one"),
+        ([{"at": "day 4", "reissue": {"activate": "immediately"}}], None, "no reissue"),
+        ([{"at": "day 4", "reissue": {}}] * 2, None, "2 reissues .* --reissue 0 or 1"),
+        (
+            [{"at": "day 4", "reissue": {}}],
+            1,
+            "strategy.1 is not a reissue with delayed activation.*--reissue 0",
+        ),
+    ],
+)
+def test_a_scenario_without_a_curve_says_why(strategy: Any, reissue: int | None, message: str) -> None:
+    with pytest.raises(CurveError, match=message):
+        sim.curve(scenario(strategy=strategy), reissue=reissue)
+
+
+def test_exact_is_refused_where_one_run_does_not_tell_all() -> None:
+    strategy = [*MANY["strategy"], {"at": "day 65", "reissue": {"activate": "immediately"}}]
+    with pytest.raises(CurveError, match="nothing else happens"):
+        sim.curve(scenario(**{**MANY, "strategy": strategy}), reissue=0, exact=True, engine="fleet")
+
+
+def test_the_command_prints_the_document_of_the_language(tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    file.write_text(scenario().to_yaml(), encoding="utf-8")
+    document = json.loads(
+        CliRunner().invoke(cli, ["curve", str(file), "--json"], standalone_mode=False).output
+    )
+    assert document["curve"][0] == {"delay_days": 1, "delay_s": D, "lost_devices": 3, "lost_share": 0.75}
+    assert [row["lost_devices"] for row in document["curve"]] == [3, 2, 1, 0, 0, 0]
+    text = CliRunner().invoke(cli, ["curve", str(file)], standalone_mode=False).output
+    assert "4 devices, lost by activation delay" in text

@@ -1,0 +1,426 @@
+"""A sweep: equal to runs one by one, resumed from what is kept, byte for byte; on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+from click.testing import CliRunner
+from sweeps import DELAYS, document, world
+
+import sim
+from sim.cli import cli
+from sim.results.measures import MEASURES
+from sim.scenario import Scenario
+from sim.scenario.writing import to_yaml
+from sim.studies.archive import Archive
+from sim.studies.crew import Alone, Local, collect
+from sim.studies.experiment import Experiment
+from sim.studies.grid import VaryError
+from sim.studies.hand import Hand, HandDiedError, WorkersError
+from sim.studies.sampling import SamplingError
+from sim.studies.scattered import NotSplitError, check_splits, split, tallies
+from sim.studies.sweep import Sweep, prepare, sweep
+from sim.studies.unit import Source, compute
+from sim.world.outcome import BLOCK
+
+
+def swept(scenario: Scenario, **options: object) -> Sweep:
+    return sweep(scenario, DELAYS, keep=False, **options)  # type: ignore[arg-type]
+
+
+def test_every_row_is_the_run_at_its_point() -> None:
+    scenario = world()
+    found = sweep(scenario, {**DELAYS, "fleet.1.devices": [4, 7]}, keep=False)
+    assert [tuple(row.values())[:2] for row in found.rows] == [
+        (f"after {days}d", devices) for days in (5, 10, 15, 20) for devices in (4, 7)
+    ]
+    for row, point in zip(found.rows, found.points, strict=True):
+        run = sim.run(scenario.changed(point))
+        assert {name: row[name] for name in MEASURES} == {name: run.measures[name] for name in MEASURES}
+        assert row["fingerprint"] == run.fingerprint
+
+
+def test_replications_give_means_and_intervals() -> None:
+    found = swept(world(), replications=3)
+    run = sim.run(world().changed({"strategy.0.reissue.activate": "after 5d"}), replications=3)
+    summary = run.summary["lost_devices"]
+    row = found.rows[0]
+    assert row["lost_devices"] == summary["mean"]
+    assert [row[f"lost_devices_{name}"] for name in ("sd", "low", "high")] == [
+        summary["sd"], summary["low"], summary["high"],
+    ]  # fmt: skip
+    assert row["fingerprint"] == run.fingerprint
+    assert "lost_devices_sd" not in swept(world()).rows[0]
+
+
+def test_engines_processes_and_the_caller_give_equal_rows() -> None:
+    prepared = prepare(world(), DELAYS, replications=2)
+    alone = prepared.run(Alone()).to_json()
+    assert prepared.run(Local(2)).to_json() == alone
+    assert prepare(world(), DELAYS, replications=2, engine="fleet").run(Alone()).to_json() == alone
+
+
+def test_the_table_is_tidy() -> None:
+    presences = ["always", {"on": {"exponential": "3d"}, "off": "20d"}]
+    found = sweep(world(), {"fleet.0.presence": presences, "fleet.1.devices": "1,2"}, keep=False)
+    assert list(found.table.columns[:3]) == ["fleet.0.presence", "fleet.1.devices", "devices"]
+    assert found.table["fleet.0.presence"].tolist()[1:3] == ["always", "{on: {exponential: 3d}, off: 20d}"]
+    assert found.table["fleet.1.devices"].tolist() == [1, 2, 1, 2]
+    assert found.to_json()["runs"][2]["fleet.0.presence"] == presences[1]
+    assert found.groups["group"].tolist() == ["drawers", "office"] * 4
+    assert found.groups["devices"].tolist()[:4] == [40, 1, 40, 2]
+    assert "<table>" in found._repr_html_()
+
+
+def test_a_name_is_escaped_in_a_notebook() -> None:
+    assert "<script>" not in sweep(world(name="<script>"), DELAYS, keep=False)._repr_html_()
+
+
+def test_every_wrong_point_is_told_before_any_runs(tmp_path: Path) -> None:
+    vary = {"strategy.0.reissue.activate": "after 5d,after 3", "fleet.1.devices": "1,-2", "fleet.0.nam": "x"}
+    with pytest.raises(VaryError) as caught:
+        sweep(world(), vary, store=tmp_path / "kept")
+    told = str(caught.value)
+    assert "strategy.0.reissue.activate=after 3, fleet.1.devices=1" in told
+    assert "3 has no unit: write 3d" in told
+    assert "-2 is too small" in told
+    assert "(and at 1 more point)" in told
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_mistake_across_keys_names_its_point() -> None:
+    with pytest.raises(VaryError, match=r"fleet\.0\.sync\.every=1h: .*jitter"):
+        sweep(world(), {"fleet.0.sync.jitter": ["2h"], "fleet.0.sync.every": "6h,1h"}, keep=False)
+
+
+# --- what is kept -----------------------------------------------------------------------------------------
+
+
+def test_a_repeated_sweep_computes_nothing_and_a_longer_one_the_rest(tmp_path: Path) -> None:
+    first = sweep(world(), DELAYS, store=tmp_path)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    assert len(kept) == 4
+    assert sweep(world(), DELAYS, store=tmp_path).to_json() == first.to_json()
+    longer = dict.fromkeys(DELAYS, "after 5d..25d step 5d")
+    assert sweep(world(), longer, store=tmp_path).rows[:4] == first.rows
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert len(list(tmp_path.rglob("*.json"))) == 5
+
+
+def key_of(**changes: object) -> str:
+    return Source.of(world(**changes)).unit(0).key
+
+
+def test_a_unit_is_called_by_what_can_change_it() -> None:
+    fleet = document()["fleet"]
+    same: list[dict[str, object]] = [
+        {"name": "another", "description": "words"},
+        {"guarantees": [{"measure": "lost_devices", "at_most": 0}]},
+        {"replications": 7, "start": "2027-01-01", "duration": "1440h"},
+        {"fleet": fleet[::-1]},
+        {"strategy": [{"at": "expiry - 40d", "reissue": {"activate": "after 720h"}}]},
+    ]
+    assert {key_of(**changes) for changes in same} == {key_of()}
+    other: list[dict[str, object]] = [
+        {"seed": 2},
+        {"duration": "61d"},
+        {"fleet": [{**fleet[0], "devices": 41}, fleet[1]]},
+        {"fleet": [{**fleet[0], "name": "boxes"}, fleet[1]]},
+        {"fleet": [{**fleet[0], "first": 1}, fleet[1]]},
+        {"fleet": [{**fleet[0], "presence": {"away": [{"from": "day 3", "for": "2d"}]}}, fleet[1]]},
+        {"fleet": [{**fleet[0], "presence": {"away": [{"from": "day 4", "for": "2d"}]}}, fleet[1]]},
+        {"strategy": [{"at": "day 11", "reissue": {"activate": "after 30d"}}]},
+        {"strategy": [{"at": "day 10", "cancel_reserve": {}}]},
+        {"strategy": [{"at": "day 10", "restore_previous": {}}]},
+        {"recovery": {"technicians": 1}},
+        {"server": {"automatic_reissue": "off"}},
+    ]
+    keys = [key_of(**changes) for changes in other]
+    assert len({*keys, key_of()}) == len(other) + 1
+    source = Source.of(world())
+    parts = [source.unit(1), source.unit(0, range(20)), source.unit(0, range(20, 44))]
+    assert len({key_of(), *(unit.key for unit in parts)}) == 4
+
+
+def test_the_content_of_an_inventory_is_part_of_the_key_and_its_name_is_not(tmp_path: Path) -> None:
+    def key(name: str, rows: str) -> str:
+        (tmp_path / name).write_text(f"id,last_sync\n{rows}", encoding="utf-8")
+        scenario = Scenario.from_document(
+            document(fleet=[{"name": "listed", "inventory": name}]), folder=tmp_path
+        )
+        return Source.of(scenario).unit(0).key
+
+    rows = "a,2026-02-28 20:00\nb,2026-02-28 21:00\n"
+    assert key("one.csv", rows) == key("two.csv", rows) != key("three.csv", rows.replace("21", "22"))
+
+
+def test_an_inventory_and_written_absences_travel_to_other_processes(tmp_path: Path) -> None:
+    rows = "id,last_sync\na,2026-02-28 20:00\nb,2026-01-01\n"
+    (tmp_path / "devices.csv").write_text(rows, encoding="utf-8")
+    away = {"away": [{"from": "expiry - 45d", "for": "44d"}]}
+    fleet = [{"name": "listed", "inventory": "devices.csv"}, {"name": "gone", "devices": 3, "presence": away}]
+    scenario = Scenario.from_document(document(fleet=fleet), folder=tmp_path)
+    prepared = prepare(scenario, DELAYS)
+    run = sim.run(scenario.changed(prepared.design.points[0]))
+    assert prepared.run(Local(2)).rows[0]["fingerprint"] == run.fingerprint
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "",
+        lambda text: text.replace('"lost_devices":', '"lost_devices":1'),
+        lambda text: text.replace("reissue result", "something else"),
+        lambda text: json.dumps({**json.loads(text), "value": 5}),
+        lambda text: "[" * 100_000,
+        lambda text: "[]",
+    ],
+)  # fmt: skip
+def test_a_torn_or_foreign_file_is_computed_again(tmp_path: Path, damage: object) -> None:
+    unit = Source.of(world()).unit(0)
+    archive = Archive(tmp_path)
+    ((_, value),) = collect([unit], Alone(), archive=archive)
+    assert archive.get(unit) == value
+    path = archive.path(unit)
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")  # type: ignore[operator]
+    assert archive.get(unit) is None
+    assert dict(collect([unit], Alone(), archive=archive)) == {unit: value}
+    assert archive.get(unit) == value
+
+
+def test_another_units_file_is_not_taken(tmp_path: Path) -> None:
+    one, other = Source.of(world()).unit(0), Source.of(world()).unit(1)
+    archive = Archive(tmp_path)
+    list(collect([one], Alone(), archive=archive))
+    archive.path(other).parent.mkdir(exist_ok=True)
+    archive.path(one).rename(archive.path(other))
+    assert archive.get(other) is None
+
+
+def test_a_store_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    ran = CliRunner().invoke(cli, [*command(tmp_path), "--store", str(tmp_path / "file")])
+    assert "--no-store" in str(ran.exception)
+
+
+# --- processes that die -----------------------------------------------------------------------------------
+
+
+def test_a_killed_worker_process_costs_nothing_but_time() -> None:
+    units = prepare(world(), DELAYS, replications=3).units
+    expected = {unit.key: compute(unit) for unit in units}
+    found: dict[str, bytes] = {}
+    killed = 0
+    for unit, content in Local(2).results(units):
+        assert unit.key not in found
+        found[unit.key] = content
+        if len(found) in (1, 4):
+            for child in psutil.Process().children():
+                child.kill()
+                killed += 1
+    assert killed >= 2
+    assert found == expected
+    assert not psutil.Process().children()
+
+
+def test_a_unit_that_kills_every_process_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(self: Hand, unit: object) -> bytes:
+        raise HandDiedError
+
+    monkeypatch.setattr(Hand, "ask", die)
+    with pytest.raises(WorkersError, match="for want of memory"):
+        list(Local(2).results(prepare(world(), DELAYS).units))
+
+
+# --- the command ------------------------------------------------------------------------------------------
+
+
+def command(folder: Path, *options: str) -> list[str]:
+    (folder / "plan.yaml").write_text(to_yaml(document()), encoding="utf-8")
+    vary = [f"{key}={values}" for key, values in DELAYS.items()]
+    return ["sweep", str(folder / "plan.yaml"), "--vary", *vary, *options]
+
+
+def test_the_command_prints_a_row_for_each_point_in_order(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(cli, command(tmp_path, "--json", "--no-store"), standalone_mode=False)
+    assert ran.return_value == 0, ran.output
+    document = json.loads(ran.stdout)
+    assert [row["strategy.0.reissue.activate"] for row in document["runs"]] == [
+        f"after {n}d" for n in (5, 10, 15, 20)
+    ]
+    lost = [row["lost_devices"] for row in document["runs"]]
+    assert lost == sorted(lost, reverse=True)
+    ran = CliRunner().invoke(cli, command(tmp_path, "--no-store"), standalone_mode=False)
+    assert [line.split()[:2] for line in ran.stdout.splitlines() if "after" in line] == [
+        ["after", f"{n}d"] for n in (5, 10, 15, 20)
+    ]
+
+
+def test_a_dry_run_lists_points_and_runs_none(tmp_path: Path) -> None:
+    store = tmp_path / "kept"
+    options = ["--dry-run", "--json", "--store", str(store)]
+    ran = CliRunner().invoke(cli, command(tmp_path, *options), standalone_mode=False)
+    assert json.loads(ran.stdout)["stored"] == 0
+    assert not store.exists()
+    CliRunner().invoke(cli, command(tmp_path, "--store", str(store)), standalone_mode=False)
+    ran = CliRunner().invoke(cli, command(tmp_path, *options), standalone_mode=False)
+    told = json.loads(ran.stdout)
+    assert (told["stored"], told["replications"], len(told["runs"])) == (4, 4, 4)
+    again = command(tmp_path, "--dry-run", "--store", str(store))
+    ran = CliRunner().invoke(cli, again, standalone_mode=False)
+    assert ran.stdout.endswith("4 points; 4 are kept already\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--vary", "fleet"], "is not key=values"),
+        (["--vary", "strategy.0.reissue.activate=after 1d"], "is varied twice"),
+        (["--samples", "3", "--latin-hypercube", "3"], "exclude each other"),
+        (["--no-store", "--store", "x"], "exclude each other"),
+        (["--workers", "2", "--cluster", "x:1"], "give one of them"),
+        (["--out", "table.xlsx"], "ends in .parquet or .csv"),
+        (["--out", "missing/table.csv"], "does not exist"),
+        (["--sensitivity", "--measure", "loss"], "there is no measure 'loss'"),
+    ],
+)
+def test_wrong_options_are_told(tmp_path: Path, options: list[str], message: str) -> None:
+    ran = CliRunner().invoke(cli, command(tmp_path, *options), standalone_mode=False)
+    assert message in str(ran.exception)
+
+
+def test_a_table_is_written_whole_and_the_same_each_time(tmp_path: Path) -> None:
+    for name in ("table.parquet", "table.csv"):
+        contents = []
+        for number in range(2):
+            out = tmp_path / f"{number}-{name}"
+            CliRunner().invoke(cli, command(tmp_path, "--no-store", "--out", str(out)), standalone_mode=False)
+            contents.append(out.read_bytes())
+        assert contents[0] == contents[1]
+    table = pd.read_parquet(tmp_path / "0-table.parquet")
+    pd.testing.assert_frame_equal(table, sweep(world(), DELAYS, keep=False).table, check_dtype=False)
+    assert len(pd.read_csv(tmp_path / "0-table.csv")) == 4
+    refused = CliRunner().invoke(cli, command(tmp_path, "--out", str(tmp_path / "0-table.csv")))
+    assert "add --overwrite" in str(refused.exception)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_killed_and_restarted_sweep_gives_the_bytes_of_one_that_was_not(tmp_path: Path) -> None:
+    def arguments(store: Path, out: Path) -> list[str]:
+        more = ["--replications", "20", "--engine", "process", "--workers", "2", "--json"]
+        started = command(tmp_path, *more, "--store", str(store), "--out", str(out))
+        return [sys.executable, "-c", "from sim.cli import main; main()", *started]
+
+    whole = subprocess.run(arguments(tmp_path / "a", tmp_path / "a.parquet"), capture_output=True, check=True)
+    store = tmp_path / "b"
+    killed = subprocess.Popen(arguments(store, tmp_path / "b.parquet"), stdout=subprocess.PIPE)
+    while len(list(store.rglob("*.json"))) < 10 and killed.poll() is None:
+        time.sleep(0.002)
+    killed.kill()
+    assert killed.communicate()[0] == b""
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "b.parquet").exists()
+    kept = {path: path.stat().st_mtime_ns for path in store.rglob("*.json")}
+    assert 10 <= len(kept) < 80
+    again = subprocess.run(arguments(store, tmp_path / "b.parquet"), capture_output=True, check=True)
+    assert again.stdout == whole.stdout
+    assert (tmp_path / "b.parquet").read_bytes() == (tmp_path / "a.parquet").read_bytes()
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert len(list(store.rglob("*.json"))) == 80
+
+
+def test_an_interrupt_leaves_what_is_done(tmp_path: Path) -> None:
+    store = tmp_path / "kept"
+    more = ["--replications", "20", "--engine", "process", "--workers", "2", "--store", str(store)]
+    program = [sys.executable, "-c", "from sim.cli import main; main()"]
+    process = subprocess.Popen(
+        [*program, *command(tmp_path, *more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while len(list(store.rglob("*.json"))) < 5 and process.poll() is None:
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (130, b""), err
+    assert b"Traceback" not in err
+    assert len(list(store.rglob("*.json"))) >= 5
+    assert not list(store.rglob("*.partial"))
+
+
+# --- sensitivity ------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_does_nothing_explains_nothing() -> None:
+    """All drawers are off from the start on: they are lost whatever the delay, so devices explain all."""
+    fleet = [{"name": "off", "devices": 1, "presence": "never"}]
+    vary = {"fleet.0.devices": "uniform(0, 1000)", "strategy.0.reissue.activate": "after uniform(5d, 20d)"}
+    found = sweep(world(fleet=fleet), vary, samples=32, sampling="sobol", keep=False)
+    assert len(found.rows) == 32 * 4
+    assert all(row["lost_devices"] == row["fleet.0.devices"] for row in found.rows)
+    devices, delay = found.sensitivity().indices
+    assert devices.first == pytest.approx(1.0, abs=0.15)
+    assert devices.total == pytest.approx(1.0, abs=0.15)
+    assert (delay.first, delay.total) == (0.0, 0.0)
+    assert devices.first_low is not None
+    assert devices.first_high is not None
+    assert devices.first_low < devices.first < devices.first_high
+    assert list(found.sensitivity().table["key"]) == list(vary)
+
+
+def test_what_never_moves_has_no_indices() -> None:
+    fleet = [{"name": "on", "devices": 3}]
+    vary = {"strategy.0.reissue.activate": "after uniform(5d, 20d)"}
+    found = sweep(world(fleet=fleet), vary, samples=2, sampling="sobol", keep=False)
+    assert [index.total for index in found.sensitivity().indices] == [None]
+
+
+def test_a_sensitivity_needs_its_own_sampling() -> None:
+    with pytest.raises(SamplingError, match="sampling='sobol'"):
+        swept(world()).sensitivity()
+
+
+# --- parts ------------------------------------------------------------------------------------------------
+
+
+def test_parts_add_up_to_the_whole_and_are_kept(tmp_path: Path) -> None:
+    fleet = [{"name": "phones", "devices": 2 * BLOCK + 5, "sync": {"every": "20d"}, "presence": "always"}]
+    experiment = split(Experiment.of(world(fleet=fleet), engine="fleet"))
+    assert len(experiment.parts) == 3
+    archive = Archive(tmp_path)
+    (scattered,) = tallies(experiment, [1], Alone(), archive=archive)
+    whole = Experiment.of(world(fleet=fleet), engine="fleet").tally(1)
+    assert scattered.equals(whole)
+    assert scattered.fingerprint == whole.fingerprint
+    assert len(list(tmp_path.rglob("*.json"))) == 3
+    (again,) = tallies(experiment, [1], Nobody(), archive=archive)
+    assert again.equals(whole)
+
+
+class Nobody:
+    """Fails whoever asks it."""
+
+    def results(self, units: object) -> object:
+        raise AssertionError("everything was kept")
+
+
+def test_replications_come_in_the_order_asked_for() -> None:
+    experiment = Experiment.of(world(recovery={"technicians": 1}))
+    found = list(tallies(experiment, [2, 0], Local(2)))
+    assert [tally.fingerprint for tally in found] == [experiment.tally(r).fingerprint for r in (2, 0)]
+
+
+def test_one_run_with_a_help_desk_is_not_split() -> None:
+    experiment = Experiment.of(world(recovery={"technicians": 1}))
+    with pytest.raises(NotSplitError, match="share its queue"):
+        check_splits(experiment)
+    check_splits(Experiment.of(world(recovery={"technicians": 1}, replications=2)))
+    check_splits(Experiment.of(world()))
