@@ -14,7 +14,7 @@ import pickle
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any, Final, Literal, cast
 
@@ -41,6 +41,7 @@ class VersionError(InputError):
     """A worker runs another program than the one that asks."""
 
 
+@cache
 def program() -> str:
     """What must be the same wherever units are computed."""
     return f"reissue {version('reissue')}, semantics {SEMANTICS}"

@@ -39,17 +39,18 @@ def wait_for(cluster: Cluster, threads: int) -> None:
 def test_a_cluster_gives_what_one_machine_gives_and_a_killed_worker_changes_nothing(
     pair: Nodes, tmp_path: Path
 ) -> None:
-    prepared = prepare(world(), DELAYS, replications=6)
+    prepared = prepare(world(), DELAYS)
     alone = prepared.run(Alone()).to_json()
-    fleet = [{"name": "phones", "devices": 2 * BLOCK + 5, "sync": {"every": "30d"}}]
-    whole = Experiment.of(world(fleet=fleet), engine="process")
-    parts = Experiment.of(world(fleet=[{**fleet[0], "devices": 30}]), engine="process")
+    fleet = [{"name": "phones", "devices": BLOCK + 5, "sync": {"every": "30d"}, "presence": "never"}]
+    parts = split(Experiment.of(world(fleet=fleet), engine="fleet"))
+    assert len(parts.parts) == 2
     with Cluster(pair.address, timeout_s=30) as cluster:
         wait_for(cluster, 2)
         assert prepared.run(cluster).to_json() == alone
-        (scattered,) = tallies(split(parts), [0], cluster)
-        assert scattered.equals(parts.tally(0))
-    assert len(split(whole).parts) == 3
+        (scattered,) = tallies(parts, [0], cluster)
+        whole = Experiment.of(world(fleet=fleet), engine="fleet").tally(0)
+        assert scattered.fingerprint == whole.fingerprint
+        assert scattered.equals(whole)
 
     killed = []
 
@@ -61,36 +62,36 @@ def test_a_cluster_gives_what_one_machine_gives_and_a_killed_worker_changes_noth
     archive = Archive(tmp_path / "kept")
     with Cluster(pair.address, timeout_s=30) as cluster:
         wait_for(cluster, 2)
-        again = prepare(world(seed=2), DELAYS, replications=6)
+        again = prepare(world(seed=2), DELAYS, replications=3)
         found = again.run(cluster, archive=archive, progress=kill_one)
         wait_for(cluster, 1)
     assert killed
     assert found.to_json() == again.run(Alone()).to_json()
-    assert len(list((tmp_path / "kept").rglob("*.json"))) == 24
+    assert len(list((tmp_path / "kept").rglob("*.json"))) == 12
 
 
 def test_a_killed_driver_goes_on_where_it_was(pair: Nodes, tmp_path: Path) -> None:
     (tmp_path / "plan.yaml").write_text(to_yaml(document()), encoding="utf-8")
     store = tmp_path / "kept"
     vary = [f"{key}={values}" for key, values in DELAYS.items()]
-    options = ["--replications", "20", "--engine", "process", "--json", "--store", str(store)]
+    options = ["--replications", "8", "--engine", "process", "--json", "--store", str(store)]
     program = [sys.executable, "-c", "from sim.cli import main; main()", "sweep", str(tmp_path / "plan.yaml")]
     command = [*program, "--vary", *vary, *options, "--cluster", pair.address]
     with Cluster(pair.address, timeout_s=30) as cluster:
         wait_for(cluster, 2)
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while len(list(store.rglob("*.json"))) < 10 and driver.poll() is None:
+    while len(list(store.rglob("*.json"))) < 4 and driver.poll() is None:
         time.sleep(0.002)
     driver.kill()
     out, err = driver.communicate()
     assert out == b"", err
     kept = {path: path.stat().st_mtime_ns for path in store.rglob("*.json")}
-    assert 10 <= len(kept) < 80
+    assert 4 <= len(kept) < 32
     again = subprocess.run(command, capture_output=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout) == sweep(world(), DELAYS, replications=20, keep=False).to_json()
+    assert json.loads(again.stdout) == sweep(world(), DELAYS, replications=8, keep=False).to_json()
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list(store.rglob("*.json"))) == 80
+    assert len(list(store.rglob("*.json"))) == 32
 
 
 def test_workers_without_this_very_program_are_told(tmp_path: Path) -> None:
@@ -133,7 +134,6 @@ def test_a_scheduler_that_goes_is_told_and_what_is_done_is_kept(pair: Nodes, tmp
 
     archive = Archive(tmp_path / "kept")
     prepared = prepare(world(), DELAYS, replications=20)
-    with Cluster(pair.address, timeout_s=20) as cluster:
-        with pytest.raises(ClusterError, match="has gone"):
-            prepared.run(cluster, archive=archive, progress=kill_scheduler)
+    with Cluster(pair.address, timeout_s=20) as cluster, pytest.raises(ClusterError, match="has gone"):
+        prepared.run(cluster, archive=archive, progress=kill_scheduler)
     assert 1 <= prepared.stored(archive) < 80

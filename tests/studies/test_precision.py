@@ -49,7 +49,7 @@ def test_what_is_no_precision_says_what_would_be(written: str, message: str) -> 
 
 
 def test_one_stops_at_the_first_interval_that_is_narrow_enough() -> None:
-    """Values 0 and 2 in turn: after an even n of them sd² = n/(n-1), the half-width t(0.975; n-1) / sqrt(n-1).
+    """Values 0 and 2 in turn: after an even n, sd² = n/(n-1), half-width t(0.975; n-1) / sqrt(n-1).
 
     t(0.975; 17) = 2.110 and t(0.975; 19) = 2.093: 0.512 after 18 and 0.480 after 20 of them.
     """
