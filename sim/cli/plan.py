@@ -57,8 +57,8 @@ def plan(
     Exits with 1 where no plan reaches the target.
     """
     from sim.cli.progress import Progress, notice
+    from sim.studies.files import write_files
     from sim.studies.planning import plan as study
-    from sim.studies.reduced import write_files
     from sim.studies.store import to_text
 
     (scenario,) = read_all([file], overrides)

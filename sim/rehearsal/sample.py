@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.world.fleet import Roster
 from sim.world.outcome import NEVER, Outcome
 
 
@@ -53,21 +50,3 @@ def _in_turn(queues: list[list[int]]) -> list[int]:
     """The first of each queue, then the second of each, and so on."""
     longest = max(map(len, queues), default=0)
     return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
-
-
-def part_of(roster: Roster, chosen: NDArray[np.int64]) -> Roster:
-    """The chosen devices as a roster of their own; their draws stay theirs (model 7.2), and names are
-    counted anew.
-    """
-    return replace(
-        roster,
-        profile=roster.profile[chosen],
-        group=roster.group[chosen],
-        identity=roster.identity[chosen],
-        phase_s=roster.phase_s[chosen],
-        silent=roster.silent[chosen],
-        seen=roster.seen[chosen],
-        holds_reserve=roster.holds_reserve[chosen],
-        numbered=tuple(np.bincount(roster.group[chosen], minlength=len(roster.groups)).tolist()),
-        ids=tuple(() for _ in roster.groups),
-    )

@@ -15,7 +15,7 @@ from sim.rehearsal.credentials import Credential, credentials_of
 from sim.rehearsal.phone import Held, Phone
 from sim.rehearsal.platforms import rule_of
 from sim.rehearsal.play import Played, Stage
-from sim.rehearsal.sample import part_of, sample_of
+from sim.rehearsal.sample import sample_of
 from sim.rehearsal.script import script_of
 from sim.rehearsal.server import LoopbackServer
 from sim.scenario.scenario import Scenario
@@ -134,7 +134,7 @@ def rehearse(
     draws = Draws.of(scenario.seed, 0)
     chosen = sample_of(whole, devices=min(devices, _affordable(plan, roster)))
     while True:
-        fleet = Fleet.start(part_of(roster, chosen), draws)
+        fleet = Fleet.start(roster.only(chosen), draws)
         trace, outcome = script_of(plan, fleet, timeline)
         if len(trace.encounters) <= MOST_ENCOUNTERS or len(chosen) <= 1:
             break

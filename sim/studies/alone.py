@@ -14,7 +14,6 @@ import numpy as np
 
 from sim.processes.engine import simulate
 from sim.processes.story import Diary, Happening, WatchedDevice
-from sim.rehearsal.sample import part_of
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment, Progress
@@ -137,7 +136,7 @@ def reinstalls_of(
         return ()
     chosen = np.flatnonzero(outcome.devices.times_lost > 0)
     place = int(np.searchsorted(chosen, index))
-    roster = part_of(outcome.roster, chosen)
+    roster = outcome.roster.only(chosen)
     fleet = Fleet.start(roster, Draws.of(experiment.scenario.seed, replication))
     plan = replace(experiment.plan, sample_s=experiment.plan.horizon_s)
     run = _simulator(experiment)

@@ -57,9 +57,7 @@ class Local:
             WorkersError: process after process dies over the same unit.
         """
         shift = _Shift(units)
-        threads = [
-            Thread(target=shift.serve, daemon=True) for _ in range(min(self.processes, len(units)))
-        ]
+        threads = [Thread(target=shift.serve, daemon=True) for _ in range(min(self.processes, len(units)))]
         try:
             for thread in threads:
                 thread.start()

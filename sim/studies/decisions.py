@@ -42,7 +42,8 @@ def recommendation_words(found: Recommendation) -> list[str]:
     """When and how to reissue, in sentences: the answer first."""
     most = f"at most {found.most_lost:,} of {found.devices:,} devices" if found.most_lost else "no device"
     promise = (
-        f"{most} lost, with {100 * found.confidence:.4g} % confidence ({found.replications:,} fleets simulated)"
+        f"{most} lost, with {100 * found.confidence:.4g} % confidence "
+        f"({found.replications:,} fleets simulated)"
     )
     lost = f"{100 * found.lost_share:.3g} %"
     if found.delay_days is None or found.specify_by is None or found.activated is None:

@@ -156,5 +156,5 @@ def choose(plan: Plan, scenario: Scenario, devices: int, runs: int) -> Literal["
     """The engine for so many runs of so many of the devices: by their attempts, and only where numba is."""
     roster = roster_of(scenario, within=range(devices))
     of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
-    attempts = runs * sum(plan.horizon_s / p.every_s * n for p, n in zip(roster.profiles, of_profile, strict=True))
-    return "fleet" if attempts >= MANY_SYNCS and find_spec("numba") is not None else "process"
+    of_a_run = sum(plan.horizon_s / p.every_s * n for p, n in zip(roster.profiles, of_profile, strict=True))
+    return "fleet" if runs * of_a_run >= MANY_SYNCS and find_spec("numba") is not None else "process"

@@ -19,8 +19,10 @@ def result_html(result: Result) -> str:
         f"<td>{number(m['still_lost_devices'])}</td><td>{share(m['reserve_coverage'])}</td></tr>"
         for name, m in groups_and_all(result)
     )
+    first = result.scenario.first_replication
     guarantees = "".join(
-        f"<li><b>{verdict.verdict}</b> {escape(promise(verdict))}: {escape(observed(verdict, first_replication=result.scenario.first_replication))}</li>"
+        f"<li><b>{verdict.verdict}</b> {escape(promise(verdict))}: "
+        f"{escape(observed(verdict, first_replication=first))}</li>"
         for verdict in result.guarantees
     )
     return (

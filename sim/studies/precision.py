@@ -31,8 +31,8 @@ class Precision:
     """The mean of a measure within so much, by Student's 95 % interval.
 
     One stops at the first replication from the tenth on at which the interval is narrow enough. On normal
-    samples that stop after about 14, 31 and 101, the width covered the true mean in 97, 95 and 94 of 100 cases
-    (`tests/studies/test_precision.py`, 3,000 each).
+    samples that stop after about 14, 31 and 101, the width covered the true mean in 97, 95 and 94 of 100
+    cases (`tests/studies/test_precision.py`, 3,000 each).
 
     Attributes:
         measure: which; a name of `MEASURES`.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
@@ -18,7 +16,7 @@ from sim.scenario.reading import from_document
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
 from sim.scenario.writing import to_yaml
-from sim.studies.store import OutputError
+from sim.studies.files import OutputError, write_files
 from sim.world.fleet import PHASE_IS_DRAWN
 
 _ONE_ROW: Final = "device.csv"
@@ -156,42 +154,6 @@ def scenario_files(scenario: Scenario, path: Path) -> dict[Path, bytes]:
         document["fleet"][int(key.split(".")[1])]["inventory"] = name
     contents[path] = to_yaml(document).encode("utf-8")
     return contents
-
-
-def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write new files, all of them or none.
-
-    Raises:
-        OutputError: one exists, or cannot be written.
-    """
-    for path in contents:
-        if path.exists() or path.is_symlink():
-            raise OutputError(f"{path} exists: choose another name")
-    written: list[Path] = []
-    try:
-        for path, content in contents.items():
-            _write_whole(path, content)
-            written.append(path)
-    except BaseException as error:
-        for path in written:
-            path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-        raise
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """A file that takes its name only when it is full."""
-    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(partial).chmod(0o666 & ~umask)
-        Path(partial).replace(path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
 
 
 def _reissues(scenario: Scenario) -> list[Any]:

@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from sim.errors import InputError
 from sim.scenario.certificates import public_copies
 from sim.scenario.tree import read_tree
+from sim.studies.files import OutputError
 from sim.studies.result import Result
 
 LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
@@ -24,10 +24,6 @@ LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "
 
 FILES: Final = ("devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml")
 """What every result directory holds; beside it, the scenario's inventories and certificates without a key."""
-
-
-class OutputError(InputError):
-    """The directory cannot be written; the message says why and what would help."""
 
 
 def write(result: Result, directory: Path, *, command: Sequence[str] = (), overwrite: bool = False) -> None:

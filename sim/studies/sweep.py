@@ -286,4 +286,3 @@ def _frame(rows: Any, *, keys: list[str]) -> pd.DataFrame:
         if len({type(value) for value in column}) > 1 or isinstance(column[0], dict | list):
             frame[key] = [written(value) for value in column]
     return frame
-

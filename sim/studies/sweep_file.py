@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sim.studies.store import OutputError
+from sim.studies.files import OutputError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,10 @@ from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario
 from sim.scenario.strategy import Reissue
 from sim.studies.adversary import Attack
-from sim.studies.reduced import scenario_files, write_files
+from sim.studies.files import OutputError, write_files
+from sim.studies.reduced import scenario_files
 from sim.studies.result import iso
 from sim.studies.sentences import date, plural, spaced
-from sim.studies.store import OutputError
 from sim.studies.words import promise_of
 
 _NAMES: Final = {

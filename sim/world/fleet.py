@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Final, Literal
@@ -150,6 +150,19 @@ class Roster:
     def __len__(self) -> int:
         """How many devices there are."""
         return len(self.profile)
+
+    def only(self, chosen: NDArray[np.int64]) -> Roster:
+        """Some of the devices, ascending; their draws stay theirs (model 7.2), and names are counted anew."""
+        of_device = ("profile", "group", "identity", "phase_s", "silent", "seen", "holds_reserve")
+        group = self.group[chosen]
+        return replace(
+            self,
+            **{name: getattr(self, name)[chosen] for name in of_device},
+            numbered=tuple(np.bincount(group, minlength=len(self.groups)).tolist()),
+            ids=((),) * len(self.groups),
+            first=0,
+            positions=(),
+        )
 
     def position_of(self, group: int) -> int:
         """The number of a group's first numbered device."""

@@ -456,7 +456,7 @@ def settings_for(examples: int) -> Any:
 @settings_for(200)
 @given(provable(), seeds)
 def test_no_proved_guarantee_falls(world: tuple[Plan, Profile], seed: int) -> None:
-    attacked(world, seed, tries=6)
+    attacked(world, seed, tries=4)
 
 
 @pytest.mark.slow

@@ -19,9 +19,10 @@ def document(**changes: Any) -> dict[str, Any]:
             {
                 "name": "drawers",
                 "devices": 40,
+                "sync": {"every": "1d"},
                 "presence": {"on": {"exponential": "3d"}, "off": {"exponential": "20d"}},
             },
-            {"name": "office", "devices": 4},
+            {"name": "office", "devices": 4, "sync": {"every": "1d"}},
         ],
         "strategy": [{"at": "day 10", "reissue": {"activate": "after 30d"}}],
         **changes,

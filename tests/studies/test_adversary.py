@@ -11,7 +11,7 @@ import pytest
 import sim
 from sim.studies.adversary import Attack, worst_cases
 from sim.studies.breaking import needed_devices
-from sim.studies.store import OutputError
+from sim.studies.files import OutputError
 from sim.studies.worst import as_scenario, sentence, write_worst_cases
 
 HOUR, DAY = 3600, 86_400

@@ -245,6 +245,10 @@ def test_a_unit_that_kills_every_process_is_given_up(monkeypatch: pytest.MonkeyP
 # --- the command ------------------------------------------------------------------------------------------
 
 
+LONG = ["--replications", "4", "--engine", "process", "--set", "fleet.0.sync.every=6h"]
+"""Options with which the command takes a second or two."""
+
+
 def command(folder: Path, *options: str) -> list[str]:
     (folder / "plan.yaml").write_text(to_yaml(document()), encoding="utf-8")
     vary = [f"{key}={values}" for key, values in DELAYS.items()]
@@ -317,34 +321,31 @@ def test_a_table_is_written_whole_and_the_same_each_time(tmp_path: Path) -> None
 
 def test_a_killed_and_restarted_sweep_gives_the_bytes_of_one_that_was_not(tmp_path: Path) -> None:
     def arguments(store: Path, out: Path) -> list[str]:
-        more = ["--replications", "10", "--engine", "process", "--workers", "2", "--json"]
-        return command(tmp_path, *more, "--store", str(store), "--out", str(out))
+        return command(tmp_path, *LONG, "--json", "--store", str(store), "--out", str(out))
 
-    whole = CliRunner().invoke(
-        cli, arguments(tmp_path / "a", tmp_path / "a.parquet"), standalone_mode=False
-    )
+    whole = CliRunner().invoke(cli, arguments(tmp_path / "a", tmp_path / "a.parquet"), standalone_mode=False)
     store = tmp_path / "b"
     program = [sys.executable, "-c", "from sim.cli import main; main()"]
     restarted = [*program, *arguments(store, tmp_path / "b.parquet")]
     killed = subprocess.Popen(restarted, stdout=subprocess.PIPE)
-    while len(list(store.rglob("*.json"))) < 4 and killed.poll() is None:
+    while len(list(store.rglob("*.json"))) < 2 and killed.poll() is None:
         time.sleep(0.002)
     killed.kill()
     assert killed.communicate()[0] == b""
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "b.parquet").exists()
     kept = {path: path.stat().st_mtime_ns for path in store.rglob("*.json")}
-    assert 4 <= len(kept) < 40
+    assert 2 <= len(kept) < 16
     again = subprocess.run(restarted, capture_output=True, check=True)
     assert again.stdout.decode() == whole.stdout
     assert (tmp_path / "b.parquet").read_bytes() == (tmp_path / "a.parquet").read_bytes()
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list(store.rglob("*.json"))) == 40
+    assert len(list(store.rglob("*.json"))) == 16
 
 
 def test_an_interrupt_leaves_what_is_done(tmp_path: Path) -> None:
     store = tmp_path / "kept"
-    more = ["--replications", "10", "--engine", "process", "--workers", "2", "--store", str(store)]
+    more = [*LONG, "--workers", "2", "--store", str(store)]
     program = [sys.executable, "-c", "from sim.cli import main; main()"]
     process = subprocess.Popen(
         [*program, *command(tmp_path, *more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -355,7 +356,7 @@ def test_an_interrupt_leaves_what_is_done(tmp_path: Path) -> None:
     out, err = process.communicate()
     assert (process.returncode, out) == (130, b""), err
     assert b"Traceback" not in err
-    assert 3 <= len(list(store.rglob("*.json"))) < 40
+    assert 3 <= len(list(store.rglob("*.json"))) < 16
     assert not list(store.rglob("*.partial"))
 
 
@@ -365,13 +366,13 @@ def test_an_interrupt_leaves_what_is_done(tmp_path: Path) -> None:
 def test_a_key_that_does_nothing_explains_nothing() -> None:
     """All drawers are off from the start on: they are lost whatever the delay, so devices explain all."""
     fleet = [{"name": "off", "devices": 1, "presence": "never"}]
-    vary = {"fleet.0.devices": "uniform(0, 1000)", "strategy.0.reissue.activate": "after uniform(5d, 20d)"}
-    found = sweep(world(fleet=fleet), vary, samples=32, sampling="sobol", engine="process", keep=False)
-    assert len(found.rows) == 32 * 4
+    vary = {"fleet.0.devices": "uniform(0, 100)", "strategy.0.reissue.activate": "after uniform(5d, 20d)"}
+    found = sweep(world(fleet=fleet), vary, samples=16, sampling="sobol", engine="process", keep=False)
+    assert len(found.rows) == 16 * 4
     assert all(row["lost_devices"] == row["fleet.0.devices"] for row in found.rows)
     devices, delay = found.sensitivity().indices
-    assert devices.first == pytest.approx(1.0, abs=0.15)
-    assert devices.total == pytest.approx(1.0, abs=0.15)
+    assert devices.first == pytest.approx(1.0, abs=0.2)
+    assert devices.total == pytest.approx(1.0, abs=0.2)
     assert (delay.first, delay.total) == (0.0, 0.0)
     assert devices.first_low is not None
     assert devices.first_high is not None

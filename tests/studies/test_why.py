@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sim
+from sim.studies.files import OutputError
 from sim.studies.reduced import reduced, write_scenario
 from sim.studies.rescue import Claim
-from sim.studies.store import OutputError
 from sim.studies.why import UnknownDeviceError
 
 ROOT = Path(__file__).parents[2]
