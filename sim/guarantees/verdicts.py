@@ -120,8 +120,12 @@ def _in_every_one(said: Verdict) -> Verdict:
             said, verdict="fails", reason=None if n == 1 else f"broken in {said.broken:,} of {n:,}"
         )
     breaks = 1 - lower_bound(n, n, CONFIDENCE)
-    seen = "kept in 1 replication" if n == 1 else f"kept in all {n:,} replications"
-    sure = f"with {percent(CONFIDENCE)} confidence it breaks in at most {percent(breaks)} of cases"
+    if n == 1:
+        seen = "kept in 1 replication, which says little"
+        sure = f"it could break in up to {percent(breaks)} of cases ({percent(CONFIDENCE)} confidence)"
+    else:
+        seen = f"kept in all {n:,} replications"
+        sure = f"with {percent(CONFIDENCE)} confidence it breaks in at most {percent(breaks)} of cases"
     return replace(said, reason=f"{seen}: {sure}")
 
 

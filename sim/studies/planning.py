@@ -207,7 +207,7 @@ class _Planner:
         replications: int | None,
         engine: Engine,
     ) -> _Planner:
-        """The scenario made ready: with a delayed reissue, and a run that reaches beyond the expiry."""
+        """The scenario made ready: with a delayed reissue, no help desk, and a run up to the expiry."""
         if scenario.recovery is not None:  # it helps those that are lost already
             scenario = scenario.changed({"recovery": "none"})
         if reissue is None and not any(step.reissue is not None for step in scenario.strategy):
@@ -217,13 +217,9 @@ class _Planner:
             number = step_of(scenario, reissue)
         except CurveError as error:
             raise PlanError(str(error)) from None
-        experiment = Experiment.of(scenario, engine=engine)  # knows the validity that stands in a file
-        expiry_s = (
-            experiment.scenario.expiry_s if experiment.scenario.server.certificate.file is None else None
-        )
-        expiry_s = experiment.plan.first.not_after_s if expiry_s is None else expiry_s
-        if scenario.duration <= expiry_s:
-            scenario = scenario.changed({"duration": f"{expiry_s + SECONDS_PER_DAY}s"})
+        experiment = Experiment.of(scenario, engine=engine)
+        expiry_s = experiment.plan.first.not_after_s
+        scenario = scenario.changed({"duration": f"{expiry_s}s"})  # what happens from then on changes nothing
         least = math.ceil(confidence / (1 - confidence) - 1e-9)
         if replications is None:
             replications = max(scenario.replications, least, _affordable(experiment))
@@ -396,4 +392,4 @@ def _affordable(experiment: Experiment) -> int:
     """Replications that take some seconds, in numbers whose quantiles fall on a replication."""
     every_s = [group.sync.every for group in experiment.scenario.fleet]
     attempts = experiment.size * experiment.plan.horizon_s / min(every_s)
-    return next((n for n in (199, 99, 59, 39) if attempts * n <= _MOST_ATTEMPTS), 19)
+    return next((n for n in (99, 59, 39) if attempts * n <= _MOST_ATTEMPTS), 19)

@@ -20,6 +20,9 @@ from sim.world.outcome import Outcome
 KEPT: Final = 4_194_304
 """Devices, over all replications, up to which a result keeps their rows; beyond, it simulates again."""
 
+_LIKELY_MANY: Final = 50
+"""Replications by which `auto` goes where nobody knows how many it will take."""
+
 
 def run(
     scenario: Scenario,
@@ -65,7 +68,9 @@ def run(
     precision = None if until is None else Precision.parse(until)
 
     began = time.perf_counter()
-    experiment = Experiment.of(scenario, engine=engine)
+    goes_on = until is not None or until_decided is not None
+    runs = max(scenario.replications, _LIKELY_MANY) if goes_on else None
+    experiment = Experiment.of(scenario, engine=engine, runs=runs)
     if notice is not None:
         for sentence in experiment.notices():
             notice(sentence)
