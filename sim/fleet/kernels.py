@@ -495,9 +495,7 @@ def live(
             row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
         else:
             row[CATCH_UP_AT] = -1
-            succeeds = (
-                always_succeeds or single(identity, _CATCH_UP, row[COMINGS] - 1, world) < law[SUCCESS]
-            )
+            succeeds = always_succeeds or single(identity, _CATCH_UP, row[COMINGS] - 1, world) < law[SUCCESS]
 
         if not (is_answered and succeeds):
             continue

@@ -104,9 +104,7 @@ class Experiment:
 
             yield self.outcome_within(replication, within, progress=tell)
 
-    def outcome_within(
-        self, replication: int, within: range, *, progress: Progress | None = None
-    ) -> Outcome:
+    def outcome_within(self, replication: int, within: range, *, progress: Progress | None = None) -> Outcome:
         """That of some of the devices in a replication; with a help desk, of all."""
         draws = Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
         return self._simulate(self.plan, Fleet.start(self._roster(within), draws), progress=progress)
