@@ -132,6 +132,7 @@ def test_a_cluster_that_cannot_be_reached_is_told(address: str, why: str) -> Non
         Cluster(address, timeout_s=0.5).__enter__()
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_is_told_and_what_is_done_is_kept(pair: Nodes, tmp_path: Path) -> None:
     def kill_scheduler(share: float) -> None:
         pair.processes[0].kill()
