@@ -23,6 +23,12 @@ extensions = [
     "shown",
 ]
 exclude_patterns = ["_ext"]
+menu = {
+    "Plan": ["tutorial", "cookbook", "decisions", "why", "certificates"],
+    "Look up": ["language", "reference", "model", "api"],
+    "Trust": ["evidence", "guarantees", "rehearsal", "testing"],
+    "The program": ["sweep", "benchmarks", "design", "contributing", "changelog"],
+}
 default_role = "code"  # docstrings put code in single backquotes, as the pages do
 
 # --- Markdown: the headings that links on a forge lead to, and no more of MyST than that --------------------

@@ -5,7 +5,7 @@ On a forge such a paragraph is a link or a name; here it becomes what it points 
 - a link to a file outside `docs/`: the file itself, and beside it the link to download it;
 - a name of the Python interface, as code: its documentation.
 
-And links to pages that lie outside `docs/` lead to their copies on the site.
+Links to pages that lie outside `docs/` lead to their copies on the site, and the first page gets the menu.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ FENCE = re.compile(r"^( *)(`{3,}).*?^\1\2$", re.MULTILINE | re.DOTALL)
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry."""
+    app.add_config_value("menu", {}, "env")
     app.connect("source-read", _read)
     app.add_lexer("csv", TextLexer)
     return {"parallel_read_safe": True}
@@ -38,6 +39,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def _read(app: Sphinx, docname: str, source: list[str]) -> None:
     folder = Path(app.srcdir)
     source[0] = shown(source[0], folder, note=lambda path: app.env.note_dependency(str(path)))
+    if docname == app.config.root_doc:
+        for caption, pages in app.config.menu.items():
+            source[0] += "\n".join(["", f"```{{toctree}}\n:hidden:\n:caption: {caption}\n", *pages, "```\n"])
 
 
 def shown(text: str, folder: Path, *, note: Callable[[Path], object] = lambda path: None) -> str:
