@@ -17,7 +17,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-slow: $(VENV)/.test
+slow: $(VENV)/.test $(VENV)/.docs
 	$(BIN)/python -m pytest -q -m slow
 
 docs: $(VENV)/.docs

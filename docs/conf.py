@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "shown",
+    "told",
 ]
 exclude_patterns = ["_ext"]
 menu = {
@@ -49,7 +50,7 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_static_path = ["_static"]
-html_css_files = ["narrow.css"]
+html_css_files = ["site.css"]
 html_show_copyright = False
 html_show_sphinx = False
 html_copy_source = False

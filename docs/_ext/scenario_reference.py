@@ -24,8 +24,8 @@ HEAD = """\
 
 <!-- Made by `make reference` from the docstrings in sim/scenario: change those. -->
 
-Every key of a scenario file. How values are written, what is easily got wrong, and examples are in
-[language.md](language.md); what the keys make happen is in [model.md](model.md). Editors complete and check
+Every key of a scenario file. How values are written, what is easily got wrong, and examples are in the
+[language](language.md); what the keys make happen is in the [model](model.md). Editors complete and check
 the same keys with `reissue schema > reissue.schema.json`.
 
 A dot leads into a section, `[]` to each entry of a list: `fleet[].sync.every` is written

@@ -14,9 +14,10 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pygments.lexers.special import TextLexer
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 PAGES = {
     "../CHANGELOG.md": "changelog.md",
@@ -30,6 +31,8 @@ FENCE = re.compile(r"^( *)(`{3,}).*?^\1\2$", re.MULTILINE | re.DOTALL)
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry."""
+    from pygments.lexers.special import TextLexer
+
     app.add_config_value("menu", {}, "env")
     app.connect("source-read", _read)
     app.add_lexer("csv", TextLexer)
@@ -96,10 +99,10 @@ def _moved(text: str, *, of: Path, to: Path) -> str:
 def _documented(match: re.Match[str]) -> str:
     import sim
 
-    kind = (
-        "autoclass" if isinstance(getattr(sim, match["name"].removeprefix("sim.")), type) else "autofunction"
-    )
-    return f"```{{eval-rst}}\n.. {kind}:: {match['name']}\n{_OPTIONS if kind == 'autoclass' else ''}```"
-
-
-_OPTIONS = "   :members:\n   :exclude-members: model_config, example, stand_in, bare_keys, keys\n"
+    named = getattr(sim, match["name"].removeprefix("sim."))
+    if not isinstance(named, type):
+        return f"```{{eval-rst}}\n.. autofunction:: {match['name']}\n```"
+    hidden = ["model_config", "model_post_init", "example", "stand_in", "bare_keys", "keys"]
+    hidden += getattr(named, "model_fields", {})  # the keys of a scenario have a page of their own
+    options = f"   :members:\n   :exclude-members: {', '.join(hidden)}\n"
+    return f"```{{eval-rst}}\n.. autoclass:: {match['name']}\n{options}```"

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 _NAMES = 20
 
 
-@click.command(epilog=examples("reissue plan scenarios/delayed_30d.yaml --lost-at-most 2% --no-variants"))
+@click.command(
+    epilog=examples(
+        "reissue plan scenarios/delayed_30d.yaml --lost-at-most 2% --no-variants --replications 19"
+    )
+)
 @one_file()
 @click.option(
     "--lost-at-most",

@@ -53,7 +53,7 @@ def _unique(
 
 @click.command(
     epilog=examples(
-        "reissue sweep scenarios/delay_below_sync_period.yaml --vary strategy.0.reissue.activate='after 12h,after 1d'"
+        "reissue sweep scenarios/delay_below_sync_period.yaml --vary fleet.1.sync.every=6h,12h,1d"
     )
 )
 @click.argument("file", type=click.Path(path_type=Path))

@@ -57,7 +57,7 @@ def test_every_example_of_a_command_works(
         line, _, target = example.partition(" > ")
         words = shlex.split(line)
         if words[1] == "sweep":
-            words.append("--no-store")
+            words += ["--no-store", "--workers", "1"]
         ran = CliRunner().invoke(cli, words[1:], standalone_mode=False)
         assert ran.exception is None, example
         assert not ran.return_value, f"{example} ends with {ran.return_value}"
