@@ -1,9 +1,9 @@
-# Both targets make their own .venv; nothing else needs to be installed but Python 3.11+, git and make.
+# Every target makes its own .venv; nothing else needs to be installed but Python 3.11+, git and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slow clean
+.PHONY: demo test lint slow docs reference clean
 
 demo: $(VENV)/.run
 	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml
@@ -17,8 +17,14 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-slow: $(VENV)/.test
+slow: $(VENV)/.test $(VENV)/.docs
 	$(BIN)/python -m pytest -q -m slow
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs out/docs
+
+reference: $(VENV)/.run
+	$(BIN)/python docs/_ext/scenario_reference.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -31,5 +37,9 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
 	touch $@ $(VENV)/.run
 
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@ $(VENV)/.run
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) out/docs build dist *.egg-info

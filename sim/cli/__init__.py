@@ -9,13 +9,14 @@ import traceback
 import click
 
 from sim.cli import cert, check, compare, curve, new, plan, rehearse, run, schema, sweep, verify, why
+from sim.cli.examples import examples
 from sim.cli.exits import BROKEN_PIPE, DEFECT, INTERRUPTED, WRONG_INPUT
 from sim.errors import InputError
 
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Example: reissue new > plan.yaml, then reissue check plan.yaml, then reissue run plan.yaml.",
+    epilog=examples("reissue new > plan.yaml", "reissue check plan.yaml", "reissue run plan.yaml"),
 )
 @click.version_option(package_name="reissue", message="reissue %(version)s")
 def cli() -> None:

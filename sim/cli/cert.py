@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS, WRONG_INPUT
 from sim.cli.reading import json_option
 
@@ -44,12 +45,12 @@ def _options(command: Command) -> Command:
     return command
 
 
-@click.group(epilog="Example: reissue cert check mobile.p12 --address mdm.example.com:13292")
+@click.group(epilog=examples("reissue cert check scenarios/certs/mobile.pem --at 2026-03-01"))
 def cert() -> None:
     """Certificates: who would accept one, and what is in it."""
 
 
-@cert.command(epilog="Example: reissue cert check mobile.p12 --address mdm.example.com:13292")
+@cert.command(epilog=examples("reissue cert check scenarios/certs/mobile.pem --at 2026-03-01"))
 @_options
 @click.option("--address", metavar="HOST[:PORT]", help="The connection address that devices dial.")
 @click.option("--at", metavar="DATE", help="Judge validity at this date or date and time (UTC), not now.")
@@ -79,7 +80,7 @@ def check(
     return _code(read, verdicts)
 
 
-@cert.command(epilog="Example: MY_PASSWORD=... reissue cert show mobile.p12 --password-env MY_PASSWORD")
+@cert.command(epilog=examples("reissue cert show scenarios/certs/mobile.pem"))
 @_options
 def show(files: tuple[Path, ...], key_path: Path | None, password_env: str | None, as_json: bool) -> int:
     """Show what is in certificates: names, dates, usages, chain; nothing of the private key.

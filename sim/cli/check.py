@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS, WRONG_INPUT
 from sim.cli.reading import file_argument, json_option, read_all, set_option
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
 
 
-@click.command(epilog="Example: reissue check plan.yaml --strict")
+@click.command(epilog=examples("reissue check scenarios/delayed_30d.yaml --strict"))
 @file_argument()
 @click.option("--strict", is_flag=True, help="Exit 1 where there is a finding.")
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE
 from sim.cli.reading import file_argument, json_option, read_all, set_option
 from sim.cli.study import study_options
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 _NAMES = 10
 
 
-@click.command(epilog="Example: reissue compare now.yaml later.yaml --replications 20")
+@click.command(
+    epilog=examples(
+        "reissue compare scenarios/automatic_reissue_6_0.yaml scenarios/no_automatic_reissue_4_1.yaml"
+    )
+)
 @file_argument()
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write each run to a directory in DIR."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE
 from sim.cli.reading import json_option, read_all, set_option
 from sim.cli.study import one_file, study_options
@@ -18,7 +19,7 @@ _ROWS = 31
 _BAR = 40
 
 
-@click.command(epilog="Example: reissue curve plan.yaml --replications 20")
+@click.command(epilog=examples("reissue curve scenarios/delayed_30d.yaml"))
 @one_file()
 @click.option(
     "--reissue", type=click.IntRange(0), help="Which action of the strategy, where several have a delay."

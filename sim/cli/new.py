@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from sim.cli.examples import examples
 
-@click.command(epilog="Example: reissue new delayed > plan.yaml")
+
+@click.command(epilog=examples("reissue new --list", "reissue new delayed > plan.yaml"))
 @click.argument("template", required=False)
 @click.option("--list", "lists", is_flag=True, help="Print the names of the templates, and what each shows.")
 @click.option(

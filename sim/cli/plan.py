@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS
 from sim.cli.reading import json_option, read_all, set_option
 from sim.cli.study import Share, one_file, study_options
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 _NAMES = 20
 
 
-@click.command(epilog="Example: reissue plan plan.yaml --lost-at-most 0.1% --confidence 95%")
+@click.command(
+    epilog=examples(
+        "reissue plan scenarios/delayed_30d.yaml --lost-at-most 2% --no-variants --replications 19"
+    )
+)
 @one_file()
 @click.option(
     "--lost-at-most",

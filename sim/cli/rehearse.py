@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS, UNDECIDED
 from sim.cli.reading import json_option, read_all, set_option
 
 _MOST_ROWS = 40
 
 
-@click.command(epilog="Example: reissue rehearse scenarios/delayed_30d.yaml")
+@click.command(epilog=examples("reissue rehearse scenarios/immediate_taken_back.yaml"))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--devices", type=click.IntRange(1, 10_000), help="How many devices take part at most; default: 20."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS, UNDECIDED
 from sim.cli.reading import file_argument, json_option, read_all, set_option
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="Example: reissue run scenarios/delayed_30d.yaml --set strategy.0.reissue.activate='after 14d'"
+    epilog=examples(
+        "reissue run scenarios/delayed_30d.yaml",
+        "reissue run scenarios/changed_address.yaml --set strategy.0.at='day 5'",
+    )
 )
 @file_argument()
 @click.option(

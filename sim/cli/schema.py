@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import click
 
+from sim.cli.examples import examples
 
-@click.command(epilog="Example: reissue schema > reissue.schema.json, and in the scenario's first line: "
-    "# yaml-language-server: $schema=reissue.schema.json")  # fmt: skip
+
+@click.command(epilog=examples("reissue schema > reissue.schema.json"))
 def schema() -> int:
-    """Print the JSON Schema of scenario files, for editors."""
+    """Print the JSON Schema of scenario files, for editors.
+
+    An editor with yaml-language-server uses it where the scenario's first line is
+    "# yaml-language-server: $schema=reissue.schema.json".
+    """
     from sim.scenario.json_schema import json_schema
     from sim.studies.store import to_text
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE
 from sim.cli.reading import json_option, read_all, set_option
 
@@ -51,7 +52,9 @@ def _unique(
 
 
 @click.command(
-    epilog="Example: reissue sweep plan.yaml --vary strategy.0.reissue.activate='after 1d..60d step 1d'"
+    epilog=examples(
+        "reissue sweep scenarios/delay_below_sync_period.yaml --vary fleet.1.sync.every=6h,12h,1d"
+    )
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS
 from sim.cli.reading import json_option, read_all, set_option
 
 
-@click.command(epilog="Example: reissue verify scenarios/delayed_30d.yaml")
+@click.command(epilog=examples("reissue verify scenarios/immediate_taken_back.yaml"))
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option()
 @set_option()

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from sim.cli.examples import examples
 from sim.cli.exits import DONE
 from sim.cli.reading import json_option, read_all, set_option
 
 
-@click.command(epilog="Example: reissue why scenarios/delayed_30d.yaml 'phones in drawers/3'")
+@click.command(epilog=examples("reissue why scenarios/delay_below_sync_period.yaml tablets/900"))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("device")
 @click.option(

@@ -121,7 +121,11 @@ def _columns(value: object) -> dict[str, str]:
 _COLUMNS_SCHEMA = {
     "type": "object",
     "properties": {
-        name: {"type": "string", "description": f"The header of the column that holds {what}."}
+        name: {
+            "type": "string",
+            "default": name,
+            "description": f"The header of the column that holds {what}.",
+        }
         for name, what in {
             "id": "the device's identity",
             "platform": "android or ios",

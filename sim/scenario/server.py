@@ -132,7 +132,14 @@ class Server(Section):
                     {"enum": ["default", "off", "on"]},
                     {
                         "type": "object",
-                        "properties": {"lead": DURATION_SCHEMA},
+                        "description": "A reserve by itself, so long before every expiry (model 3.7).",
+                        "properties": {
+                            "lead": {
+                                **DURATION_SCHEMA,
+                                "default": "90d",
+                                "description": "How long before the main certificate expires.",
+                            }
+                        },
                         "additionalProperties": False,
                     },
                 ]

@@ -279,12 +279,6 @@ def test_a_terminal_is_asked_for_the_password_and_shows_nothing_of_it(openssl: O
     assert (b"not opened by the password" in seen) == (typed == "wrong")
 
 
-@pytest.mark.parametrize("command", ["check", "show"])
-def test_help_has_an_example(cert: Run, command: str) -> None:
-    assert "Example: " in (told := cert(command, "--help").out)
-    assert f"reissue cert {command}" in told
-
-
 def test_no_password_is_an_option(cert: Run) -> None:
     told: Any = cert("check", "--help").out
     assert "--password-env" in told

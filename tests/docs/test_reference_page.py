@@ -1,0 +1,99 @@
+"""The scenario reference tells of every key that a file may have: its type, its default, its meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import scenario_reference
+
+from sim.scenario.cells import CELLS
+from sim.scenario.outline import other_forms, sections_of, written_keys
+from sim.scenario.schema import MEASURES, Scenario, Section
+
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "reference.md").read_text(encoding="utf-8")
+
+
+def keys_of(section: type[Section], path: str = "") -> Iterator[tuple[str, str, type[Section]]]:
+    """Heading, key and section of every key, from the classes that read a file."""
+    for key in written_keys(section):
+        yield path, key, section
+        below, is_list = sections_of(section).get(key, (None, False))
+        for form in () if below is None else (below, *other_forms(below)):
+            here = f"{path}.{key}" if path else key
+            yield from keys_of(form, f"{here}[]" if is_list else here)
+
+
+def rows(text: str) -> dict[tuple[str, str], list[str]]:
+    """The cells of every row, by the path in the heading above and the key."""
+    found: dict[tuple[str, str], list[str]] = {}
+    path = ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            named = re.match(r"## `([^`]+)`", line)
+            path = named[1] if named else ""
+        if line.startswith("| `"):
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            found[path, cells[0].strip("`")] = cells[1:]
+    return found
+
+
+ROWS = rows(TEXT)
+KEYS = list(keys_of(Scenario))
+COLUMNS = [("fleet[].columns", column) for column in CELLS]
+
+
+@pytest.mark.parametrize("row", [*(each[:2] for each in KEYS), *COLUMNS], ids=".".join)
+def test_every_key_has_type_default_and_meaning(row: tuple[str, str]) -> None:
+    kind, default, meaning = ROWS[row]
+    assert kind
+    assert default
+    assert meaning
+
+
+def test_there_is_no_row_for_a_key_that_a_file_may_not_have() -> None:
+    known = {*(each[:2] for each in KEYS), *COLUMNS}
+    assert {row for row in ROWS if row not in known} == {
+        ("", name) for name in MEASURES if ("", name) not in known
+    }
+
+
+def test_a_key_that_a_file_must_have_says_so() -> None:
+    for path, key, section in KEYS:
+        required = section.model_fields[section.keys()[key]].is_required()
+        assert (ROWS[path, key][1] == "*required*") is required, f"{path}.{key}"
+
+
+def test_meanings_are_those_of_the_classes() -> None:
+    for path, key, section in KEYS:
+        written = section.model_fields[section.keys()[key]].description or ""
+        first = re.split(r",? in seconds| \(|[`{]", written)[0].strip(" .;")
+        assert first
+        assert ROWS[path, key][2].startswith(first), f"{path}.{key}"
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "default"),
+    [
+        ("fleet[].sync", "every", "`6h`"),
+        ("fleet[].columns", "id", "`id`"),
+        ("fleet[].sync", "success", "`100%`"),
+        ("fleet[].sync", "catch_up", "`yes`"),
+        ("server", "automatic_reissue", "`default`"),
+        ("server.automatic_reissue", "lead", "`90d`"),
+        ("server.certificate", "valid_for", "`397d`"),
+        ("strategy[].reissue", "activate", "`after 30d`"),
+        ("recovery", "owner_responds", "`{exponential: 2d}`"),
+        ("recovery", "takes", "`{lognormal: {median: 20m, sigma: 0.5}}`"),
+    ],
+)
+def test_defaults_are_written_as_in_a_file(path: str, key: str, default: str) -> None:
+    assert ROWS[path, key][1] == default
+
+
+def test_the_page_is_what_the_classes_give() -> None:
+    """If not: `make reference`."""
+    assert scenario_reference.page() == TEXT, "docs/reference.md is out of date: make reference"
