@@ -14,7 +14,7 @@ from sim.errors import InputError
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Selection
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Engine, Experiment, Progress
+from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Plan, Reissue
 from sim.world.timeline import Timeline, play
@@ -276,10 +276,3 @@ def _by_separate_runs(
         if progress is not None:
             progress((number + 1) / len(delays_s))
     return Curve(scenario, step, delays_s, lost, size, runs=len(delays_s))
-
-
-def share_of(progress: Progress | None, done: int, of: int) -> Progress | None:
-    """The progress of one of several equal pieces of work."""
-    if progress is None:
-        return None
-    return lambda share: progress((done + share) / of)

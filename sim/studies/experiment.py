@@ -162,3 +162,10 @@ def choose(plan: Plan, scenario: Scenario, devices: int, runs: int) -> Literal["
     of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
     of_a_run = sum(plan.horizon_s / p.every_s * n for p, n in zip(roster.profiles, of_profile, strict=True))
     return "fleet" if runs * of_a_run >= MANY_SYNCS and find_spec("numba") is not None else "process"
+
+
+def share_of(progress: Progress | None, done: int, of: int) -> Progress | None:
+    """The progress of one of several equal pieces of work."""
+    if progress is None:
+        return None
+    return lambda share: progress((done + share) / of)

@@ -12,8 +12,8 @@ from sim.errors import InputError
 from sim.results.critical import CriticalDelays
 from sim.scenario.scenario import Scenario
 from sim.scenario.strategy import Reissue as WrittenReissue
-from sim.studies.curve import CurveError, Waits, share_of, step_of
-from sim.studies.experiment import Engine, Experiment, Progress
+from sim.studies.curve import CurveError, Waits, step_of
+from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.studies.reception import critical_delays
 from sim.world.certificates import LONGEST_LIFE_S
 from sim.world.order import SECONDS_PER_DAY
