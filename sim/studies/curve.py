@@ -15,6 +15,7 @@ from sim.results.critical import CriticalDelays
 from sim.results.measures import Selection
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
+from sim.studies.reception import critical_delays
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Plan, Reissue
 from sim.world.timeline import Timeline, play
@@ -144,9 +145,12 @@ def curve(
         experiment = Experiment.of(scenario.changed({"recovery": "none"}), engine=engine)
     n = scenario.replications
     found = [
-        CriticalDelays.of(
-            experiment.outcomes(replication, progress=share_of(progress, replication, n)),
+        critical_delays(
+            experiment,
+            replication,
+            specified_s=scenario.instant(scenario.strategy[step].at),
             refused_by=waits.refused_by,
+            progress=share_of(progress, replication, n),
         )
         for replication in range(n)
     ]

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.results.critical import CriticalDelays
-from sim.studies.experiment import Experiment, Progress, Simulator
+from sim.studies.experiment import Experiment, Progress, Simulator, share_of
 from sim.world.fleet import Fleet, Roster
 from sim.world.plan import Outage, Plan
 
 Ints = NDArray[np.int64]
+
+_SAMPLES: Final = 10
 
 
 def critical_delays(
@@ -33,33 +36,41 @@ def critical_delays(
         replication: counted from 0.
         specified_s: when.
         refused_by: platforms that refuse the reserve.
-        progress: called with the share of the parts that is done.
+        progress: called now and then with the share that is done.
     """
 
     def parts() -> Iterator[tuple[Roster, Ints]]:
-        for number, within in enumerate(experiment.parts, start=1):
-            yield experiment.roster(within), critical_delays_s(experiment, replication, within, specified_s)
-            if progress is not None:
-                progress(number / len(experiment.parts))
+        for number, within in enumerate(experiment.parts):
+            tell = share_of(progress, number, len(experiment.parts))
+            delays_s = critical_delays_s(experiment, replication, within, specified_s, progress=tell)
+            yield experiment.roster(within), delays_s
 
     return CriticalDelays.of_delays(parts(), refused_by=refused_by)
 
 
-def critical_delays_s(experiment: Experiment, replication: int, within: range, specified_s: int) -> Ints:
+def critical_delays_s(
+    experiment: Experiment,
+    replication: int,
+    within: range,
+    specified_s: int,
+    *,
+    progress: Progress | None = None,
+) -> Ints:
     """The critical delay of each of some devices; shape (n,), -1 where none within the run is enough."""
     fleet = Fleet.start(experiment.roster(within), experiment.draws(replication))
-    outcome = _simulator(experiment)(_without_the_rest(experiment.plan, specified_s), fleet)
-    return outcome.devices.critical_delay_s
+    plan = _without_the_rest(experiment.plan, specified_s)
+    return _simulator(experiment)(plan, fleet, progress=progress).devices.critical_delay_s
 
 
 def _without_the_rest(plan: Plan, specified_s: int) -> Plan:
-    """The plan with no server before the reserve, and no samples.
+    """The plan with no server before the reserve, and with a few samples: at each the process engine tells
+    how far it is.
 
     What a device hears before cannot change when it receives this reserve, and attempts that nobody answers
     are passed over: their draws are keyed (model 7.1), so the ones that matter stay what they are.
     """
     outages = plan.outages if specified_s == 0 else (*plan.outages, Outage(0, specified_s))
-    return replace(plan, outages=outages, sample_s=plan.horizon_s)
+    return replace(plan, outages=outages, sample_s=max(1, plan.horizon_s // _SAMPLES))
 
 
 def _simulator(experiment: Experiment) -> Simulator:
