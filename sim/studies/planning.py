@@ -66,7 +66,7 @@ def plan(
         ScenarioError: the scenario cannot be run.
     """
     if not 0 < confidence < 1:
-        raise PlanError(f"a confidence lies between 0 and 100 %, not at {confidence:.4g}")
+        raise PlanError(f"a confidence lies between 0 and 100 %, not at {100 * confidence:.4g} %")
     if lost_at_most < 0:
         raise PlanError("fewer than no devices cannot be lost: write for example 0.1% or 20")
     if seed is not None:

@@ -116,7 +116,8 @@ class Search:
             replications = max(scenario.replications, least, _affordable(experiment))
         if replications < least:
             raise PlanError(
-                f"{confidence:.4g} confidence needs at least {least} replications, not {replications}"
+                f"{100 * confidence:.4g} % confidence needs at least {least:,} replications, "
+                f"not {replications:,}"
             )
         return cls(scenario, number, confidence, replications, engine, experiment.size)
 
