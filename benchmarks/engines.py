@@ -38,6 +38,8 @@ import programs
 from programs import Answer
 
 HERE: Final = Path(__file__).parent
+OTHERS: Final = "## Decisions\n"
+"""From here on the page is about `sweep.py`, and stays as it is."""
 PAGE: Final = HERE.parent / "docs" / "benchmarks.md"
 SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
 KEEP_MEMORY: Final = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
@@ -247,7 +249,8 @@ def main() -> None:
     text = "\n".join(page(arguments)) + "\n"
     print(text, end="")
     if arguments.write:
-        PAGE.write_text(text, encoding="utf-8")
+        _, mark, others = PAGE.read_text(encoding="utf-8").partition(OTHERS)
+        PAGE.write_text(f"{text}\n{mark}{others}" if mark else text, encoding="utf-8")
 
 
 if __name__ == "__main__":

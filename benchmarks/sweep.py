@@ -1,8 +1,9 @@
-"""Two workers against one, and one curve against the sweep it replaces; each pair measured in turns.
+"""Two workers against one; one curve against the sweep it replaces; a plan. Each pair is measured in turns.
 
     python benchmarks/sweep.py workers            # local processes: 1 against 2
     python benchmarks/sweep.py cluster            # workers of dask.distributed on loopback: 1 against 2
     python benchmarks/sweep.py curve [DEVICES]    # one curve against runs at some of its delays
+    python benchmarks/sweep.py plan [DEVICES]     # receptions of a reserve against whole runs
 
 Wall-clock ratios mean something on a quiet machine only; so each line also tells the load average, and
 `cores`: how much faster two processes with a plain loop were than one after the other. No workers can beat
@@ -16,7 +17,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter, sleep
@@ -29,8 +31,12 @@ from clusters import nodes
 from replay import delayed
 
 from sim import curve, run
+from sim.results.critical import CriticalDelays
+from sim.scenario import Scenario
 from sim.studies.cluster import Cluster
 from sim.studies.crew import Crew, Local
+from sim.studies.experiment import Experiment
+from sim.studies.reception import critical_delays
 from sim.studies.sweep import prepare
 from sim.studies.unit import Unit
 
@@ -114,34 +120,111 @@ def cluster() -> dict[str, Any]:
     return compared(one, two, cores)
 
 
-def against_sweep(devices: int, *, delays: int = 6) -> dict[str, Any]:
-    """One curve against runs at some of its delays; a sweep takes as long for each of the others."""
-    scenario = delayed(devices)
-    run(delayed(10), engine="fleet")  # compiled
+@dataclass(frozen=True)
+class Case:
+    """A curve, and the sweep that it replaces.
+
+    `exact_every_s` stands for `--exact`: a sweep of that step is what one would have to run instead.
+    """
+
+    name: str
+    scenario: Callable[[int], Scenario]
+    delays: int
+    exact_every_s: int | None = None
+
+
+def long_planned(devices: int) -> Scenario:
+    """A reissue 180 days ahead of the expiry of a certificate of 397 days; a run of 397 days."""
+    return delayed(
+        devices,
+        duration="397d",
+        server={"certificate": {"valid_for": "397d"}, "automatic_reissue": "off"},
+        strategy=[{"at": "expiry - 181d", "reissue": {"activate": "after 180d"}}],
+    )
+
+
+CASES: Final = (
+    Case("30 days ahead, every day", delayed, 30),
+    Case("30 days ahead, every hour (--exact)", delayed, 720, exact_every_s=3600),
+    Case("180 days ahead, every day", long_planned, 180),
+)
+
+
+def curve_s(case: Case, scenario: Scenario) -> float:
     began_s = perf_counter()
-    found = curve(scenario, engine="fleet")
-    curve_s = perf_counter() - began_s
-    points = len(found.table)
+    found = curve(scenario, engine="fleet", exact=case.exact_every_s is not None)
+    assert len(found.table) >= case.delays
+    return perf_counter() - began_s
+
+
+def run_s(scenario: Scenario, delay_s: int) -> float:
     began_s = perf_counter()
-    for number in range(delays):
-        days = 1 + number * (points - 1) // delays
-        run(scenario.changed({"strategy.0.reissue.activate": f"after {days}d"}), engine="fleet")
-    each_s = (perf_counter() - began_s) / delays
-    return {
-        "devices": devices,
-        "points": points,
-        "curve_s": round(curve_s, 2),
-        "run_s": round(each_s, 2),
-        "sweep_s": round(points * each_s, 1),
-        "ratio": round(points * each_s / curve_s, 1),
-        "load": [round(each, 1) for each in os.getloadavg()],
-    }
+    run(scenario.changed({"strategy.0.reissue.activate": f"after {delay_s}s"}), engine="fleet")
+    return perf_counter() - began_s
+
+
+def against_sweep(devices: int) -> Iterator[dict[str, Any]]:
+    """One curve and, in turn, runs at delays of its sweep, all of which take about as long; best of each."""
+    for case in CASES:
+        scenario = case.scenario(devices)
+        curve_s(case, case.scenario(10_000))  # compiled
+        step_s = case.exact_every_s or 86_400
+        curves, runs = list[float](), list[float]()
+        for number in range(ROUNDS):
+            curves.append(curve_s(case, scenario))
+            runs.append(run_s(scenario, step_s * (1 + number * (case.delays - 1) // (ROUNDS - 1))))
+        yield {
+            "case": case.name,
+            "devices": devices,
+            "delays": case.delays,
+            "curve_s": round(min(curves), 2),
+            "run_s": round(min(runs), 2),
+            "sweep_s": round(case.delays * min(runs), 1),
+            "ratio": round(case.delays * min(runs) / min(curves)),
+            "load": [round(each, 1) for each in os.getloadavg()],
+        }
+
+
+def plans(devices: int) -> Iterator[dict[str, Any]]:
+    """When a reserve is received that is specified on day 60: from whole runs, and from what that takes."""
+    away = {"on": {"exponential": "16h"}, "off": {"lognormal": {"median": "8h", "sigma": 1.5}}}
+    for name, group in (
+        ("always on, every hour, 98 % succeed", {"sync": {"every": "1h", "success": "98%"}}),
+        (
+            "on and off, every hour, 98 % succeed",
+            {"sync": {"every": "1h", "success": "98%"}, "presence": away},
+        ),
+    ):
+        fleet = [{"name": "phones", "devices": devices, **group}]
+        strategy = [{"at": "day 60", "reissue": {"activate": "at expiry"}}]
+        experiment = Experiment.of(delayed(devices, fleet=fleet, strategy=strategy), engine="fleet")
+        wholes, enough = list[float](), list[float]()
+        for replication in range(ROUNDS + 1):  # the first compiles
+            began_s = perf_counter()
+            whole = CriticalDelays.of(experiment.outcomes(replication))
+            middle_s = perf_counter()
+            found = critical_delays(experiment, replication, specified_s=60 * 86_400)
+            assert found.least_delay_s(0) == whole.least_delay_s(0)
+            wholes.append(middle_s - began_s)
+            enough.append(perf_counter() - middle_s)
+        yield {
+            "case": name,
+            "devices": devices,
+            "whole_s": round(min(wholes[1:]), 3),
+            "enough_s": round(min(enough[1:]), 3),
+            "ratio": round(min(wholes[1:]) / min(enough[1:]), 1),
+            "load": [round(each, 1) for each in os.getloadavg()],
+        }
 
 
 if __name__ == "__main__":
     what, *size = sys.argv[1:] or ["workers"]
-    if what == "curve":
-        answer = against_sweep(int(size[0]) if size else 1_000_000)
-    else:
-        answer = workers() if what == "workers" else cluster()
-    print(json.dumps({"measured": what, **answer}))
+    match what:
+        case "curve":
+            answers = against_sweep(int(size[0]) if size else 1_000_000)
+        case "plan":
+            answers = plans(int(size[0]) if size else 10_000)
+        case _:
+            answers = iter([workers() if what == "workers" else cluster()])
+    for answer in answers:
+        print(json.dumps({"measured": what, **answer}), flush=True)

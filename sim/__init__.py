@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from sim.scenario import Scenario, ScenarioError, load
     from sim.studies.compare import Comparison, compare
     from sim.studies.curve import Curve, curve
-    from sim.studies.planning import Recommendation, plan
+    from sim.studies.planning import plan
+    from sim.studies.recommendation import Recommendation
     from sim.studies.result import Result
     from sim.studies.run import run
     from sim.studies.sweep import Sweep, sweep
@@ -45,7 +46,7 @@ __all__ = [
 _ROOMS = {
     "Comparison": "sim.studies.compare",
     "Curve": "sim.studies.curve",
-    "Recommendation": "sim.studies.planning",
+    "Recommendation": "sim.studies.recommendation",
     "Rehearsal": "sim.rehearsal.study",
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",

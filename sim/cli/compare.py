@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from sim.cli.reading import file_argument, json_option, read_all, set_option
 from sim.cli.study import study_options
 
 if TYPE_CHECKING:
+    from sim.scenario.scenario import Scenario
     from sim.studies.compare import Comparison
 
 _NAMES = 10
@@ -61,6 +63,7 @@ def compare(
             engine=engine,
             seed=seed,
             replications=replications,
+            names=_names(scenarios, files),
             progress=progress.show,
             notice=notice,
         )
@@ -72,6 +75,14 @@ def compare(
     else:
         _print(found)
     return DONE
+
+
+def _names(scenarios: Sequence[Scenario], files: Sequence[Path]) -> list[str]:
+    """What each is called: by its name, and by its file where several have one name."""
+    names = [scenario.name for scenario in scenarios]
+    return [
+        f"{name} ({file})" if names.count(name) > 1 else name for name, file in zip(names, files, strict=True)
+    ]
 
 
 def _print(found: Comparison) -> None:

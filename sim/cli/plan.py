@@ -13,7 +13,7 @@ from sim.cli.reading import json_option, read_all, set_option
 from sim.cli.study import Share, one_file, study_options
 
 if TYPE_CHECKING:
-    from sim.studies.planning import Recommendation
+    from sim.studies.recommendation import Recommendation
 
 _NAMES = 20
 

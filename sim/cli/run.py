@@ -11,6 +11,7 @@ import click
 from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS, UNDECIDED
 from sim.cli.reading import file_argument, json_option, read_all, set_option
+from sim.cli.study import check_cluster_options, cluster_options
 
 if TYPE_CHECKING:
     from sim.studies.result import Result
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     metavar="PRECISION",
     help="Add replications until a mean is known so well: 'lost_share +- 0.05%' (95 % interval).",
 )
+@cluster_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -58,6 +60,9 @@ def run(
     replications: int | None,
     until_decided: int | None,
     until: str | None,
+    cluster: str | None,
+    store: Path | None,
+    no_store: bool,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -70,6 +75,7 @@ def run(
 
     if until is not None and until_decided is not None:
         raise click.UsageError("--until and --until-decided are two reasons to stop: choose one")
+    check_cluster_options(cluster, store, no_store=no_store)
     scenarios = read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
     documents = []
@@ -83,6 +89,9 @@ def run(
                 replications=replications,
                 until_decided=until_decided,
                 until=until,
+                cluster=cluster,
+                store=store,
+                keep=not no_store,
                 progress=progress.show,
                 notice=notice,
             )

@@ -34,6 +34,36 @@ def study_options(command: Command) -> Command:
     return command
 
 
+def cluster_options(command: Command) -> Command:
+    """`--cluster`, `--store` and `--no-store`."""
+    for option in (
+        click.option("--no-store", is_flag=True, help="With --cluster: keep no results, and take none."),
+        click.option(
+            "--store",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="With --cluster: where its results are kept, and taken from; default: the user's cache.",
+        ),
+        click.option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="A dask.distributed scheduler whose workers run replications, or parts of a large fleet.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def check_cluster_options(cluster: str | None, store: Path | None, *, no_store: bool) -> None:
+    """Refuse what goes with a cluster only, or excludes each other."""
+    if no_store and store is not None:
+        raise click.UsageError("--store and --no-store exclude each other: give one of them")
+    if cluster is None and (no_store or store is not None):
+        raise click.UsageError(
+            "--store and --no-store go with --cluster: a run on this machine keeps nothing but --out"
+        )
+
+
 class Share(click.ParamType[float]):
     """A share, `0.1%` or `0.001`, or a number of devices from 1 on."""
 

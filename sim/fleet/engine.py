@@ -51,6 +51,7 @@ def simulate(
     progress: Callable[[float], None] | None = None,
     threads: int | None = None,
     chunk: int | None = None,
+    until_received: bool = False,
 ) -> Outcome:
     """Run the plan on the fleet, all devices as rows of integers; equal to `processes.engine.simulate`.
 
@@ -61,7 +62,10 @@ def simulate(
         threads: how many; default: one a core.
         chunk: devices to a task; default: `CHUNK`, less where that would leave threads idle. Neither
             changes the outcome.
+        until_received: end each life when it receives the latest reserve. Of the outcome, when that was is
+            then true, and nothing else. For plans without a help desk.
     """
+    assert plan.recovery is None or not until_received
     threads = threads or os.cpu_count() or 1
     chunk = chunk or max(1, min(CHUNK, -(-len(fleet) // threads)))
     timeline = play(plan)
@@ -75,6 +79,7 @@ def simulate(
         horizon_s=plan.horizon_s,
         first_reserve=timeline.first_reserve,
         latest_reserve=timeline.latest_reserve,
+        until_received=until_received,
     )
     starts = Starts(
         roster.profile,

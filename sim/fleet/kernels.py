@@ -99,6 +99,7 @@ PLACES: Final = 34
 AT_STOP: Final = np.int64(0)
 WAS_LOST: Final = np.int64(1)
 RECONNECTED: Final = np.int64(2)
+HAS_RESERVE: Final = np.int64(3)
 
 FAR_S: Final = 1 << 62
 """Later than any instant."""
@@ -125,8 +126,9 @@ FIRST_STRIDE: Final = 5
 
 
 class World(NamedTuple):
-    """Key of the draws, sampling, horizon, first and latest reserve. Numbers only: a tuple of arrays costs a
-    reference count at every look, which is dearer than the look (measured: six times the whole run)."""
+    """Key of the draws, sampling, horizon, first and latest reserve; whether a life ends when it receives
+    that. Numbers only: a tuple of arrays costs a reference count at every look, which is dearer than the
+    look (measured: six times the whole run)."""
 
     k0: np.uint64
     k1: np.uint64
@@ -135,6 +137,7 @@ class World(NamedTuple):
     horizon_s: int
     first_reserve: int
     latest_reserve: int
+    until_received: bool
 
 
 philox4x32 = compiled(world_draws.philox4x32)
@@ -441,7 +444,8 @@ def live(
         row: its state.
         identity: of its draws.
         stop_s: last second; below the horizon.
-        stop_on: `WAS_LOST` or `RECONNECTED` to come back as soon as that happens, else `AT_STOP`.
+        stop_on: `WAS_LOST`, `RECONNECTED` or `HAS_RESERVE` (the latest one) to come back as soon as that
+            happens, else `AT_STOP`.
         epochs, held, values: of the `Tables`.
         kind, law: the device's rows of the `Tables`.
         totals: what it adds to.
@@ -449,7 +453,7 @@ def live(
         world: key, sampling, horizon.
 
     Returns:
-        why it came back: one of the three.
+        why it came back: one of the four.
     """
     platform, every_s = kind[PLATFORM], kind[EVERY_S]
     has_spells = kind[PRESENCE] == SPELLS
@@ -503,6 +507,8 @@ def live(
             is_back = synchronize(row, at_s, epochs, every_s, totals, world)
             if is_back and stop_on == RECONNECTED:
                 return RECONNECTED
+            if stop_on == HAS_RESERVE and row[RECEIVED] == world.latest_reserve:
+                return HAS_RESERVE
         elif notices:
             row[NOTICED_AT] = at_s
 
@@ -622,6 +628,8 @@ def run_devices(
         kind, law = kinds[profiles[device]], laws[profiles[device]]
         begin(row, device, starts, epochs, kind, world)
         stop_on = WAS_LOST if len(paused) > 0 and kind[PRESENCE] != NEVER_ON else AT_STOP
+        if world.until_received:
+            stop_on = HAS_RESERVE
         why = live(
             row, identities[device], world.horizon_s - 1, stop_on,
             epochs, held, kind, law, values, totals, coverage, world,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.world.fleet import Roster
 from sim.world.outcome import NEVER, Outcome
 
 Ints = NDArray[np.int64]
@@ -39,12 +40,19 @@ class CriticalDelays:
             parts: the outcomes of the fleet's parts, of a run in which one reserve was specified.
             refused_by: platforms that refuse it.
         """
+        return cls.of_delays(
+            ((outcome.roster, outcome.devices.critical_delay_s) for outcome in parts), refused_by=refused_by
+        )
+
+    @classmethod
+    def of_delays(
+        cls, parts: Iterable[tuple[Roster, Ints]], *, refused_by: frozenset[str] = frozenset()
+    ) -> CriticalDelays:
+        """The same from the critical delay of every device, -1 for none, of each part."""
         found: list[tuple[Ints, Ints]] = []
         never = refused = 0
-        for outcome in parts:
-            roster = outcome.roster
+        for roster, delays_s in parts:
             refuses = np.array([p.platform in refused_by for p in roster.profiles], dtype=np.bool_)
-            delays_s = outcome.devices.critical_delay_s
             if refuses.any():
                 accepted = ~refuses[roster.profile]
                 refused += int(np.count_nonzero(~accepted))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ class Cluster:
 
     Args:
         address: of the scheduler, such as tcp://10.0.0.5:8786.
-        timeout_s: how long to wait for an answer, and for a first worker.
+        timeout_s: how long to wait for an answer, and for a first worker; default: `TIMEOUT_S`.
         without_workers_s: how long to wait, when all workers have gone, for another.
     """
 
@@ -40,11 +41,11 @@ class Cluster:
         self,
         address: str,
         *,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float | None = None,
         without_workers_s: float = WITHOUT_WORKERS_S,
     ) -> None:
         self.address = address
-        self.timeout_s = timeout_s
+        self.timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
         self.without_workers_s = without_workers_s
         self._client: Any = None  # a Client, whose methods are not typed
 
@@ -67,8 +68,8 @@ class Cluster:
             self._client = connect(self.address, timeout=self.timeout_s, set_as_default=False)
         except OSError:
             failure = f"no scheduler answers within {self.timeout_s:g} s"
-        except (ValueError, TypeError, RuntimeError) as error:
-            failure = str(error)
+        except Exception as error:  # whatever distributed raises for an address it cannot use
+            failure = str(error) or type(error).__name__
         if failure is not None:
             raise ClusterError(
                 f"the cluster {visible(self.address)} cannot be reached: {visible(failure)[:200]}; "
@@ -218,6 +219,19 @@ class Cluster:
     def _connected(self) -> Any:
         assert self._client is not None, "open the cluster with `with`"
         return self._client
+
+
+@contextmanager
+def connected(address: str, *, notice: Callable[[str], None] | None = None) -> Iterator[Cluster]:
+    """A cluster that was found and checked; `notice` is told how much it computes at a time.
+
+    Raises:
+        ClusterError: it cannot be used.
+    """
+    with Cluster(address) as cluster:
+        if notice is not None:
+            notice(f"connected to {visible(address)}: {cluster.threads:,} runs at a time")
+        yield cluster
 
 
 def _probe() -> Callable[[], str]:

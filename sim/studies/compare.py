@@ -217,8 +217,9 @@ def compare(
         ScenarioError: a scenario cannot be run.
     """
     scenarios = (first, *others)
-    for other in others:
-        _check_alike(first, other)
+    named = _distinct([s.name for s in scenarios] if names is None else names)
+    for other, name in zip(others, named[1:], strict=True):
+        _check_alike(first, other, (named[0], name))
     seed = first.seed if seed is None else seed
     replications = first.replications if replications is None else replications
     results = []
@@ -231,7 +232,7 @@ def compare(
         results.append(
             run(scenario, engine=engine, seed=seed, replications=replications, progress=tell, notice=notice)
         )
-    return Comparison(_distinct([s.name for s in scenarios] if names is None else names), tuple(results))
+    return Comparison(named, tuple(results))
 
 
 def bonett_price(only_a: int, only_b: int, n: int) -> tuple[float, float]:
@@ -257,27 +258,39 @@ def _student(values: Sequence[float]) -> tuple[float | None, float | None]:
     return summary["low"], summary["high"]
 
 
-def _check_alike(first: Scenario, other: Scenario) -> None:
-    for what, one, two in (
-        ("start", f"{first.start:%Y-%m-%d %H:%M:%S}", f"{other.start:%Y-%m-%d %H:%M:%S}"),
-        ("duration", format_duration(first.duration), format_duration(other.duration)),
-        ("devices", _devices(first), _devices(other)),
-    ):
-        if one != two:
-            raise CompareError(
-                f"{visible(first.name)} and {visible(other.name)} differ in {what} "
-                f"({visible(one)}; {visible(two)}): a comparison needs the same devices living the same days"
-            )
+def _check_alike(first: Scenario, other: Scenario, names: tuple[str, str]) -> None:
+    for what, one, two in _differing(first, other):
+        raise CompareError(
+            f"{visible(names[0])} and {visible(names[1])} differ in {visible(what)} "
+            f"({visible(one)}; {visible(two)}): a comparison needs the same devices living the same days"
+        )
 
 
-def _devices(scenario: Scenario) -> str:
-    """What names the devices of each group."""
-    return ", ".join(
-        f"{group.name}: {group.devices or 0}"
-        if group.inventory is None
-        else f"{group.name}: inventory {scenario.inventories[number].sha256[:12]}"
-        for number, group in sorted(enumerate(scenario.fleet), key=lambda numbered: numbered[1].name)
+def _differing(first: Scenario, other: Scenario) -> Iterator[tuple[str, str, str]]:
+    """What is not the same where it must be, and how it is in each."""
+    yield from (
+        (what, one, two)
+        for what, one, two in (
+            ("start", f"{first.start:%Y-%m-%d %H:%M:%S}", f"{other.start:%Y-%m-%d %H:%M:%S}"),
+            ("duration", format_duration(first.duration), format_duration(other.duration)),
+        )
+        if one != two
     )
+    left, right = _groups(first), _groups(other)
+    for name in sorted(left.keys() | right.keys()):
+        one, two = left.get(name, "none"), right.get(name, "none")
+        if one != two:
+            yield f"the group {name!r}", one, two
+
+
+def _groups(scenario: Scenario) -> dict[str, str]:
+    """What names the devices of each group."""
+    return {
+        group.name: f"{group.devices or 0:,} devices"
+        if group.inventory is None
+        else f"inventory {scenario.inventories[number].sha256[:12]}"
+        for number, group in enumerate(scenario.fleet)
+    }
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:

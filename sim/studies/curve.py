@@ -14,7 +14,8 @@ from sim.errors import InputError
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Selection
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Engine, Experiment, Progress
+from sim.studies.experiment import Engine, Experiment, Progress, share_of
+from sim.studies.reception import critical_delays
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Plan, Reissue
 from sim.world.timeline import Timeline, play
@@ -144,9 +145,12 @@ def curve(
         experiment = Experiment.of(scenario.changed({"recovery": "none"}), engine=engine)
     n = scenario.replications
     found = [
-        CriticalDelays.of(
-            experiment.outcomes(replication, progress=share_of(progress, replication, n)),
+        critical_delays(
+            experiment,
+            replication,
+            specified_s=scenario.instant(scenario.strategy[step].at),
             refused_by=waits.refused_by,
+            progress=share_of(progress, replication, n),
         )
         for replication in range(n)
     ]
@@ -276,10 +280,3 @@ def _by_separate_runs(
         if progress is not None:
             progress((number + 1) / len(delays_s))
     return Curve(scenario, step, delays_s, lost, size, runs=len(delays_s))
-
-
-def share_of(progress: Progress | None, done: int, of: int) -> Progress | None:
-    """The progress of one of several equal pieces of work."""
-    if progress is None:
-        return None
-    return lambda share: progress((done + share) / of)

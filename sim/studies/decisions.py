@@ -12,7 +12,7 @@ from sim.studies.words import number, share
 if TYPE_CHECKING:
     from sim.studies.compare import Comparison, Difference
     from sim.studies.curve import Curve
-    from sim.studies.planning import Recommendation
+    from sim.studies.recommendation import Recommendation
 
 Row = TypeVar("Row")
 

@@ -106,8 +106,8 @@ class Experiment:
 
     def outcome_within(self, replication: int, within: range, *, progress: Progress | None = None) -> Outcome:
         """That of some of the devices in a replication; with a help desk, of all."""
-        draws = Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
-        return self._simulate(self.plan, Fleet.start(self._roster(within), draws), progress=progress)
+        fleet = Fleet.start(self.roster(within), self.draws(replication))
+        return self.simulate(self.plan, fleet, progress=progress)
 
     def outcome(self, replication: int) -> Outcome:
         """That of a replication, in the memory that all its devices take."""
@@ -120,9 +120,14 @@ class Experiment:
 
     def rosters(self) -> Iterator[Roster]:
         """The devices of each part, in device order."""
-        return (self._roster(within) for within in self.parts)
+        return (self.roster(within) for within in self.parts)
 
-    def _roster(self, within: range) -> Roster:
+    def draws(self, replication: int) -> Draws:
+        """The random numbers of a replication, counted from 0."""
+        return Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
+
+    def roster(self, within: range) -> Roster:
+        """Some of the devices; with a help desk, all."""
         return self._whole if len(within) == self.size else roster_of(self.scenario, within=within)
 
     @cached_property
@@ -130,7 +135,8 @@ class Experiment:
         return roster_of(self.scenario)
 
     @cached_property
-    def _simulate(self) -> Simulator:
+    def simulate(self) -> Simulator:
+        """The engine."""
         if self.engine == "process":
             from sim.processes.engine import simulate as process
 
@@ -156,3 +162,10 @@ def choose(plan: Plan, scenario: Scenario, devices: int, runs: int) -> Literal["
     of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
     of_a_run = sum(plan.horizon_s / p.every_s * n for p, n in zip(roster.profiles, of_profile, strict=True))
     return "fleet" if runs * of_a_run >= MANY_SYNCS and find_spec("numba") is not None else "process"
+
+
+def share_of(progress: Progress | None, done: int, of: int) -> Progress | None:
+    """The progress of one of several equal pieces of work."""
+    if progress is None:
+        return None
+    return lambda share: progress((done + share) / of)

@@ -80,12 +80,22 @@ class Precision:
     @property
     def is_reached(self) -> bool:
         """Whether the interval is narrow enough."""
-        if self._n < FEWEST:
-            return False
+        return self._n >= FEWEST and self._half_width() <= self.half_width
+
+    @property
+    def share(self) -> float:
+        """How many of the replications that it will take are there; the width falls as 1 / sqrt(n)."""
+        if self._n < 2:
+            return 0.0
+        now = self._half_width()
+        reached = 1.0 if now <= self.half_width else (self.half_width / now) ** 2
+        return min(reached, self._n / FEWEST)
+
+    def _half_width(self) -> float:
         from scipy.special import stdtrit
 
         error = math.sqrt(self._squares / (self._n - 1) / self._n)
-        return float(stdtrit(self._n - 1, 0.5 + CONFIDENCE / 2)) * error <= self.half_width
+        return float(stdtrit(self._n - 1, 0.5 + CONFIDENCE / 2)) * error
 
 
 def _width(measure: str, written: str) -> float | None:

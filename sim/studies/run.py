@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
 
-from sim.guarantees.proofs import Proofs
 from sim.guarantees.statistics import MANY
-from sim.guarantees.verdicts import Look
-from sim.results.measures import Selection
 from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Engine, Experiment, Progress
+from sim.studies import stopping
+from sim.studies.archive import Archive, default_folder
+from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.studies.precision import MOST, Precision
 from sim.studies.result import Result
 from sim.world.outcome import Outcome
@@ -32,6 +35,9 @@ def run(
     replications: int | None = None,
     until_decided: int | None = None,
     until: str | None = None,
+    cluster: str | None = None,
+    store: str | os.PathLike[str] | None = None,
+    keep: bool = True,
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Result:
@@ -46,6 +52,11 @@ def run(
         until_decided: add replications to those until every guarantee with a `probability` is decided, up to
             so many in all. Their test allows a look after each (docs/guarantees.md).
         until: add replications until the 95 % interval of a mean is so narrow: `lost_share +- 0.05%`.
+        cluster: address of a dask.distributed scheduler: its workers run the replications, and parts of a
+            large fleet without a help desk. The result is the same; rows of devices are simulated again here
+            when they are asked for.
+        store: folder in which what a cluster has computed is kept, by content; default: the user's cache.
+        keep: whether that is kept, and taken from there.
         progress: called now and then with the share that is done.
         notice: called with a sentence before a wait that needs a reason.
 
@@ -54,6 +65,8 @@ def run(
         PrecisionError: `until` is not a precision.
         ValueError: an argument is impossible.
         EngineUnavailableError: the array engine is asked for, and numba is not installed.
+        WorkersError: the cluster cannot be used, or only one of its workers could be.
+        ArchiveError: results cannot be kept.
     """
     changes = {
         name: value for name, value in (("seed", seed), ("replications", replications)) if value is not None
@@ -71,27 +84,27 @@ def run(
     goes_on = until is not None or until_decided is not None
     runs = max(scenario.replications, _LIKELY_MANY) if goes_on else None
     experiment = Experiment.of(scenario, engine=engine, runs=runs)
-    if notice is not None:
-        for sentence in experiment.notices():
-            notice(sentence)
-    keeps = experiment.size * scenario.replications <= KEPT
-    tallies: list[Tally] = []
     kept: dict[int, Outcome] = {}
-    for replication in range(scenario.replications):
-
-        def tell(share: float, done: int = replication) -> None:
-            if progress is not None:
-                progress((done + share) / scenario.replications)
-
-        if keeps:
-            (kept[replication],) = experiment.outcomes(replication, progress=tell)
-            tallies.append(Tally.of(kept[replication]))
+    with ExitStack() as opened:
+        if cluster is None:
+            source: Tallies = _Here(experiment, kept)
         else:
-            tallies.append(experiment.tally(replication, progress=tell))
-    if until_decided is not None:
-        _go_on(experiment, tallies, until_decided, progress)
-    if precision is not None:
-        _until_precise(experiment, tallies, precision, notice)
+            from sim.studies.scattered import there
+
+            archive = Archive(default_folder() if store is None else Path(store)) if keep else None
+            source = opened.enter_context(
+                there(experiment, cluster, archive=archive, notice=notice, goes_on=goes_on)
+            )
+        if notice is not None and cluster is None:
+            for sentence in experiment.notices():
+                notice(sentence)
+        tallies = list(source.some(range(scenario.replications), progress=progress))
+        if until_decided is not None:
+            further = source.further(len(tallies), until_decided)
+            stopping.until_decided(experiment, tallies, further, limit=until_decided, progress=progress)
+        if precision is not None:
+            further = source.further(len(tallies), MOST)
+            stopping.until_precise(tallies, further, precision, progress=progress, notice=notice)
     return Result(
         experiment=experiment,
         tallies=tuple(tallies),
@@ -101,35 +114,34 @@ def run(
     )
 
 
-def _go_on(experiment: Experiment, tallies: list[Tally], limit: int, progress: Progress | None) -> None:
-    """Add replications until every guarantee with a probability is decided, or there are `limit`.
+class Tallies(Protocol):
+    """Where the tallies of replications come from, which are counted from 0."""
 
-    Of those added only counts are kept: no rows of devices, no time series, and the server's life once.
-    """
-    proofs = Proofs(experiment.plan, experiment.rosters())
-    guarantees = [g for g in experiment.scenario.guarantees if g.probability is not None]
-    open_ones = [look for g in guarantees if not (look := Look(g, tallies, proofs)).is_decided]
-    first = tallies[0]
-    while open_ones and len(tallies) < limit:
-        tally = experiment.tally(len(tallies)).thin(beside=first)
-        tallies.append(tally)
-        for look in open_ones:
-            look.add(tally)
-        open_ones = [look for look in open_ones if not look.is_decided]
-        if progress is not None:
-            progress(len(tallies) / limit)
+    def some(self, replications: range, *, progress: Progress | None) -> Iterator[Tally]:
+        """Those of some replications, in order."""
+
+    def further(self, first: int, limit: int) -> Iterator[Tally]:
+        """Those from one on, up to a limit, as many as are asked for."""
 
 
-def _until_precise(
-    experiment: Experiment, tallies: list[Tally], precision: Precision, notice: Callable[[str], None] | None
-) -> None:
-    """Add replications until the precision is reached; of those added only counts are kept."""
-    first = tallies[0]
-    for tally in tallies:
-        precision.add(Selection(tally).measure(precision.measure))
-    while not precision.is_reached and len(tallies) < MOST:
-        tally = experiment.tally(len(tallies)).thin(beside=first)
-        tallies.append(tally)
-        precision.add(Selection(tally).measure(precision.measure))
-    if notice is not None and not precision.is_reached:
-        notice(f"the precision is not reached after {len(tallies):,} replications")
+@dataclass(frozen=True, eq=False, slots=True)
+class _Here:
+    """Simulated by this process; outcomes are kept where they are few."""
+
+    experiment: Experiment
+    kept: dict[int, Outcome]
+
+    def some(self, replications: range, *, progress: Progress | None) -> Iterator[Tally]:
+        """See `Tallies`."""
+        keeps = self.experiment.size * len(replications) <= KEPT
+        for number in replications:
+            tell = share_of(progress, number, len(replications))
+            if keeps:
+                (self.kept[number],) = self.experiment.outcomes(number, progress=tell)
+                yield Tally.of(self.kept[number])
+            else:
+                yield self.experiment.tally(number, progress=tell)
+
+    def further(self, first: int, limit: int) -> Iterator[Tally]:
+        """See `Tallies`."""
+        return (self.experiment.tally(number) for number in range(first, limit))

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sim.errors import InputError
 from sim.results.tally import Tally, total
 from sim.scenario.roster import roster_of
 from sim.studies.archive import Archive
+from sim.studies.cluster import Cluster, connected
 from sim.studies.crew import Crew, collect
 from sim.studies.experiment import PART, Experiment, Progress
 from sim.studies.packing import unpacked
 from sim.studies.unit import Source, Unit, Value
 from sim.world.outcome import BLOCK
 from sim.world.timeline import play
+
+_AHEAD: Final = 2
+"""Replications for each thread that are computed at a time where nobody knows how many it will take."""
 
 MOST_PARTS: Final = 64
 """Parts of a fleet that is split: enough for as many workers, and few enough to add up at once."""
@@ -34,13 +39,17 @@ def split(experiment: Experiment) -> Experiment:
     return replace(experiment, part=min(PART, BLOCK * max(1, -(-blocks // MOST_PARTS))))
 
 
-def check_splits(experiment: Experiment) -> None:
+def check_splits(experiment: Experiment, *, goes_on: bool = False) -> None:
     """Refuse what only one worker can compute.
+
+    Args:
+        experiment: what is to be run.
+        goes_on: whether more replications will be added.
 
     Raises:
         NotSplitError: a single replication with a help desk.
     """
-    if experiment.plan.recovery is not None and experiment.scenario.replications == 1:
+    if experiment.plan.recovery is not None and experiment.scenario.replications == 1 and not goes_on:
         raise NotSplitError(
             "one run with a help desk cannot be split over workers, since all devices share its queue: leave "
             "--cluster out, ask for several --replications, or leave recovery out (--set recovery=none)"
@@ -80,3 +89,49 @@ def tallies(
             parts = (values.pop(part.key) for part in wanted.popleft())
             yield total(unpacked(part, profiles=profiles, timeline=timeline) for part in parts)
     assert not wanted, "a part is missing"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class There:
+    """Tallies that a cluster computes, as `run` asks for them.
+
+    Attributes:
+        experiment: whose; see `split`.
+        crew: the cluster.
+        archive: where parts are kept; None: nowhere.
+    """
+
+    experiment: Experiment
+    crew: Cluster
+    archive: Archive | None
+
+    def some(self, replications: range, *, progress: Progress | None) -> Iterator[Tally]:
+        """Those of some replications, counted from 0, in order."""
+        return tallies(self.experiment, replications, self.crew, archive=self.archive, progress=progress)
+
+    def further(self, first: int, limit: int) -> Iterator[Tally]:
+        """Those from one on, up to a limit; a few more may be computed than are asked for."""
+        while first < limit:
+            last = min(limit, first + _AHEAD * max(1, self.crew.threads))
+            yield from self.some(range(first, last), progress=None)
+            first = last
+
+
+@contextmanager
+def there(
+    experiment: Experiment,
+    address: str,
+    *,
+    archive: Archive | None = None,
+    notice: Callable[[str], None] | None = None,
+    goes_on: bool = False,
+) -> Iterator[There]:
+    """The cluster at an address, at work on an experiment.
+
+    Raises:
+        NotSplitError: only one worker could compute it.
+        ClusterError: the cluster cannot be used.
+    """
+    check_splits(experiment, goes_on=goes_on)
+    with connected(address, notice=notice) as crew:
+        yield There(split(experiment), crew, archive)

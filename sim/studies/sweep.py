@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.errors import visible
 from sim.results.measures import MEASURES
 from sim.results.summary import mean_of, summary_of
 from sim.scenario.scenario import Scenario
@@ -253,11 +252,9 @@ def crew_of(
     if cluster is None:
         yield prepared.crew(workers)
         return
-    from sim.studies.cluster import Cluster
+    from sim.studies.cluster import connected
 
-    with Cluster(cluster) as crew:
-        if notice is not None:
-            notice(f"connected to {visible(cluster)}: {crew.threads:,} runs at a time")
+    with connected(cluster, notice=notice) as crew:
         yield crew
 
 

@@ -62,8 +62,8 @@ def verify(
     Raises:
         EngineUnavailableError: the array engine needs numba.
     """
+    fleet = run(scenario, engine="fleet", notice=notice)  # over in no time
     process = run(scenario, engine="process", progress=progress)
-    fleet = run(scenario, engine="fleet", notice=notice)
     for replication in range(process.replications):
         for left, right in zip(process.outcomes(replication), fleet.outcomes(replication), strict=True):
             difference = first_difference(left, right, replication=process.number_of(replication))

@@ -36,6 +36,10 @@ class Nodes:
         folder = ("--local-directory", self.folder)
         return self._start("dask_worker", self.address, *options, *folder, **environment)
 
+    def workers(self) -> list[subprocess.Popen[bytes]]:
+        """Those that live."""
+        return [process for process in self.processes[1:] if process.poll() is None]
+
     def end(self) -> None:
         for process in self.processes:
             process.kill()

@@ -7,28 +7,44 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from clusters import Nodes, nodes
 from sweeps import DELAYS, document, world
 
+from sim.cli import cli, main
 from sim.scenario.writing import to_yaml
 from sim.studies.archive import Archive
 from sim.studies.cluster import Cluster, ClusterError
 from sim.studies.crew import Alone
 from sim.studies.experiment import Experiment
-from sim.studies.scattered import split, tallies
-from sim.studies.sweep import prepare, sweep
+from sim.studies.run import run
+from sim.studies.scattered import NotSplitError, split
+from sim.studies.sweep import prepare
 from sim.world.outcome import BLOCK
 
 OTHER = 'def program() -> str:\n    return "reissue 99.0, semantics 42"\n'
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    with nodes(tmp_path_factory.mktemp("nodes"), workers=2) as those:
+        yield those
+
+
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Nodes]:
-    with nodes(tmp_path, workers=2) as started:
-        yield started
+def pair(started: Nodes) -> Nodes:
+    """A scheduler and two workers; one that was killed by the test before has a successor."""
+    for number in range(len(started.workers()), 2):
+        started.start_worker(f"successor-{len(started.processes)}-{number}")
+    with Cluster(started.address, timeout_s=30) as cluster:
+        wait_for(cluster, 2)
+    return started
 
 
 def wait_for(cluster: Cluster, threads: int) -> None:
@@ -36,51 +52,102 @@ def wait_for(cluster: Cluster, threads: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_cluster_gives_what_one_machine_gives_and_a_killed_worker_changes_nothing(
+def command(*arguments: object) -> Any:
+    return CliRunner().invoke(cli, list(map(str, arguments)), standalone_mode=False)
+
+
+def file_of(folder: Path, **changes: Any) -> Path:
+    file = folder / "plan.yaml"
+    file.write_text(to_yaml(document(**changes)), encoding="utf-8")
+    return file
+
+
+def test_a_sweep_on_a_cluster_with_a_killed_worker_is_that_of_one_machine(
     pair: Nodes, tmp_path: Path
 ) -> None:
-    prepared = prepare(world(), DELAYS)
-    alone = prepared.run(Alone()).to_json()
-    fleet = [{"name": "phones", "devices": BLOCK + 5, "sync": {"every": "30d"}, "presence": "never"}]
-    parts = split(Experiment.of(world(fleet=fleet), engine="fleet"))
-    assert len(parts.parts) == 2
-    with Cluster(pair.address, timeout_s=30) as cluster:
-        wait_for(cluster, 2)
-        assert prepared.run(cluster).to_json() == alone
-        (scattered,) = tallies(parts, [0], cluster)
-        whole = Experiment.of(world(fleet=fleet), engine="fleet").tally(0)
-        assert scattered.fingerprint == whole.fingerprint
-        assert scattered.equals(whole)
-
     killed = []
 
     def kill_one(share: float) -> None:
         if share > 0.2 and not killed:
-            killed.append(pair.processes[1])
-            pair.processes[1].kill()
+            killed.append(pair.workers()[0])
+            killed[0].kill()
 
     archive = Archive(tmp_path / "kept")
+    prepared = prepare(world(seed=2), DELAYS, replications=3)
     with Cluster(pair.address, timeout_s=30) as cluster:
-        wait_for(cluster, 2)
-        again = prepare(world(seed=2), DELAYS, replications=3)
-        found = again.run(cluster, archive=archive, progress=kill_one)
+        found = prepared.run(cluster, archive=archive, progress=kill_one)
         wait_for(cluster, 1)
     assert killed
-    assert found.to_json() == again.run(Alone()).to_json()
+    assert found.to_json() == prepared.run(Alone()).to_json()
     assert len(list((tmp_path / "kept").rglob("*.json"))) == 12
 
 
+def test_one_huge_fleet_split_over_workers_has_the_fingerprint_of_one_machine(
+    pair: Nodes, tmp_path: Path
+) -> None:
+    """Three blocks of devices are three parts; a worker is killed after the first of them."""
+    fleet = [{"name": "phones", "devices": 2 * BLOCK + 5, "sync": {"every": "30d"}, "presence": "never"}]
+    big = world(fleet=fleet)
+    assert len(split(Experiment.of(big)).parts) == 3
+    killed = []
+
+    def kill_one(share: float) -> None:
+        if not killed:
+            killed.append(pair.workers()[0])
+            killed[0].kill()
+
+    here = run(big, engine="fleet")
+    there = run(big, engine="fleet", cluster=pair.address, store=tmp_path, progress=kill_one)
+    assert killed
+    assert there.fingerprint == here.fingerprint
+    assert there.to_json() == here.to_json()
+    assert there.tallies[0].equals(here.tallies[0])
+    assert there.devices.equals(here.devices)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    assert len(kept) == 3
+    assert run(big, engine="fleet", cluster=pair.address, store=tmp_path).fingerprint == here.fingerprint
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")} == kept
+
+
+DESK = {"technicians": 1, "begins": "4h", "owner_responds": "1d", "takes": "1h"}
+
+
+def test_replications_on_a_cluster_are_those_of_one_machine(pair: Nodes, tmp_path: Path) -> None:
+    file = file_of(
+        tmp_path, recovery=DESK, replications=5, guarantees=[{"measure": "lost_devices", "at_most": 0}]
+    )
+    here = command("run", file, "--json")
+    there = command("run", file, "--json", "--cluster", pair.address, "--no-store", "--out", tmp_path / "out")
+    assert there.stdout == here.stdout
+    assert there.return_value == here.return_value == 1
+    assert (tmp_path / "out" / "devices.parquet").exists()
+
+
+def test_replications_until_a_precision_stop_on_a_cluster_where_they_do_here(
+    pair: Nodes, tmp_path: Path
+) -> None:
+    file = file_of(tmp_path, guarantees=[{"measure": "lost_devices", "at_most": 20, "probability": "50%"}])
+    for option in (["--until", "lost_share +- 3%"], ["--until-decided", "60"]):
+        here = command("run", file, "--json", *option)
+        there = command(
+            "run", file, "--json", *option, "--cluster", pair.address, "--store", tmp_path / "kept"
+        )
+        assert there.stdout == here.stdout
+        assert json.loads(here.stdout)["replications"] > 5
+
+
+def test_one_run_with_a_help_desk_is_not_split() -> None:
+    with pytest.raises(NotSplitError, match="all devices share its queue: leave --cluster out"):
+        run(world(recovery=DESK), cluster="tcp://127.0.0.1:1")
+
+
 def test_a_killed_driver_goes_on_where_it_was(pair: Nodes, tmp_path: Path) -> None:
-    (tmp_path / "plan.yaml").write_text(to_yaml(document()), encoding="utf-8")
     store = tmp_path / "kept"
     vary = [f"{key}={values}" for key, values in DELAYS.items()]
-    heavier = ["--replications", "4", "--set", "fleet.0.sync.every=6h", "--engine", "process"]
-    options = [*heavier, "--json", "--store", str(store)]
-    program = [sys.executable, "-c", "from sim.cli import main; main()", "sweep", str(tmp_path / "plan.yaml")]
-    command = [*program, "--vary", *vary, *options, "--cluster", pair.address]
-    with Cluster(pair.address, timeout_s=30) as cluster:
-        wait_for(cluster, 2)
-    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    arguments = ["sweep", file_of(tmp_path), "--vary", *vary, "--replications", 4, "--engine", "process"]
+    arguments += ["--json", "--store", store, "--cluster", pair.address]
+    program = [sys.executable, "-c", "from sim.cli import main; main()", *map(str, arguments)]
+    driver = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while len(list(store.rglob("*.json"))) < 2 and driver.poll() is None:
         time.sleep(0.002)
     driver.kill()
@@ -88,12 +155,9 @@ def test_a_killed_driver_goes_on_where_it_was(pair: Nodes, tmp_path: Path) -> No
     assert out == b"", err
     kept = {path: path.stat().st_mtime_ns for path in store.rglob("*.json")}
     assert 2 <= len(kept) < 16
-    again = subprocess.run(command, capture_output=True, check=False)
-    assert again.returncode == 0, again.stderr
-    assert (
-        json.loads(again.stdout)
-        == sweep(world().changed({"fleet.0.sync.every": "6h"}), DELAYS, replications=4, keep=False).to_json()
-    )
+    again = command(*arguments)
+    assert again.return_value == 0, again.stderr
+    assert json.loads(again.stdout) == prepare(world(), DELAYS, replications=4).run(Alone()).to_json()
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert len(list(store.rglob("*.json"))) == 16
 
@@ -132,13 +196,36 @@ def test_a_cluster_that_cannot_be_reached_is_told(address: str, why: str) -> Non
         Cluster(address, timeout_s=0.5).__enter__()
 
 
-@pytest.mark.slow
-def test_a_scheduler_that_goes_is_told_and_what_is_done_is_kept(pair: Nodes, tmp_path: Path) -> None:
-    def kill_scheduler(share: float) -> None:
-        pair.processes[0].kill()
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--cluster", "tcp://127.0.0.1:1"], "no scheduler answers within"),
+        (["--cluster", "nowhere"], "cannot be reached"),
+        (["--cluster", "tcp://127.0.0.1:1", "--set", "recovery.technicians=2"], "leave --cluster out"),
+        (["--no-store"], "--store and --no-store go with --cluster"),
+    ],
+)
+def test_a_run_on_a_cluster_that_cannot_be_is_a_wrong_input(
+    arguments: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["reissue", "run", str(file_of(tmp_path)), *arguments])
+    monkeypatch.setattr("sim.studies.cluster.TIMEOUT_S", 0.5)
+    told = StringIO()
+    with redirect_stderr(told), pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2, told.getvalue()
+    assert why in told.getvalue()
 
-    archive = Archive(tmp_path / "kept")
-    prepared = prepare(world(), DELAYS, replications=20)
-    with Cluster(pair.address, timeout_s=20) as cluster, pytest.raises(ClusterError, match="has gone"):
-        prepared.run(cluster, archive=archive, progress=kill_scheduler)
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_is_told_and_what_is_done_is_kept(tmp_path: Path) -> None:
+    with nodes(tmp_path, workers=2) as those:
+
+        def kill_scheduler(share: float) -> None:
+            those.processes[0].kill()
+
+        archive = Archive(tmp_path / "kept")
+        prepared = prepare(world(), DELAYS, replications=20)
+        with Cluster(those.address, timeout_s=20) as cluster, pytest.raises(ClusterError, match="has gone"):
+            prepared.run(cluster, archive=archive, progress=kill_scheduler)
     assert 1 <= prepared.stored(archive) < 80

@@ -65,7 +65,7 @@ def test_a_comparison_counted_by_hand() -> None:
 
 
 def test_one_and_the_same_strategy_differs_in_nothing() -> None:
-    found = sim.compare(scenario(**RANDOM), scenario(**RANDOM), replications=3)
+    found = sim.compare(scenario(**RANDOM), scenario(**RANDOM), replications=3, engine="fleet")
     assert found.names == ("after 2d", "after 2d (2)")
     assert {d.difference for d in found.differences} == {0}
     assert not any(d.is_shown for d in found.differences)
@@ -75,7 +75,9 @@ def test_one_and_the_same_strategy_differs_in_nothing() -> None:
 
 def test_the_first_file_s_seed_and_replications_are_everybody_s() -> None:
     found = sim.compare(
-        scenario(seed=5, replications=2, **RANDOM), scenario(seed=9, replications=7, **RANDOM)
+        scenario(seed=5, replications=2, **RANDOM),
+        scenario(seed=9, replications=7, **RANDOM),
+        engine="fleet",
     )
     assert [(r.scenario.seed, r.replications) for r in found.results] == [(5, 2), (5, 2)]
     assert found.results[0].fingerprint == found.results[1].fingerprint
@@ -143,12 +145,12 @@ def test_with_a_help_desk_one_replication_gives_no_interval() -> None:
     [
         ({"start": "2026-03-02"}, "start"),
         ({"duration": "41d"}, "duration"),
-        ({"fleet": [{"name": "phones", "devices": 5}]}, "devices"),
-        ({"fleet": [{"name": "tablets", "devices": 4}]}, "devices"),
+        ({"fleet": [{"name": "phones", "devices": 5}]}, r"the group 'phones' \(4 devices; 5 devices\)"),
+        ({"fleet": [{"name": "tablets", "devices": 4}]}, r"the group 'phones' \(4 devices; none\)"),
     ],
 )
 def test_other_devices_or_days_are_not_compared(changes: dict[str, Any], what: str) -> None:
-    with pytest.raises(CompareError, match=f"differ in {what} .*same devices living the same days"):
+    with pytest.raises(CompareError, match=f"differ in {what}.*same devices living the same days"):
         sim.compare(scenario(), scenario(**changes))
 
 
@@ -174,3 +176,11 @@ def test_the_command_prints_the_document_of_the_language(tmp_path: Path) -> None
     text = CliRunner().invoke(cli, ["compare", *map(str, files)], standalone_mode=False).output
     assert "lost under immediately and not under after 1d: 1 (phones/0)" in text
     assert CliRunner().invoke(cli, ["compare", str(files[0])], standalone_mode=False).exception is not None
+
+
+def test_strategies_of_one_name_are_told_apart_by_their_files(tmp_path: Path) -> None:
+    files = [tmp_path / "now.yaml", tmp_path / "later.yaml"]
+    for file, activate in zip(files, ("after 1d", "after 2d"), strict=True):
+        file.write_text(scenario(activate, name="plan").to_yaml(), encoding="utf-8")
+    ran = CliRunner().invoke(cli, ["compare", *map(str, files), "--json"], standalone_mode=False)
+    assert json.loads(ran.output)["ranking"][0] == [f"plan ({files[1]})", f"plan ({files[0]})"]

@@ -18,7 +18,7 @@ from sim.cli import cli
 from sim.report.calendar import calendar_of
 from sim.results.critical import CriticalDelays
 from sim.studies.assumptions import scaled
-from sim.studies.planning import PlanError, _Planner
+from sim.studies.searching import PlanError, Search
 
 D = 86_400
 
@@ -132,13 +132,13 @@ def test_the_run_is_taken_as_far_as_the_expiry() -> None:
 @pytest.mark.parametrize(("n", "place"), [(19, 19), (39, 38), (99, 95), (199, 190)])
 def test_the_order_statistic_is_the_ceil_of_confidence_times_one_more(n: int, place: int) -> None:
     """Replication i needs i seconds."""
-    planner = _Planner(scenario(), 0, 0.95, n, "fleet", 1)
+    planner = Search(scenario(), 0, 0.95, n, "fleet", 1)
     delays = tuple(CriticalDelays(np.array([i]), np.array([1]), 0, 0) for i in range(n, 0, -1))
     assert planner.needed_s(delays, 0) == place
 
 
 def test_replications_in_which_no_delay_is_enough_count_as_longest() -> None:
-    planner = _Planner(scenario(), 0, 0.95, 19, "fleet", 1)
+    planner = Search(scenario(), 0, 0.95, 19, "fleet", 1)
     enough = CriticalDelays(np.array([5]), np.array([1]), 0, 0)
     never = CriticalDelays(np.array([], dtype=np.int64), np.array([], dtype=np.int64), 1, 0)
     assert planner.needed_s((never, *[enough] * 18), 0) is None
@@ -163,6 +163,28 @@ def test_a_strategy_in_which_more_happens_is_not_planned() -> None:
     strategy = [{"at": "day 1", "reissue": {"activate": "immediately"}}, *scenario().document["strategy"]]
     with pytest.raises(PlanError, match="strategy of one reissue"):
         plan(scenario(strategy=strategy), lost_at_most=0)
+
+
+def test_a_reserve_that_is_taken_back_is_not_planned_with() -> None:
+    strategy = [*scenario().document["strategy"], {"at": "day 70", "cancel_reserve": {}}]
+    with pytest.raises(PlanError, match="strategy of one reissue"):
+        plan(scenario(strategy=strategy), lost_at_most=0)
+
+
+def test_devices_that_refuse_the_certificate_leave_no_plan() -> None:
+    """80 iPhones refuse a certificate without the extended key usage that Apple asks for."""
+    found = plan(sim.load("scenarios/custom_certificate_strands_ios.yaml"), lost_at_most=79)
+    assert (found.delay_days, found.binding) == (None, "devices that refuse the certificate")
+    assert found.lost == tuple(f"iphones/{i}" for i in range(80))
+    assert found.lost_share == pytest.approx(80 / 200)
+
+
+def test_progress_comes_to_its_end_and_never_beyond() -> None:
+    told: list[float] = []
+    plan(scenario(**steady("1d")), lost_at_most=0, vary=True, replications=19, progress=told.append)
+    assert len(told) > 19
+    assert 0 < told[0] < 0.1
+    assert max(told) == told[-1] <= 1
 
 
 def test_longer_absences_ask_for_longer_delays() -> None:

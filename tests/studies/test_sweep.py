@@ -323,7 +323,8 @@ def test_a_killed_and_restarted_sweep_gives_the_bytes_of_one_that_was_not(tmp_pa
     def arguments(store: Path, out: Path) -> list[str]:
         return command(tmp_path, *LONG, "--json", "--store", str(store), "--out", str(out))
 
-    whole = CliRunner().invoke(cli, arguments(tmp_path / "a", tmp_path / "a.parquet"), standalone_mode=False)
+    alone = [*arguments(tmp_path / "a", tmp_path / "a.parquet"), "--workers", "1"]
+    whole = CliRunner().invoke(cli, alone, standalone_mode=False)
     store = tmp_path / "b"
     program = [sys.executable, "-c", "from sim.cli import main; main()"]
     restarted = [*program, *arguments(store, tmp_path / "b.parquet")]
