@@ -200,7 +200,25 @@ def test_replications_are_added_until_it_is_decided(probability: str, verdict: s
     fewer = sim.run(coin(12, 3, probability), until_decided=n - 1)
     assert (fewer.guarantees[0].verdict, fewer.replications) == ("undecided", n - 1)
     assert fewer.guarantees[0].reason is not None
-    assert "more would do" in fewer.guarantees[0].reason
+    assert f"not decided at the limit of {n - 1} replications; " in fewer.guarantees[0].reason
+    assert fewer.guarantees[0].reason.endswith(" in all would probably decide it")
+
+
+def test_what_is_left_open_at_the_limit_says_how_many_would_decide_it() -> None:
+    """Without a failure, 95 % at 95 % is decided by the 88th (1 - 0.95^89 >= 20 · 89 · 0.95^88 · 0.05)."""
+    ratio = [(1 - 0.95 ** (n + 1)) / ((n + 1) * 0.95**n * 0.05) for n in (87, 88)]
+    assert ratio[0] < 20 <= ratio[1]
+    sync = {"every": "1h", "success": "99.9999%"}
+    fleet = [{"name": "phone", "devices": 1, "sync": sync}]
+    made = coin(12, 3, "95%", fleet=fleet).changed({"guarantees.0.confidence": "95%"})
+    (told,) = sim.run(made, until_decided=20).guarantees
+    assert (told.verdict, told.reason) == (
+        "undecided",
+        "kept in 20 of 20 replications: not decided at the limit of 20 replications; 88 in all would decide it "
+        "if each keeps it",
+    )
+    assert sim.run(made, until_decided=87).guarantees[0].verdict == "undecided"
+    assert sim.run(made, until_decided=88).guarantees[0].verdict == "holds"
 
 
 def test_added_replications_are_those_of_a_run_of_so_many() -> None:
