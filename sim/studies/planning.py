@@ -13,7 +13,7 @@ import numpy as np
 from sim.errors import InputError
 from sim.results.critical import CriticalDelays
 from sim.scenario.roster import roster_of
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
 from sim.scenario.strategy import Reissue as WrittenReissue
 from sim.studies.assumptions import with_absences
 from sim.studies.curve import CurveError, Waits, share_of, step_of
@@ -156,6 +156,7 @@ def plan(
         PlanError: there is nothing to plan, or too few replications for the confidence.
         ScenarioError: the scenario cannot be run.
     """
+    expect_scenario(scenario)
     if not 0 < confidence < 1:
         raise PlanError(f"a confidence lies between 0 and 100 %, not at {confidence:.4g}")
     if lost_at_most < 0:

@@ -11,7 +11,7 @@ from sim.guarantees.statistics import MANY
 from sim.guarantees.verdicts import Look
 from sim.results.measures import Selection
 from sim.results.tally import Tally
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.experiment import Engine, Experiment, Progress
 from sim.studies.precision import MOST, Precision
 from sim.studies.result import Result
@@ -55,6 +55,7 @@ def run(
         ValueError: an argument is impossible.
         EngineUnavailableError: the array engine is asked for, and numba is not installed.
     """
+    expect_scenario(scenario)
     changes = {
         name: value for name, value in (("seed", seed), ("replications", replications)) if value is not None
     }

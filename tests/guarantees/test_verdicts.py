@@ -344,3 +344,15 @@ def test_the_document_tells_the_proof() -> None:
         "verdict": "proved",
         "proof": "nothing here depends on chance: every run is this run",
     }
+
+
+@pytest.mark.parametrize("call", ["run", "compare", "curve", "verify", "why", "plan", "sweep"])
+def test_a_path_instead_of_a_scenario_is_told(call: str) -> None:
+    arguments: dict[str, Any] = {
+        "why": {"device": "phones/0"},
+        "plan": {"lost_at_most": 0.1},
+        "sweep": {"vary": {}},
+    }
+    said = r"a scenario is expected here, not str: write sim\.load\('plan\.yaml'\)"
+    with pytest.raises(TypeError, match=said):
+        getattr(sim, call)("plan.yaml", **arguments.get(call, {}))
