@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--worst-case",
     is_flag=True,
-    help="Search for the smallest absence, outage and shift that break each guarantee.",
+    help="Search for the smallest absence, outage and shift that break each guarantee that is not proved.",
 )
 @click.option(
     "--out",
@@ -80,7 +80,7 @@ def _worst_cases(
     """What breaks each guarantee: as JSON, or line by line."""
     from sim.cli.progress import Progress
     from sim.studies.adversary import worst_cases
-    from sim.studies.worst import sentence, to_json, write_worst_cases
+    from sim.studies.worst import lines, to_json, write_worst_cases
 
     for file, scenario in zip(files, scenarios, strict=True):
         with Progress(scenario.name) as progress:
@@ -88,13 +88,12 @@ def _worst_cases(
         paths = {} if out is None else write_worst_cases(scenario, attacks, out)
         if not attacks and not as_json:
             yield f"{file}: there are no guarantees to break"
-        for attack in attacks:
-            path = paths.get(attack)
-            if as_json:
-                yield {"file": str(file), **to_json(scenario, attack, path)}
-            else:
-                example = "" if path is None else f"\n    [example: {path}]"
-                yield f"{file}: worst case, {attack.kind}: {sentence(scenario, attack)}{example}"
+        if as_json:
+            for attack in attacks:
+                yield {"file": str(file), **to_json(scenario, attack, paths.get(attack))}
+        else:
+            for line in lines(scenario, attacks, paths):
+                yield f"{file}: worst case, {line}"
 
 
 def _print_json(document: object) -> None:

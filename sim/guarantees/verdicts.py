@@ -10,6 +10,7 @@ from typing import Final, Literal, TypedDict
 from sim.guarantees.measured import is_kept, value_of, why_vacuous
 from sim.guarantees.proofs import Proofs
 from sim.guarantees.statistics import (
+    MANY,
     judged_in_turn,
     judged_once,
     judged_so_far,
@@ -26,6 +27,9 @@ Answer = Literal["proved", "holds", "fails", "undecided", "vacuous"]
 
 CONFIDENCE: Final = 0.95
 """Where the guarantee names none."""
+
+ENOUGH: Final = 100
+"""Replications that are named as an example to whoever made one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def judge(
     outcomes: Callable[[int], Iterable[Outcome]],
     *,
     proofs: Proofs | None = None,
-    looked_after_each: bool = False,
+    limit: int | None = None,
 ) -> Verdict:
     """Hold a guarantee against every replication, and against every draw where that can be done.
 
@@ -82,7 +86,8 @@ def judge(
         tallies: one a replication.
         outcomes: gives the outcomes of a replication's parts, to find a witness in.
         proofs: what is certain about the scenario; None: only the replications count.
-        looked_after_each: whether the number of replications depends on what they showed.
+        limit: up to which replications were added until the guarantees were decided, with a look after each;
+            None: their number was settled before.
     """
     values = [value_of(guarantee, tally) for tally in tallies]
     kept = [is_kept(guarantee, value) for value in values]
@@ -100,7 +105,7 @@ def judge(
     elif guarantee.probability is None:
         said = _in_every_one(said)
     else:
-        said = _in_a_share(said, kept, looked_after_each=looked_after_each)
+        said = _in_a_share(said, kept, limit=limit)
     if said.verdict != "fails":
         return said
     replication = next((number for number, is_good in enumerate(kept) if not is_good), None)
@@ -119,23 +124,33 @@ def _in_every_one(said: Verdict) -> Verdict:
         return replace(
             said, verdict="fails", reason=None if n == 1 else f"broken in {said.broken:,} of {n:,}"
         )
-    breaks = 1 - lower_bound(n, n, CONFIDENCE)
+    breaks = percent(_breaks_at_most(n))
     if n == 1:
-        seen = "kept in 1 replication, which says little"
-        sure = f"it could break in up to {percent(breaks)} of cases ({percent(CONFIDENCE)} confidence)"
+        seen = (
+            f"kept in 1 replication, which says little: up to {breaks} of replications could break it "
+            f"({percent(CONFIDENCE)} confidence); if {ENOUGH:,} keep it, at most "
+            f"{percent(_breaks_at_most(ENOUGH))} could"
+        )
     else:
-        seen = f"kept in all {n:,} replications"
-        sure = f"with {percent(CONFIDENCE)} confidence it breaks in at most {percent(breaks)} of cases"
-    return replace(said, reason=f"{seen}: {sure}")
+        seen = (
+            f"kept in all {n:,} replications: at most {breaks} of replications could break it "
+            f"({percent(CONFIDENCE)} confidence)"
+        )
+    return replace(said, reason=seen)
 
 
-def _in_a_share(said: Verdict, kept: Sequence[bool], *, looked_after_each: bool) -> Verdict:
+def _breaks_at_most(n: int) -> float:
+    """The share of replications that can break what was kept in each of n."""
+    return 1 - lower_bound(n, n, CONFIDENCE)
+
+
+def _in_a_share(said: Verdict, kept: Sequence[bool], *, limit: int | None) -> Verdict:
     guarantee, n = said.guarantee, said.replications
     assert guarantee.probability is not None
     confidence = confidence_of(guarantee)
     stated = _Stated(probability=guarantee.probability, confidence=confidence)
     good = n - said.broken
-    if looked_after_each:
+    if limit is not None:
         answer, after = judged_in_turn(kept, **stated)
         good_then = sum(kept[:after])
         seen = f"kept in {good_then:,} of {after:,} replications"
@@ -149,20 +164,24 @@ def _in_a_share(said: Verdict, kept: Sequence[bool], *, looked_after_each: bool)
         sure = f"with {percent(confidence)} confidence that is {side} of all cases"
         judge_later = partial(judged_once, **stated)
     if answer == "undecided":
-        sure = _what_it_would_take(good, n, guarantee.probability, more_replications(good, n, judge_later))
+        more = more_replications(good, n, judge_later)
+        sure = _what_it_would_take(good, n, guarantee.probability, more, limit=limit)
     return replace(said, verdict=answer, reason=f"{seen}: {sure}")
 
 
-def _what_it_would_take(good: int, n: int, probability: float, more: int | None) -> str:
+def _what_it_would_take(good: int, n: int, probability: float, more: int | None, *, limit: int | None) -> str:
+    """Why it is open, and how many replications in all would decide it."""
     if probability >= 1.0:
         return "no number of replications shows that something is kept in 100 % of cases"
+    is_open = "too few to decide" if limit is None else f"not decided at the limit of {limit:,} replications"
     if more is None:
-        return f"too close to {percent(probability)} to tell"
+        return f"{is_open}; the share is so close to {percent(probability)} that {MANY:,} would not do either"
+    total = f"{n + more:,} in all"
     if good == n:
-        return f"too few to tell; {more:,} more would do if all of them keep it"
+        return f"{is_open}; {total} would decide it if each keeps it"
     if good == 0:
-        return f"too few to tell; {more:,} more would do if none of them keeps it"
-    return f"too few to tell; about {more:,} more would do if the share stays"
+        return f"{is_open}; {total} would decide it if none keeps it"
+    return f"{is_open}; about {total} would probably decide it"
 
 
 class Look:

@@ -66,6 +66,10 @@ def _read_sync_every(value: str) -> int | None:
 
 def _read_holds_reserve(value: str) -> bool:
     folded = value.lower()
+    if folded in ("ja", "nein"):
+        raise ValueError(
+            f"{quoted(value)} is not how it is written: write {'yes' if folded == 'ja' else 'no'}"
+        )
     if folded not in _YES and folded not in _NO:
         raise ValueError(f"{quoted(value)} is neither yes nor no: write yes or no")
     return folded in _YES

@@ -126,6 +126,12 @@ def _mend(written: str) -> str:
     return f"{shown} is not a duration: {_HOW}"
 
 
+def freely_written_s(written: str) -> int | None:
+    """The seconds of a duration that is written freely, such as `2y` or `1 day`; None: it is none."""
+    loose = _loose(written.strip().lower())
+    return None if loose is None else parse_duration(loose)
+
+
 def _mend_iso(written: str) -> str:
     shown = quoted(written)
     upper = written.upper()

@@ -227,6 +227,8 @@ class _Judge:
     def _devices(self) -> Iterator[Finding]:
         for number, group in enumerate(self.scenario.fleet):
             presence = group.presence
+            if group.inventory is not None:
+                yield from self._synchronized_later(number)
             if group.inventory is None or not (presence == "always" or self._begins_on(presence)):
                 continue
             rows = self.scenario.inventories[number].rows
@@ -246,6 +248,20 @@ class _Judge:
                     "they stay off; write presence: {on: …, off: …}, or {away: […]} from the start",
                     ASSUMED,
                 )
+
+    def _synchronized_later(self, number: int) -> Iterator[Finding]:
+        """Rows that tell of a time after the start: the export is younger than the plan."""
+        rows, start = self.scenario.inventories[number].rows, self.scenario.start
+        later = [row for row in rows if row.last_sync is not None and row.last_sync > start]
+        if later:
+            yield self._finding(
+                "last-sync-after-start",
+                f"fleet.{number}",
+                f"{len(later):,} of {len(rows):,} devices (the first is {later[0].id}) have a last_sync "
+                f"after the start, {start:%Y-%m-%d %H:%M}: only their schedule is taken from it; let the plan "
+                "start when the list was exported",
+                ASSUMED,
+            )
 
     def _begins_on(self, presence: object) -> bool:
         """Whether nobody is away from the start, so that no absence explains a silence."""

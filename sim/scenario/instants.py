@@ -170,6 +170,17 @@ def _mend(written: str) -> str:
     return f"{shown} is a duration, not an instant: write start + {quoted(lower)[1:-1]}"
 
 
+_SUCH: Final = "such as 2026-03-20"
+
+
+def _is_day(date: str) -> bool:
+    try:
+        datetime.strptime(date, "%Y-%m-%d")
+    except ValueError:
+        return False
+    return True
+
+
 def _mend_date(written: str, *, how: str) -> str:
     shown = quoted(written)
     if not written:
@@ -178,6 +189,10 @@ def _mend_date(written: str, *, how: str) -> str:
         return f"{shown} has parts of a second, and the clock counts whole seconds: leave them out"
     if match := re.fullmatch(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})(.*)", written):
         date = f"{match[3]}-{int(match[2]):02}-{int(match[1]):02}"
+        if not _is_day(date):
+            return (
+                f"{shown} is not a day of the calendar, read as day.month.year: write year-month-day, {_SUCH}"
+            )
         return f"{shown} is not how a date is written: write {date}{match[4][:20]}"
     if re.match(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", written):
         return f"{shown} does not tell day from month: write year-month-day, such as 2026-03-20"

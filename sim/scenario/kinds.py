@@ -102,7 +102,11 @@ def whole(least: int, most: int) -> Kind:
                 return value
             raise ValueError(f"{str(value)[:25]} is too {'small' if value < least else 'large'}: {bounds}")
         if isinstance(value, float) and value.is_integer() and least <= value <= most:
-            raise ValueError(f"{value} is not written as a whole number: write {int(value)}")
+            plain = f"{value:g} has a decimal point, and is to be a whole number: write {int(value)}"
+            thousands = int(value) * 1000
+            if value < 1000 and thousands <= most:
+                plain += f", or {thousands} if the point separates thousands"
+            raise ValueError(plain)
         if isinstance(value, str):
             digits = re.sub(r"[ _.,'](?=[0-9]{3}\b)", "", value.strip())
             digits = re.sub(r"(?<=[0-9])k$", "000", digits, flags=re.IGNORECASE)
@@ -119,7 +123,8 @@ def duration(*, least_s: int = 0, most_s: int = durations.LONGEST_S, why: str = 
     """A duration in whole seconds from `least_s` to `most_s`; `why` names what limits it."""
 
     def read(value: object) -> int:
-        duration_s = duration_of(value)
+        freely_s = durations.freely_written_s(value) if isinstance(value, str) else None
+        duration_s = duration_of(value) if freely_s is None or freely_s <= most_s else freely_s
         if duration_s < least_s:
             least = durations.format_duration(least_s)
             raise ValueError(f"{kind_of(value)} is too short: write at least {least}")
@@ -162,9 +167,9 @@ def _yes_or_no(value: object) -> bool:
         return value
     if value in ("yes", "no"):
         return value == "yes"
-    if isinstance(value, str) and value.lower() in ("yes", "on", "y", "true", "1"):
+    if isinstance(value, str) and value.lower() in ("yes", "on", "y", "true", "1", "ja"):
         raise ValueError(f"{quoted(value)} is not how it is written: write yes")
-    if isinstance(value, str) and value.lower() in ("no", "off", "n", "false", "0"):
+    if isinstance(value, str) and value.lower() in ("no", "off", "n", "false", "0", "nein"):
         raise ValueError(f"{quoted(value)} is not how it is written: write no")
     raise ValueError(f"{kind_of(value)} is neither yes nor no: write yes or no")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -205,3 +206,15 @@ def validity_of(scenario: Scenario, expires: Instant | None, valid_for_s: int) -
         return 0, valid_for_s
     expiry_s = expires.resolve(start=scenario.start, expiry_s=None)
     return expiry_s - valid_for_s, expiry_s
+
+
+def expect_scenario(given: object) -> None:
+    """Tell whoever passes a file's name, or anything else, where a scenario belongs.
+
+    Raises:
+        TypeError: it is not a scenario.
+    """
+    if isinstance(given, Scenario):
+        return
+    read = f"sim.load({str(given)!r})" if isinstance(given, str | PathLike) else "sim.load(path)"
+    raise TypeError(f"a scenario is expected here, not {type(given).__name__}: write {read}")

@@ -1,46 +1,52 @@
 """The smallest absence, outage or shift of the plan that breaks a guarantee (`reissue check --worst-case`).
 
-One device is searched exhaustively: its group's period, attempts that succeed and come without jitter, on but
-for the absence, and with every phase that can matter. Why that is enough stands in docs/why.md; in short:
-
-- Between two instants at which the server changes, the first success does all that any success does. So an
-  absence takes all attempts of such a stretch or might as well take none, and begins with the first of one.
-- Where the phase moves and no attempt crosses such an instant, nothing changes but the length of the absence,
-  which is least at an end of the move: there an attempt lies on such an instant or one second before it.
+One device is searched exhaustively: its group's period and jitter, attempts that succeed, on but for the
+absence, with every phase and every choice of jitters that can matter. Why that is enough stands in
+docs/why.md. A guarantee that is proved is left alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.scenario.building import plan_of
+from sim.guarantees.proofs import Proofs
+from sim.guarantees.verdicts import judge
 from sim.scenario.guarantees import Guarantee
-from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
-from sim.studies.breaking import breaks, can_be_attacked, needed_devices, thresholds_s
-from sim.studies.candidates import Candidate, away, batches, spells
-from sim.studies.experiment import Progress, Simulator
-from sim.studies.shifting import Kind, furthest, shifted, shifted_to
+from sim.studies.breaking import can_be_attacked, needed_devices
+from sim.studies.candidates import Candidate, Span, absent, lateness
+from sim.studies.experiment import Experiment, Progress
+from sim.studies.schedules import Schedule, schedules_of
+from sim.studies.shifting import Kind, least_shift, shiftable, shifted_to
+from sim.studies.spells import MOST_TRIED, Found, shortest, undisturbed
+from sim.studies.stretches import stretches_of
+from sim.studies.trial import Bench
 from sim.world.draws import Draws, identity_of_group
-from sim.world.fleet import Fleet, Presence, Profile, Roster
-from sim.world.plan import Outage, Plan, Reissue
-from sim.world.timeline import play
+from sim.world.fleet import Profile
+from sim.world.plan import Outage, Plan
 
 KINDS: Final[tuple[Kind, ...]] = ("absence", "outage", "later", "sooner")
 
-MOST_INSTANTS: Final = 60
-"""Instants at which something changes; a plan with more is not searched, since the pairs are too many."""
+_RUN_ONE_BY_ONE: Final = 20
+"""An outage with a help desk is a run of its own: so many times fewer are tried."""
 
-MANY: Final = 2_000
-"""From here on the array engine runs the candidates, if it can."""
-
-_GRID: Final = 32
+_ALL_TRIED: Final[dict[Kind, str]] = {
+    "absence": "no absence breaks it, even if it lasts the whole run",
+    "outage": "no outage breaks it, even if it lasts the whole run",
+    "later": "no reserve can be specified so late that it breaks",
+    "sooner": "no activation can come so soon that it breaks",
+}
+_SOME_TRIED: Final[dict[Kind, str]] = {
+    "absence": "no absence that was tried breaks it",
+    "outage": "no outage that was tried breaks it",
+    "later": "no later reserve that was tried breaks it",
+    "sooner": "no sooner activation that was tried breaks it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +61,13 @@ class Attack:
         from_s: when it begins; of a shift when the reserve is now specified or becomes main.
         action: which action of the plan is shifted; -1: automatic reissue.
         profile: of the devices, as searched.
+        shown: of the devices, as written in a scenario: with their absence, and lateness as absences.
         phase_s: of their schedule.
+        late: attempts that jitter puts off, from when they are due until they are made.
         devices: how many devices it takes.
         reason: why there is none.
+        is_proved: whether the guarantee is proved, so that nothing was searched.
+        searched_s: what is shorter was searched in full; None: everything was.
     """
 
     guarantee: int
@@ -66,29 +76,44 @@ class Attack:
     from_s: int | None = None
     action: int | None = None
     profile: Profile | None = None
+    shown: Profile | None = None
     phase_s: int = 0
+    late: tuple[Span, ...] = ()
     devices: int = 1
     reason: str | None = None
+    is_proved: bool = False
+    searched_s: int | None = None
 
 
-def worst_cases(scenario: Scenario, *, progress: Progress | None = None) -> list[Attack]:
+def worst_cases(
+    scenario: Scenario, *, progress: Progress | None = None, most: int = MOST_TRIED
+) -> list[Attack]:
     """For every guarantee of a scenario, the smallest change of each kind that breaks it.
 
     Args:
-        scenario: whose guarantees.
+        scenario: whose guarantees. One replication is run, to tell which are proved.
         progress: called with the share that is done.
+        most: absences that are tried, of one kind against one guarantee; what is left out is told.
 
     Raises:
         ScenarioError: the scenario cannot be run.
     """
-    plan, roster = plan_of(scenario), roster_of(scenario)
-    draws = Draws.of(scenario.seed, scenario.first_replication)  # of the help desk; nothing else is drawn
+    if not scenario.guarantees:
+        return []
+    experiment = Experiment.of(scenario, runs=1)
+    proofs = Proofs(experiment.plan, experiment.rosters())
+    tally = experiment.tally(0)
     attacks: list[Attack] = []
     steps = len(scenario.guarantees) * len(KINDS)
     for number, guarantee in enumerate(scenario.guarantees):
-        adversary = _Adversary(plan, roster, number, guarantee, draws)
+        told = judge(guarantee, [tally], lambda _: (), proofs=proofs)
+        adversary = _Adversary(experiment, number, guarantee, most)
         for kind in KINDS:
-            attacks.append(adversary.attack(kind))
+            if told.verdict == "proved":
+                reason = f"proved, so nothing was searched: {told.proof}"
+                attacks.append(Attack(number, kind, None, reason=reason, is_proved=True))
+            else:
+                attacks.append(adversary.attack(kind))
             if progress is not None:
                 progress(len(attacks) / steps)
     return attacks
@@ -97,15 +122,15 @@ def worst_cases(scenario: Scenario, *, progress: Progress | None = None) -> list
 class _Adversary:
     """Searches for one guarantee."""
 
-    def __init__(self, plan: Plan, roster: Roster, number: int, guarantee: Guarantee, draws: Draws) -> None:
-        self.plan = replace(plan, sample_s=plan.horizon_s)
-        self.draws = draws
-        self.number = number
-        self.guarantee = guarantee
-        of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
+    def __init__(self, experiment: Experiment, number: int, guarantee: Guarantee, most: int) -> None:
+        self.plan = replace(experiment.plan, sample_s=experiment.plan.horizon_s)
+        scenario = experiment.scenario
+        self.draws = Draws.of(scenario.seed, scenario.first_replication)
+        self.bench = Bench(guarantee, self.draws)
+        self.number, self.guarantee, self.most = number, guarantee, most
         concerned = [
             (profile, count)
-            for profile, count in zip(roster.profiles, of_profile, strict=True)
+            for profile, count in _counted(experiment)
             if count > 0
             and guarantee.group in (None, profile.group)
             and guarantee.platform in (None, profile.platform)
@@ -113,7 +138,7 @@ class _Adversary:
         self.size = sum(count for _, count in concerned)
         self.needed = needed_devices(guarantee, self.size) if can_be_attacked(guarantee) else None
         found = [
-            replace(profile, jitter_s=0, success=1.0, presence="always")
+            replace(profile, success=1.0, presence="always")
             for profile, count in concerned
             if profile.ever_on and self.needed is not None and count >= self.needed
         ]
@@ -121,22 +146,25 @@ class _Adversary:
 
     def attack(self, kind: Kind) -> Attack:
         """The smallest change of a kind."""
-        reason = self._why_not(kind)
+        reason = self._why_not()
         if reason is not None:
             return Attack(self.number, kind, None, reason=reason)
-        searches = (self._search(kind, profile) for profile in self.profiles)
+        searches = [
+            self._spell(kind, profile) if kind in ("absence", "outage") else self._shift(kind, profile)
+            for profile in self.profiles
+        ]
+        limits = [attack.searched_s for attack in searches if attack.searched_s is not None]
         found = [attack for attack in searches if attack.length_s is not None]
         if found:
-            return min(found, key=lambda attack: attack.length_s or 0)
-        nothing = {
-            "absence": "no absence breaks it, even if it lasts the whole run",
-            "outage": "no outage breaks it, even if it lasts the whole run",
-            "later": "no reserve can be specified so late that it breaks",
-            "sooner": "no activation can come so soon that it breaks",
-        }
-        return Attack(self.number, kind, None, reason=nothing[kind])
+            best = min(found, key=lambda attack: attack.length_s or 0)
+            assert best.length_s is not None
+            searched_s = min(limits, default=best.length_s)
+            return replace(best, searched_s=None if searched_s >= best.length_s else searched_s)
+        if limits:
+            return Attack(self.number, kind, None, reason=_SOME_TRIED[kind], searched_s=min(limits))
+        return Attack(self.number, kind, None, reason=_ALL_TRIED[kind])
 
-    def _why_not(self, kind: Kind) -> str | None:
+    def _why_not(self) -> str | None:
         if not can_be_attacked(self.guarantee):
             return "losing devices does not break it"
         if self.size == 0:
@@ -145,22 +173,12 @@ class _Adversary:
             return "not even all its devices together can break it"
         if not self.profiles:
             return f"it takes {self.needed:,} devices of one kind, and no group has so many that are ever on"
-        instants = len(self._instants(self.plan))
-        if instants > MOST_INSTANTS:
-            return f"not searched: {instants:,} instants at which something changes are too many"
         return None
 
-    def _search(self, kind: Kind, profile: Profile) -> Attack:
-        if kind in ("absence", "outage"):
-            return self._spell(kind, profile)
-        return self._shift(kind, profile)
-
-    def _found(
-        self, kind: Kind, profile: Profile, found: Candidate | None, action: int | None = None
+    def _attack(
+        self, kind: Kind, profile: Profile, found: Candidate, shown: Profile, action: int | None = None
     ) -> Attack:
         assert self.needed is not None
-        if found is None:
-            return Attack(self.number, kind, None)
         return Attack(
             guarantee=self.number,
             kind=kind,
@@ -168,155 +186,89 @@ class _Adversary:
             from_s=found.from_s,
             action=action,
             profile=profile,
+            shown=shown,
             phase_s=found.phase_s,
+            late=found.late,
             devices=self.needed,
         )
-
-    # --- what matters ----------------------------------------------------------------------------
-
-    def _instants(self, plan: Plan) -> list[int]:
-        """When something changes, and when a time that the guarantee names has passed since; ascending."""
-        timeline = play(plan)
-        instants = {0, plan.horizon_s, *(state.from_s for state in timeline.states)}
-        for certificate in timeline.server.certificates:
-            instants |= {certificate.not_before_s, certificate.not_after_s}
-        for _, after in timeline.switches:
-            for threshold_s in thresholds_s(self.guarantee):
-                instants |= {after.from_s + threshold_s, after.from_s + threshold_s + 1}
-        return sorted(instant for instant in instants if 0 <= instant <= plan.horizon_s)
-
-    def _phases(self, instants: Sequence[int], every_s: int) -> list[int]:
-        """The phases that put an attempt on one of the instants or one second before."""
-        return sorted({(instant - early) % every_s for instant in instants for early in (0, 1)})
 
     # --- absences and outages --------------------------------------------------------------------
 
     def _spell(self, kind: Kind, profile: Profile) -> Attack:
-        instants = self._instants(self.plan)
-        catches_up = profile.catch_up and kind == "absence"
-        searched = replace(profile, catch_up=catches_up)
-        candidates = sorted(
-            {
-                candidate
-                for phase_s in self._phases(instants, profile.every_s)
-                for candidate in spells(instants, phase_s, profile.every_s, catches_up=catches_up)
-            },
-            key=lambda each: (each.length_s, each.from_s, each.phase_s),
-        )
-        is_exact = kind == "absence" or self.plan.recovery is None
-        for batch in batches(candidates):
-            if is_exact:
-                presences: list[Presence] = [away(each) for each in batch]
-                broken = self._broken(self.plan, searched, presences, [each.phase_s for each in batch])
-            else:  # a reinstallation within an outage waits for its end, within an absence it does not
-                broken = np.array([self._is_broken_by_outage(searched, each) for each in batch])
-            if broken.any():
-                return self._found(kind, profile, batch[int(np.argmax(broken))])
-        return self._found(kind, profile, None)
+        """An outage is what an absence without catch-up is, but for a help desk: a reinstallation within an
+        outage waits for its end, within an absence it does not."""
+        searched = profile if kind == "absence" else replace(profile, catch_up=False)
+        is_run_as_outage = kind == "outage" and self.plan.recovery is not None
+        stretches = stretches_of(self.plan, self.guarantee, self.draws, identity_of_group(profile.group))
+
+        def trial(candidates: Sequence[Candidate]) -> NDArray[np.bool_]:
+            if is_run_as_outage:
+                return np.array([self._is_broken_by_outage(searched, each) for each in candidates])
+            profiles = [absent(each, searched) for each in candidates]
+            return self.bench.broken(self.plan, profiles, [each.phase_s for each in candidates])
+
+        most = self.most // _RUN_ONE_BY_ONE if is_run_as_outage else self.most
+        found: Found = shortest(stretches, searched, trial, each_alone=is_run_as_outage, most=most)
+        searched_s = None if found.is_sure else found.searched_s
+        if found.candidate is None:
+            return Attack(self.number, kind, None, searched_s=searched_s)
+        write = absent if kind == "absence" else lateness
+        shown = write(found.candidate, profile)
+        return replace(self._attack(kind, profile, found.candidate, shown), searched_s=searched_s)
 
     def _is_broken_by_outage(self, profile: Profile, candidate: Candidate) -> bool:
-        outage = Outage(candidate.from_s, candidate.from_s + candidate.length_s)
-        plan = (
-            self.plan if candidate.length_s == 0 else replace(self.plan, outages=(*self.plan.outages, outage))
-        )
-        return bool(self._broken(plan, profile, ["always"], [candidate.phase_s])[0])
+        plan = self.plan
+        if candidate.length_s > 0:
+            outage = Outage(candidate.from_s, candidate.from_s + candidate.length_s)
+            plan = replace(plan, outages=(*plan.outages, outage))
+        return bool(self.bench.broken(plan, [lateness(candidate, profile)], [candidate.phase_s])[0])
 
     # --- shifts of the plan ----------------------------------------------------------------------
 
     def _shift(self, kind: Kind, profile: Profile) -> Attack:
-        found: list[tuple[Candidate, int]] = []
-        for action in self._shiftable(kind):
-            best = self._least_shift(kind, profile, action)
-            if best is not None:
-                found.append((best, action))
-        if not found:
-            return self._found(kind, profile, None)
-        candidate, action = min(found, key=lambda each: each[0].length_s)
-        return self._found(kind, profile, candidate, action)
+        best: tuple[Candidate, int] | None = None
+        is_whole = True
 
-    def _shiftable(self, kind: Kind) -> Iterator[int]:
-        for number, action in enumerate(self.plan.actions):
-            if not isinstance(action, Reissue) or action.unfit or action.at_s >= self.plan.horizon_s:
+        def tried(plan: Plan) -> Candidate | None:
+            nonlocal is_whole
+            schedules = self._schedules(plan, profile)
+            is_whole &= all(schedule.is_whole for schedule in schedules)
+            return self._broken_as_it_is(plan, profile, schedules)
+
+        for action in shiftable(self.plan, kind):
+            least = least_shift(self.plan, kind, action, tried)
+            if least is None:
                 continue
-            if action.activate == "after" or (action.activate == "at expiry" and kind == "later"):
-                yield number
-        is_automatic = any(event.by == "automatic" for event in play(self.plan).events)
-        if kind == "later" and is_automatic:
-            yield -1
+            shift_s, candidate = least
+            to_s = shifted_to(self.plan, kind, action, shift_s) if shift_s else 0
+            moved = replace(candidate, length_s=shift_s, from_s=to_s)
+            if best is None or shift_s < best[0].length_s:
+                best = moved, action
+        searched_s = None if is_whole else 0
+        if best is None:
+            return Attack(self.number, kind, None, searched_s=searched_s)
+        found = self._attack(kind, profile, best[0], lateness(best[0], profile), best[1])
+        return replace(found, searched_s=searched_s)
 
-    def _least_shift(self, kind: Kind, profile: Profile, action: int) -> Candidate | None:
-        """By halving between a shift that does not break it and one that does; see docs/why.md."""
+    def _schedules(self, plan: Plan, profile: Profile) -> list[Schedule]:
+        stretches = stretches_of(plan, self.guarantee, self.draws, identity_of_group(profile.group))
+        return schedules_of(stretches, every_s=profile.every_s, jitter_s=profile.jitter_s)
 
-        def tried(shift_s: int) -> Candidate | None:
-            plan = shifted(self.plan, kind, action, shift_s)
-            phases = self._phases(self._instants(plan), profile.every_s)
-            broken = self._broken(plan, profile, ["always"] * len(phases), phases)
-            if not broken.any():
-                return None
-            to_s = shifted_to(self.plan, kind, action, shift_s)
-            return Candidate(shift_s, to_s, phases[int(np.argmax(broken))])
+    def _broken_as_it_is(
+        self, plan: Plan, profile: Profile, schedules: Sequence[Schedule]
+    ) -> Candidate | None:
+        """A schedule with which a device that is always on breaks the guarantee under a plan."""
+        candidates = list(undisturbed(schedules).values())
+        profiles = [lateness(each, profile) for each in candidates]
+        broken = self.bench.broken(plan, profiles, [each.phase_s for each in candidates])
+        return candidates[int(np.argmax(broken))] if broken.any() else None
 
-        best = tried(0)
-        if best is not None:
-            return best
-        low_s, high_s = 0, furthest(self.plan, kind, action)
-        for shift_s in sorted({high_s * step // _GRID for step in range(1, _GRID + 1)}):
-            best = tried(shift_s)
-            if best is not None:
-                high_s = shift_s
-                break
-            low_s = shift_s
-        while best is not None and high_s - low_s > 1:
-            middle_s = (low_s + high_s) // 2
-            nearer = tried(middle_s)
-            if nearer is None:
-                low_s = middle_s
-            else:
-                best, high_s = nearer, middle_s
-        return best
 
-    # --- running ---------------------------------------------------------------------------------
-
-    def _broken(
-        self, plan: Plan, profile: Profile, presences: Sequence[Presence], phases_s: Sequence[int]
-    ) -> NDArray[np.bool_]:
-        """Which of some devices break the guarantee, each as if it were alone."""
-        n = len(phases_s)
-        kinds: dict[Profile, int] = {}
-        for presence in presences:
-            kinds.setdefault(replace(profile, presence=presence), len(kinds))
-        of = [kinds[replace(profile, presence=presence)] for presence in presences]
-        if len(kinds) < n:  # coverage is counted by profile, so each has its own
-            of = list(range(n))
-            profiles = tuple(replace(profile, presence=presence) for presence in presences)
-        else:
-            profiles = tuple(kinds)
-        identity = np.uint64(identity_of_group(profile.group))
-        roster = Roster(
-            profiles=profiles,
-            groups=(profile.group,),
-            profile=np.array(of, dtype=np.int32),
-            group=np.zeros(n, dtype=np.int32),
-            identity=np.full(n, identity, dtype=np.uint64),
-            phase_s=np.array(phases_s, dtype=np.int64),
-            silent=np.zeros(n, dtype=np.bool_),
-            seen=np.zeros(n, dtype=np.bool_),
-            holds_reserve=np.zeros(n, dtype=np.bool_),
-            numbered=(n,),
-            ids=((),),
-        )
-        if plan.recovery is not None:  # nobody waits for the others
-            plan = replace(
-                plan, recovery=replace(plan.recovery, technicians=max(n, plan.recovery.technicians))
-            )
-        outcome = self._simulate(n)(plan, Fleet.start(roster, self.draws))
-        return breaks(self.guarantee, outcome)
-
-    def _simulate(self, devices: int) -> Simulator:
-        if devices >= MANY and find_spec("numba") is not None:
-            from sim.fleet.engine import simulate as fleet
-
-            return fleet
-        from sim.processes.engine import simulate as process
-
-        return process
+def _counted(experiment: Experiment) -> list[tuple[Profile, int]]:
+    """The profiles of the fleet, and how many devices each has."""
+    counts: dict[Profile, int] = {}
+    for roster in experiment.rosters():
+        of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
+        for profile, count in zip(roster.profiles, of_profile, strict=True):
+            counts[profile] = counts.get(profile, 0) + count
+    return list(counts.items())

@@ -1,49 +1,55 @@
-"""Every absence of one device that can matter, between the instants at which something changes."""
+"""An absence, outage or shift, the schedule of the device that meets it, and how it is run and written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice, pairwise
+from dataclasses import dataclass, replace
 
-from sim.world.fleet import Away, Presence
+from sim.world.fleet import Away, Profile
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An absence, or a shift, and the phase of the device that meets it; all in seconds."""
+    """What an adversary tries; all in seconds.
+
+    Attributes:
+        length_s: of the absence, the outage or the shift; 0: none.
+        from_s: when it begins.
+        phase_s: of the schedule, in which attempts are due without jitter.
+        late: attempts that jitter puts off, from when they are due until they are made.
+        gone: from when the first attempt is due that the absence takes until the next one is made.
+    """
 
     length_s: int
     from_s: int
     phase_s: int
+    late: tuple[Span, ...] = ()
+    gone: Span | None = None
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """The shortest first."""
+        return self.length_s, self.from_s, self.phase_s
 
 
-def spells(instants: Sequence[int], phase_s: int, every_s: int, *, catches_up: bool) -> Iterator[Candidate]:
-    """Every absence that takes all attempts of some stretches between the instants, and the empty one."""
-    yield Candidate(0, 0, phase_s)
-    stretches = list(pairwise(instants))
-    firsts = [from_s + (phase_s - from_s) % every_s for from_s, _ in stretches]
-    lasts = [to_s - 1 - (to_s - 1 - phase_s) % every_s for _, to_s in stretches]
-    for begin, (_, begin_to_s) in enumerate(stretches):
-        if firsts[begin] >= begin_to_s:
-            continue  # no attempt falls into it
-        for end in range(begin, len(stretches)):
-            if firsts[end] >= stretches[end][1] and not catches_up:
-                continue  # where it catches up, staying away for longer puts that off
-            to_s = stretches[end][1] if catches_up else lasts[end] + 1
-            yield Candidate(to_s - firsts[begin], firsts[begin], phase_s)
+def lateness(candidate: Candidate, profile: Profile) -> Profile:
+    """The device on, always; an attempt that jitter puts off is missed, and caught up when it is made."""
+    if not candidate.late:
+        return replace(profile, jitter_s=0)
+    return replace(profile, jitter_s=0, catch_up=True, presence=Away(candidate.late))
 
 
-def away(candidate: Candidate) -> Presence:
-    """On but for the absence."""
+def absent(candidate: Candidate, profile: Profile) -> Profile:
+    """The device on but for the absence; lateness is written as absences, too, with the same attempts."""
     if candidate.length_s == 0:
-        return "always"
-    return Away(((candidate.from_s, candidate.from_s + candidate.length_s),))
-
-
-def batches(candidates: list[Candidate]) -> Iterator[list[Candidate]]:
-    """All of them in order, a few first."""
-    rest, size = iter(candidates), 64
-    while batch := list(islice(rest, size)):
-        yield batch
-        size = min(4 * size, 16_384)
+        return lateness(candidate, profile)
+    if not candidate.late:
+        spell = (candidate.from_s, candidate.from_s + candidate.length_s)
+        return replace(profile, jitter_s=0, presence=Away((spell,)))
+    assert candidate.gone is not None
+    begin_s, end_s = candidate.gone
+    others = [span for span in candidate.late if not begin_s <= span[0] < end_s]
+    return replace(
+        profile, jitter_s=0, catch_up=True, presence=Away(tuple(sorted([*others, (begin_s, end_s)])))
+    )

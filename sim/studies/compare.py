@@ -15,7 +15,7 @@ from sim.errors import InputError, visible
 from sim.results.measures import MEASURES
 from sim.results.summary import CONFIDENCE
 from sim.scenario.durations import format_duration
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.experiment import Engine, Progress
 from sim.studies.result import Result
 from sim.studies.run import run
@@ -216,6 +216,8 @@ def compare(
         CompareError: devices, start or duration differ.
         ScenarioError: a scenario cannot be run.
     """
+    for each in (first, *others):
+        expect_scenario(each)
     scenarios = (first, *others)
     named = _distinct([s.name for s in scenarios] if names is None else names)
     for other, name in zip(others, named[1:], strict=True):

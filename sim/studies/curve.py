@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.errors import InputError
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Selection
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.studies.reception import critical_delays
 from sim.world.order import SECONDS_PER_DAY
@@ -124,6 +124,7 @@ def curve(
         CurveError: there is no such reissue, or `exact` is asked for where one run does not tell all delays.
         ScenarioError: the scenario cannot be run.
     """
+    expect_scenario(scenario)
     changes = {k: v for k, v in (("seed", seed), ("replications", replications)) if v is not None}
     scenario = scenario.changed(changes) if changes else scenario
     experiment = Experiment.of(scenario, engine=engine)

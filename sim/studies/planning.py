@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from sim.scenario.roster import roster_of
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.assumptions import with_absences
 from sim.studies.experiment import Engine, Experiment, Progress
 from sim.studies.reception import critical_delays_s
@@ -65,6 +65,7 @@ def plan(
         PlanError: there is nothing to plan, or too few replications for the confidence.
         ScenarioError: the scenario cannot be run.
     """
+    expect_scenario(scenario)
     if not 0 < confidence < 1:
         raise PlanError(f"a confidence lies between 0 and 100 %, not at {100 * confidence:.4g} %")
     if lost_at_most < 0:

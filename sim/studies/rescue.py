@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Final, Literal
 
 from sim.studies.alone import Alone, Life
+from sim.studies.altered import in_order, made_by, maker_of, with_action, without_action
 from sim.world.plan import Action, Plan, Reissue, RestorePrevious
-from sim.world.timeline import State, Timeline, play
+from sim.world.timeline import State, play
 
 Kind = Literal[
     "delay",
@@ -99,7 +100,7 @@ class Rescue:
     @cached_property
     def _action(self) -> int | None:
         """The action of the plan that made that certificate; None: the server by itself, or the start."""
-        return _maker(self.plan, self.timeline).get(self._generation)
+        return maker_of(self.plan, self.timeline).get(self._generation)
 
     def _is_saved(self, plan: Plan, **changes: object) -> bool:
         return self.alone.live(plan, **changes).lost_at_s is None  # type: ignore[arg-type]
@@ -113,7 +114,7 @@ class Rescue:
         kind: Kind = "reserve first" if action.activate == "immediately" else "delay"
         longest = self._delayed(self.plan.horizon_s)
         life = self.alone.live(longest)
-        generation = _made_by(longest, self._action)
+        generation = made_by(longest, self._action)
         received_s = None if generation is None else life.received_s(generation)
         if received_s is not None:
             delay_s = received_s - action.at_s + 1
@@ -131,13 +132,13 @@ class Rescue:
         assert self._action is not None
         action = self.plan.actions[self._action]
         assert isinstance(action, Reissue)
-        return _with(self.plan, self._action, replace(action, activate="after", after_s=delay_s))
+        return with_action(self.plan, self._action, replace(action, activate="after", after_s=delay_s))
 
     def _saves(self, delay_s: int) -> bool:
         """Whether the device is never lost with this delay, though the reserve becomes main in the run."""
         plan = self._delayed(delay_s)
         assert self._action is not None
-        generation = _made_by(plan, self._action)
+        generation = made_by(plan, self._action)
         is_tried = any(after.main == generation for _, after in play(plan).switches)
         return is_tried and self._is_saved(plan)
 
@@ -194,7 +195,7 @@ class Rescue:
         plan = self.plan
         if after.change == "expired":
             earlier = Reissue(at_s, "at expiry")
-            return self._is_saved(replace(plan, actions=_sorted([*plan.actions, earlier])))
+            return self._is_saved(replace(plan, actions=in_order([*plan.actions, earlier])))
         if self._action is None:
             main = self.timeline.server.certificates[before.main]
             return self._is_saved(replace(plan, automatic_lead_s=main.not_after_s - at_s))
@@ -204,7 +205,7 @@ class Rescue:
             moved = replace(action, at_s=at_s)
         else:
             moved = replace(action, at_s=at_s, activate="after", after_s=after.from_s - at_s)
-        return self._is_saved(_with(plan, self._action, moved))
+        return self._is_saved(with_action(plan, self._action, moved))
 
     # --- other rules, other actions --------------------------------------------------------------
 
@@ -225,7 +226,7 @@ class Rescue:
         """The first action of a sort at an instant without which the device is saved."""
         for number, action in enumerate(self.plan.actions):
             is_it = isinstance(action, sort) and action.at_s == at_s
-            if is_it and self._is_saved(_without(self.plan, number)):
+            if is_it and self._is_saved(without_action(self.plan, number)):
                 yield Claim(kind, at_s=at_s)
                 return
 
@@ -237,20 +238,20 @@ class Rescue:
         action = self.plan.actions[self._action]
         if not isinstance(action, Reissue) or self.alone.profile.platform not in action.refused_by:
             return
-        if self._is_saved(_with(self.plan, self._action, replace(action, refused_by=frozenset()))):
+        if self._is_saved(with_action(self.plan, self._action, replace(action, refused_by=frozenset()))):
             yield Claim("accepted")
 
     # --- a device that was not lost --------------------------------------------------------------
 
     def _margin(self) -> Iterator[Claim]:
         """The reserve that came latest before it became main, and the least delay that still would do."""
-        made_by = _maker(self.plan, self.timeline)
+        makers = maker_of(self.plan, self.timeline)
         nearest: tuple[int, int, int, int | None] | None = None
         for before, after in self.timeline.switches:
             received_s = self.life.received_s(after.main)
             if after.main == before.main or received_s is None or received_s >= after.from_s:
                 continue
-            found = (after.from_s - received_s, after.from_s, received_s, made_by.get(after.main))
+            found = (after.from_s - received_s, after.from_s, received_s, makers.get(after.main))
             nearest = min(nearest, found, key=lambda each: each[0]) if nearest else found
         if nearest is None:
             return
@@ -267,42 +268,7 @@ class Rescue:
         delay_s = received_s - action.at_s + 1
         assert action.after_s is not None
         enough, short = (
-            _with(self.plan, number, replace(action, after_s=min(each, action.after_s)))
+            with_action(self.plan, number, replace(action, after_s=min(each, action.after_s)))
             for each in (delay_s, delay_s - 1)
         )
         return delay_s if self._is_saved(enough) and not self._is_saved(short) else None
-
-
-def _maker(plan: Plan, timeline: Timeline) -> dict[int, int]:
-    """The action that made each certificate, by generation; those of the server itself are left out."""
-    fit = iter(
-        number
-        for number, action in enumerate(plan.actions)
-        if isinstance(action, Reissue) and action.unfit is None
-    )
-    makes = ("reserve specified", "certificate replaced immediately")
-    return {
-        event.generation: next(fit)
-        for event in timeline.events
-        if event.name in makes and event.by == "operator" and event.generation is not None
-    }
-
-
-def _made_by(plan: Plan, number: int) -> int | None:
-    """The certificate that an action makes under a plan."""
-    made = _maker(plan, play(plan))
-    return next((generation for generation, action in made.items() if action == number), None)
-
-
-def _with(plan: Plan, number: int, action: Action) -> Plan:
-    """The plan with one action exchanged."""
-    return replace(plan, actions=_sorted([*plan.actions[:number], action, *plan.actions[number + 1 :]]))
-
-
-def _without(plan: Plan, number: int) -> Plan:
-    """The plan without one action."""
-    return replace(plan, actions=(*plan.actions[:number], *plan.actions[number + 1 :]))
-
-
-def _sorted(actions: list[Action]) -> tuple[Action, ...]:
-    return tuple(sorted(actions, key=lambda action: action.at_s))

@@ -150,7 +150,7 @@ class Result:
                 self.tallies,
                 self.outcomes,
                 proofs=proofs,
-                looked_after_each=self.until_decided is not None,
+                limit=self.until_decided,
             )
             for guarantee in self.scenario.guarantees
         )

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from sim.guarantees.statistics import MANY
 from sim.results.tally import Tally
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies import stopping
 from sim.studies.archive import Archive, default_folder
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
@@ -68,6 +68,7 @@ def run(
         WorkersError: the cluster cannot be used, or only one of its workers could be.
         ArchiveError: results cannot be kept.
     """
+    expect_scenario(scenario)
     changes = {
         name: value for name, value in (("seed", seed), ("replications", replications)) if value is not None
     }

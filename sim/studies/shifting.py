@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Final, Literal, TypeVar
 
 from sim.world.plan import Plan, Reissue
+from sim.world.timeline import play
+
+_GRID: Final = 32
+"""Even steps among which the first shift that breaks something is looked for."""
+
+T = TypeVar("T")
 
 Kind = Literal["absence", "outage", "later", "sooner"]
 """What an adversary may do; the last two shift the plan."""
@@ -51,3 +58,50 @@ def shifted_to(plan: Plan, kind: Kind, action: int, shift_s: int) -> int:
     moved = plan.actions[action]
     assert isinstance(moved, Reissue)
     return moved.at_s + shift_s if kind == "later" else moved.at_s + (moved.after_s or 0) - shift_s
+
+
+def shiftable(plan: Plan, kind: Kind) -> Iterator[int]:
+    """The actions of a plan that can be shifted so; -1: automatic reissue."""
+    for number, action in enumerate(plan.actions):
+        if not isinstance(action, Reissue) or action.unfit or action.at_s >= plan.horizon_s:
+            continue
+        if action.activate == "after" or (action.activate == "at expiry" and kind == "later"):
+            yield number
+    if kind == "later" and any(event.by == "automatic" for event in play(plan).events):
+        yield -1
+
+
+def least_shift(
+    plan: Plan, kind: Kind, action: int, tried: Callable[[Plan], T | None]
+) -> tuple[int, T] | None:
+    """By halving between a shift that breaks nothing and one that does; see docs/why.md.
+
+    Args:
+        plan: as it is.
+        kind: `later` or `sooner`.
+        action: which is shifted.
+        tried: what breaks under a plan; None: nothing.
+
+    Returns:
+        the shift in seconds, and what breaks under it; None where no shift is enough.
+    """
+    best = tried(plan)
+    if best is not None:
+        return 0, best
+    low_s, high_s = 0, furthest(plan, kind, action)
+    for shift_s in sorted({high_s * step // _GRID for step in range(1, _GRID + 1)}):
+        best = tried(shifted(plan, kind, action, shift_s))
+        if best is not None:
+            high_s = shift_s
+            break
+        low_s = shift_s
+    if best is None:
+        return None
+    while high_s - low_s > 1:
+        middle_s = (low_s + high_s) // 2
+        nearer = tried(shifted(plan, kind, action, middle_s))
+        if nearer is None:
+            low_s = middle_s
+        else:
+            best, high_s = nearer, middle_s
+    return high_s, best

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.results.measures import MEASURES
 from sim.results.summary import mean_of, summary_of
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.archive import Archive, default_folder
 from sim.studies.crew import Alone, Crew, Local, collect, cores
 from sim.studies.design import Design, Point
@@ -190,6 +190,7 @@ def sweep(
         WorkersError: those who compute cannot be reached, or die.
         ArchiveError: results cannot be kept.
     """
+    expect_scenario(scenario)
     prepared = prepare(
         scenario,
         vary,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.run import run
 from sim.world.outcome import SERIES, Outcome
 
@@ -62,6 +62,7 @@ def verify(
     Raises:
         EngineUnavailableError: the array engine needs numba.
     """
+    expect_scenario(scenario)
     fleet = run(scenario, engine="fleet", notice=notice)  # over in no time
     process = run(scenario, engine="process", progress=progress)
     for replication in range(process.replications):

@@ -13,7 +13,7 @@ import numpy as np
 from sim.errors import InputError, visible
 from sim.scenario.problems import quoted
 from sim.scenario.roster import roster_of
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.alone import Alone, Life, reinstalls_of
 from sim.studies.chapters import Entry, entries_of
 from sim.studies.experiment import Experiment, Progress
@@ -150,6 +150,7 @@ def why(
         UnknownDeviceError: the scenario has no such device.
         ScenarioError: the scenario cannot be run.
     """
+    expect_scenario(scenario)
     number = scenario.first_replication if replication is None else replication
     experiment = Experiment.of(scenario.changed({"first_replication": number}))
     index = find(scenario, device)

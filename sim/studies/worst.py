@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from sim.studies.reduced import scenario_files
 from sim.studies.result import iso
 from sim.studies.sentences import date, plural, spaced
 from sim.studies.words import promise_of
+from sim.world.fleet import Away
 
 _NAMES: Final = {
     "absence": "absence",
@@ -35,7 +37,8 @@ def as_scenario(scenario: Scenario, attack: Attack) -> Scenario:
     """
     assert attack.profile is not None
     assert attack.length_s is not None
-    profile = attack.profile
+    profile, shown = attack.profile, attack.shown
+    assert shown is not None
     group: dict[str, Any] = {
         "name": profile.group,
         "devices": attack.devices,
@@ -43,9 +46,11 @@ def as_scenario(scenario: Scenario, attack: Attack) -> Scenario:
         "sync": {
             "every": format_duration(profile.every_s),
             "phase": format_duration(attack.phase_s),
-            "catch_up": "yes" if profile.catch_up else "no",
+            "catch_up": "yes" if shown.catch_up else "no",
         },
     }
+    if isinstance(shown.presence, Away):
+        group["presence"] = {"away": [_spell(begin_s, end_s) for begin_s, end_s in shown.presence.spells]}
     document = scenario.document
     document |= {
         "name": f"{scenario.name}: worst case, {_NAMES[attack.kind]}"[:_LONGEST_NAME].strip(),
@@ -56,16 +61,21 @@ def as_scenario(scenario: Scenario, attack: Attack) -> Scenario:
         "replications": 1,
     }
     if attack.length_s > 0:
-        spell = {"from": _instant(attack.from_s or 0), "for": format_duration(attack.length_s)}
         match attack.kind:
             case "absence":
-                group["presence"] = {"away": [spell]}
+                pass
             case "outage":
+                from_s = attack.from_s or 0
+                spell = _spell(from_s, from_s + attack.length_s)
                 server = document.get("server") or {}
                 document["server"] = {**server, "outages": [*(server.get("outages") or ()), spell]}
             case _:
                 _shift(document, scenario, attack)
     return scenario.from_document(document, folder=scenario.folder)
+
+
+def _spell(from_s: int, to_s: int) -> dict[str, str]:
+    return {"from": _instant(from_s), "for": format_duration(to_s - from_s)}
 
 
 def _sure(guarantee: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,28 +126,40 @@ def sentence(scenario: Scenario, attack: Attack) -> str:
     """An attack as a planner says it."""
     promise = promise_of(scenario.guarantees[attack.guarantee])
     if attack.length_s is None or attack.profile is None:
-        return f"'{promise}': {attack.reason}."
+        return f"'{promise}': {attack.reason}{_unsearched(attack)}."
     devices = "One device" if attack.devices == 1 else plural(attack.devices, "device")
     who = f"{devices} of '{attack.profile.group}'"
-    every = spaced(attack.profile.every_s)
+    every, breaks = spaced(attack.profile.every_s), f"enough to break '{promise}'"
+    if attack.late:
+        breaks = f"with attempts late by jitter, up to {spaced(attack.profile.jitter_s)}, {breaks}"
     if attack.length_s == 0:
         phase = f"whose synchronizations, every {every}, begin {spaced(attack.phase_s)} after the start"
-        return f"{who} {phase}: enough to break '{promise}', as the plan is."
+        return f"{who} {phase}: {breaks}, as the plan is."
     when, length = date(_at(scenario, attack.from_s or 0)), spaced(attack.length_s)
-    breaks = f"enough to break '{promise}'"
     match attack.kind:
         case "absence":
             are = "is" if attack.devices == 1 else "are"
-            return f"{who} that {are} away for {length} from {when} on: {breaks}."
+            said = f"{who} that {are} away for {length} from {when} on: {breaks}"
         case "outage":
-            return f"An outage of the server for {length} from {when} on: with {_small(who)}, {breaks}."
+            said = f"An outage of the server for {length} from {when} on: with {_small(who)}, {breaks}"
         case "later":
             by = "automatic reissue" if attack.action == -1 else "the operator"
-            said = f"The reserve specified {length} later by {by}, on {when}, to become main when planned"
-            return f"{said}: with {_small(who)}, {breaks}."
+            moved = f"The reserve specified {length} later by {by}, on {when}, to become main when planned"
+            said = f"{moved}: with {_small(who)}, {breaks}"
         case "sooner":
-            said = f"The reserve activated {length} sooner, on {when}"
-            return f"{said}: with {_small(who)}, {breaks}."
+            said = f"The reserve activated {length} sooner, on {when}: with {_small(who)}, {breaks}"
+    return f"{said}{_unsearched(attack)}."
+
+
+def _unsearched(attack: Attack) -> str:
+    """What was not searched; nothing where all was."""
+    if attack.searched_s is None:
+        return ""
+    if attack.searched_s == 0:
+        return "; not all was tried: jitter leaves too many choices"
+    if attack.length_s is None:
+        return f"; only what is shorter than {spaced(attack.searched_s)} was searched"
+    return f"; nothing shorter than {spaced(attack.searched_s)} is, from there on not all was searched"
 
 
 def _small(who: str) -> str:
@@ -148,12 +170,29 @@ def _at(scenario: Scenario, instant_s: int) -> datetime:
     return scenario.start + timedelta(seconds=instant_s)
 
 
+def lines(
+    scenario: Scenario, attacks: Sequence[Attack], paths: Mapping[Attack, Path] | None = None
+) -> Iterator[str]:
+    """The attacks one by one, with their files; a guarantee of which all kinds say the same in one line."""
+    paths = paths or {}
+    for _, of_one in groupby(attacks, key=lambda attack: attack.guarantee):
+        mine = list(of_one)
+        said = dict.fromkeys(sentence(scenario, attack) for attack in mine)
+        if len(said) == 1:
+            yield next(iter(said))
+            continue
+        for attack in mine:
+            example = f"\n    [example: {paths[attack]}]" if attack in paths else ""
+            yield f"{attack.kind}: {sentence(scenario, attack)}{example}"
+
+
 def to_json(scenario: Scenario, attack: Attack, path: Path | None) -> dict[str, Any]:
     """An attack as `reissue check --worst-case --json` prints it."""
     told: dict[str, Any] = {
         "guarantee": attack.guarantee,
         "kind": attack.kind,
         "found": attack.length_s is not None,
+        "proved": attack.is_proved,
         "message": sentence(scenario, attack),
     }
     if attack.length_s is not None and attack.profile is not None:
@@ -167,6 +206,8 @@ def to_json(scenario: Scenario, attack: Attack, path: Path | None) -> dict[str, 
             "phase_s": attack.phase_s,
             "scenario": as_scenario(scenario, attack).document,
         }
+    if attack.searched_s is not None:
+        told["searched_s"] = attack.searched_s
     if path is not None:
         told["example"] = str(path)
     return told

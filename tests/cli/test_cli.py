@@ -409,6 +409,7 @@ def on_a_terminal(arguments: list[Any], *, until: str | None = None, **environme
     return Shown(process.wait(60), text)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_long_run_shows_progress_on_a_terminal_and_can_be_interrupted(plan: Path, tmp_path: Path) -> None:
     shown = on_a_terminal(["run", plan, *LONG, "--out", tmp_path / "result"], until=" %")
     assert "Plan" in shown.text
@@ -425,6 +426,7 @@ def test_a_short_run_shows_no_progress_on_a_terminal(plan: Path) -> None:
     assert "left" not in shown.text
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_long_run_shows_no_progress_off_a_terminal_and_can_be_interrupted(
     plan: Path, tmp_path: Path
 ) -> None:

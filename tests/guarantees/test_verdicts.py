@@ -211,11 +211,13 @@ def test_what_is_kept_in_every_replication_holds_and_says_how_sure_that_is() -> 
     told = verdict_of(guarantee, **LUCKY, replications=59)
     assert told.verdict == "holds"
     # 1 - 0.05^(1/59) = 0.0495; about 3/59.
-    expected = "kept in all 59 replications: with 95 % confidence it breaks in at most 4.95 % of cases"
+    expected = "kept in all 59 replications: at most 4.95 % of replications could break it (95 % confidence)"
     assert told.reason == expected
     once = verdict_of(guarantee, **LUCKY)
     assert once.reason == (
-        "kept in 1 replication, which says little: it could break in up to 95 % of cases (95 % confidence)"
+        "kept in 1 replication, which says little: up to 95 % of replications could break it "
+        # 1 - 0.05^(1/100) = 0.0295.
+        "(95 % confidence); if 100 keep it, at most 2.95 % could"
     )
 
 
@@ -228,7 +230,7 @@ def test_95_percent_at_95_percent_confidence_takes_59_replications(replications:
     assert told.verdict == verdict
     if verdict == "undecided":
         assert told.reason is not None
-        assert f"{59 - replications} more would do if all of them keep it" in told.reason
+        assert told.reason.endswith(": too few to decide; 59 in all would decide it if each keeps it")
 
 
 @pytest.mark.parametrize(("replications", "verdict"), [(1, "undecided"), (2, "fails")])
@@ -239,7 +241,7 @@ def test_what_never_holds_fails_as_soon_as_that_is_sure(replications: int, verdi
     assert told.verdict == verdict
     if verdict == "undecided":
         assert told.reason is not None
-        assert told.reason.endswith("1 more would do if none of them keeps it")
+        assert told.reason.endswith(": too few to decide; 2 in all would decide it if none keeps it")
 
 
 def test_confidence_decides_how_many_replications_it_takes() -> None:
@@ -254,7 +256,7 @@ def test_a_probability_near_the_truth_stays_open() -> None:
     told = verdict_of(guarantee, **COIN, replications=40)
     assert told.verdict == "undecided"
     assert told.reason is not None
-    assert "more would do if the share stays" in told.reason or "too close to 50 %" in told.reason
+    assert "in all would probably decide it" in told.reason or "so close to 50 %" in told.reason
     assert verdict_of({**guarantee, "probability": "10%"}, **COIN, replications=40).verdict == "holds"
     assert verdict_of({**guarantee, "probability": "90%"}, **COIN, replications=40).verdict == "fails"
 
@@ -342,3 +344,15 @@ def test_the_document_tells_the_proof() -> None:
         "verdict": "proved",
         "proof": "nothing here depends on chance: every run is this run",
     }
+
+
+@pytest.mark.parametrize("call", ["run", "compare", "curve", "verify", "why", "plan", "sweep"])
+def test_a_path_instead_of_a_scenario_is_told(call: str) -> None:
+    arguments: dict[str, Any] = {
+        "why": {"device": "phones/0"},
+        "plan": {"lost_at_most": 0.1},
+        "sweep": {"vary": {}},
+    }
+    said = r"a scenario is expected here, not str: write sim\.load\('plan\.yaml'\)"
+    with pytest.raises(TypeError, match=said):
+        getattr(sim, call)("plan.yaml", **arguments.get(call, {}))

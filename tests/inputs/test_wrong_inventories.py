@@ -57,6 +57,7 @@ CASES = [
     case("a line break in an id", 'id\n|"a\nb"\n', "one line"),
     case("a control character in an id", "id\n|a\x1b[2J\n", "control character"),
     case("a NUL in an id", "id\n|a\x00b\n", "control character"),
+    case("a German yes", "id,holds_reserve\na,|ja\n", '"ja" is not how it is written: write yes'),
     case("an endless id", "id\n|" + "x" * 300 + "\n", "300 characters"),
     case("an endless field", "id,group\n|1," + "x" * 200_000 + "\n", "131072"),
     case(

@@ -174,6 +174,34 @@ FORMS = [
     case("a number as a name", "name: |42\n" + BASE[8:], 'put it in quotes, "42"'),
     case("a blank name", 'name: |""\n' + BASE[8:], "blank"),
     case("a name with a line break", 'name: |"a\\nb"\n' + BASE[8:], "one line"),
+    case(
+        "thousands with a point",
+        HEAD + "fleet:\n- name: g\n  devices: |3.000\n",
+        "write 3, or 3000 if the point",
+    ),
+    case(
+        "thousands of a point",
+        HEAD + "fleet:\n- name: g\n  devices: |3000.0\n",
+        "is to be a whole number: write 3000",
+    ),
+    top(
+        "two years",
+        "server: {certificate: {valid_for: |2y}}",
+        '"2y" is too long',
+        "397 days",
+        "write at most 397d",
+    ),
+    top("twelve months", "server: {certificate: {valid_for: |12 months}}", "write 360d"),
+    top("a German date of expiry", "server: {certificate: {expires: |31.03.2026}}", "write 2026-03-31"),
+    top(
+        "a German date that does not exist",
+        "server: {certificate: {expires: |31.04.2026}}",
+        "not a day of the calendar",
+        "day.month.year",
+        "such as 2026-03-20",
+    ),
+    case("ja", HEAD + "fleet: [{name: g, devices: 1, sync: {catch_up: |ja}}]\n", '"ja"', "write yes"),
+    case("Nein", HEAD + "fleet: [{name: g, devices: 1, sync: {catch_up: |Nein}}]\n", '"Nein"', "write no"),
     case("a name of 300 letters", "name: |" + "x" * 300 + "\n" + BASE[8:], "300 characters", "at most 200"),
     top("a section as a number", "seed: |{a: 1}", "not a whole number"),
     top("a list as a duration", "  sync: {every: |[6h]}", "a list is not a duration"),
@@ -558,3 +586,12 @@ def test_a_message_is_one_short_printable_line(wrong: Case, tmp_path: Path) -> N
 def test_the_corpus_is_large_and_its_files_differ() -> None:
     assert len({each.content for each in CASES}) == len(CASES) >= 90
     assert len({each.name for each in CASES}) == len(CASES)
+
+
+def test_an_empty_fleet_is_one_problem(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(HEAD + "fleet: []\n")
+    with pytest.raises(ScenarioError) as told:
+        load(path)
+    (problem,) = told.value.problems
+    assert "at least one group" in problem.message

@@ -255,6 +255,9 @@ def test_a_horizon_that_ends_before_the_activation(tmp_path: Path, duration: str
         ("2026-02-28 18:00:00", "", []),  # silent for exactly one period
         ("2025-03-01", ", presence: {on: 1d, off: 1d}", []),
         ("2025-03-01", ", presence: never", []),
+        ("2026-03-01", "", []),  # the start
+        ("2026-03-01 00:00:01", "", ["last-sync-after-start"]),
+        ("2026-03-05", ", presence: {on: 1d, off: 1d}", ["last-sync-after-start"]),
     ],
 )
 def test_silent_devices_of_which_nothing_says_when_they_return(

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations, product
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 import sim
+from sim.fleet.engine import simulate
+from sim.processes.engine import simulate as simulate_as_processes
+from sim.processes.story import Diary, WatchedDevice
+from sim.scenario.building import plan_of
+from sim.scenario.roster import roster_of
 from sim.studies.adversary import Attack, worst_cases
-from sim.studies.breaking import needed_devices
+from sim.studies.breaking import breaks, needed_devices
 from sim.studies.files import OutputError
-from sim.studies.worst import as_scenario, sentence, write_worst_cases
+from sim.studies.worst import as_scenario, lines, sentence, write_worst_cases
+from sim.world.draws import Draws
+from sim.world.fleet import Away, Fleet
 
 HOUR, DAY = 3600, 86_400
 NO_LOSS = {"measure": "lost_devices", "at_most": 0}
@@ -22,8 +32,12 @@ LAST = 30
 
 
 def scenario(*guarantees: dict[str, Any], **rest: Any) -> sim.Scenario:
-    """A reserve on day 3 that becomes main after 4 days; phones every 6 h; it expires on day 20."""
+    """A reserve on day 3 that becomes main after 4 days; phones every 6 h; it expires on day 20.
+
+    An attempt can fail, so nothing is proved.
+    """
     group = {"name": "phones", "devices": 10, **rest.pop("group", {})}
+    group["sync"] = {"success": "99%", **group.get("sync", {})}
     return sim.Scenario.from_document(
         {
             "name": "x",
@@ -51,16 +65,26 @@ def verdicts(made: sim.Scenario) -> set[str]:
     return {sim.run(made, engine=engine).guarantees[0].verdict for engine in ("process", "fleet")}
 
 
+def shortened(attack: Attack, from_s: int) -> Attack:
+    """A second less, from an instant on."""
+    assert attack.length_s is not None
+    assert attack.shown is not None
+    less = replace(attack, length_s=attack.length_s - 1, from_s=from_s)
+    if attack.kind != "absence":
+        return less
+    spells = ((from_s, from_s + attack.length_s - 1),) if attack.length_s > 1 else ()
+    return replace(less, shown=replace(attack.shown, presence=Away(spells) if spells else "always"))
+
+
 def assert_minimal(made: sim.Scenario, attack: Attack) -> None:
     """The scenario of the attack breaks the guarantee; those of one second less, from either end, do not."""
     assert attack.length_s is not None
     assert attack.from_s is not None
     assert verdicts(as_scenario(made, attack)) == {"fails"}
     step_s = {"later": -1, "sooner": 1}.get(attack.kind, 0)
-    less = replace(attack, length_s=attack.length_s - 1, from_s=attack.from_s + step_s)
-    assert "fails" not in verdicts(as_scenario(made, less))
+    assert "fails" not in verdicts(as_scenario(made, shortened(attack, attack.from_s + step_s)))
     if attack.kind in ("absence", "outage"):
-        assert "fails" not in verdicts(as_scenario(made, replace(less, from_s=attack.from_s + 1)))
+        assert "fails" not in verdicts(as_scenario(made, shortened(attack, attack.from_s + 1)))
 
 
 # ---- counted by hand ----------------------------------------------------------------------------------
@@ -81,6 +105,12 @@ def assert_minimal(made: sim.Scenario, attack: Attack) -> None:
         ({"every": "4d", "catch_up": "no"}, 1, 1, 1),
         ({"every": "4d"}, 1, 1, 1),
         ({"every": "60h"}, 36 * HOUR + 1, 1, 36 * HOUR + 1),
+        # With jitter J the next attempt may come T + J after the one before: W - T - J + 1. Without catch-up
+        # the first is late and the last is not, n = 15 of them: (n - 1) T - J + 1.
+        ({"every": "6h", "jitter": "1h"}, 89 * HOUR + 1, 83 * HOUR + 1, 89 * HOUR + 1),
+        ({"every": "6h", "jitter": "1h", "catch_up": "no"}, 83 * HOUR + 1, 83 * HOUR + 1, 89 * HOUR + 1),
+        # T + J is more than W by a second.
+        ({"every": "3d", "jitter": "24h1s"}, 0, 0, 0),
     ],
 )
 def test_the_smallest_absence_outage_and_shift(
@@ -95,7 +125,12 @@ def test_the_smallest_absence_outage_and_shift(
         "sooner": shift_s,
     }
     for attack in attacks.values():
-        assert_minimal(made, attack)
+        if (
+            attack.late or not attack.length_s
+        ):  # written with lateness: one second less is for the search below
+            assert verdicts(as_scenario(made, attack)) == {"fails"}
+        else:
+            assert_minimal(made, attack)
 
 
 def test_a_delay_below_the_period_needs_no_absence() -> None:
@@ -139,7 +174,7 @@ def test_what_cannot_be_broken_is_said_so() -> None:
 @pytest.mark.parametrize(
     ("guarantee", "group", "said"),
     [
-        ({"measure": "lost_devices", "at_most": 10}, {}, "not even all its devices together can break it"),
+        ({"measure": "lost_devices", "at_most": 10}, {}, "there are no more than 10 devices to lose"),
         ({"measure": "lost_devices", "at_least": 1}, {}, "losing devices does not break it"),
         (NO_LOSS, {"devices": 0}, "it is about no device"),
         (NO_LOSS, {"presence": "never"}, "no group has so many that are ever on"),
@@ -153,11 +188,47 @@ def test_guarantees_that_are_not_searched(
     assert said in reason
 
 
-def test_a_plan_with_too_many_instants_is_not_searched() -> None:
-    outages = [{"from": f"start + {hour}h", "for": "1m"} for hour in range(1, 40)]
-    (reason,) = {attack.reason for attack in found(scenario(server={"outages": outages})).values()}
-    assert reason is not None
-    assert reason.startswith("not searched: ")
+NIGHTS: dict[str, Any] = {
+    "duration": "32d",
+    "server": {"outages": [{"from": f"day {day}", "for": "1h"} for day in range(1, 31)]},
+}
+"""An outage of an hour each night: the reserve of day 3 is handed out from 01:00 on."""
+
+
+def test_a_plan_with_many_instants_is_searched_in_full() -> None:
+    """Sixty edges of outages. Attempts at 0, 6, 12 and 18 h past an hour less a second: that of the night
+    never counts, so the first after day 3 comes at 06:59:59."""
+    made = scenario(**NIGHTS)
+    attack = found(made)["absence"]
+    assert (attack.length_s, attack.from_s) == (4 * DAY - 7 * HOUR + 1, 3 * DAY + 7 * HOUR - 1)
+    assert attack.searched_s is None
+    assert_minimal(made, attack)
+
+
+def test_what_was_not_searched_is_told() -> None:
+    """So few are tried that none is long enough; and what was tried breaks nothing."""
+    made = scenario(**NIGHTS)
+    attack = next(each for each in worst_cases(made, most=500) if each.kind == "absence")
+    assert attack.length_s is None
+    assert attack.searched_s is not None
+    assert 0 < attack.searched_s <= 4 * DAY - 7 * HOUR + 1
+    assert "no absence that was tried breaks it; only what is shorter than" in sentence(made, attack)
+
+
+def test_a_proved_guarantee_is_left_alone() -> None:
+    """Four days are more than 6 h and 1 h of jitter; with 7 h less a second it is not proved, and falls."""
+    sync = {"success": "100%", "jitter": "1h"}
+    made = scenario(group={"sync": sync})
+    attacks = worst_cases(made)
+    assert {(attack.is_proved, attack.length_s) for attack in attacks} == {(True, None)}
+    (line,) = set(lines(made, attacks))
+    assert line.startswith("'lost devices at most 0': proved, so nothing was searched: every device sync")
+    near = scenario(
+        group={"sync": sync}, strategy=[{"at": "day 3", "reissue": {"activate": "after 6h59m59s"}}]
+    )
+    attack = found(near)["absence"]
+    assert (attack.is_proved, attack.length_s) == (False, 0)
+    assert verdicts(as_scenario(near, attack)) == {"fails"}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +286,12 @@ def test_an_outage_with_a_help_desk_is_tried_as_it_is() -> None:
 def test_random_devices_are_attacked_as_one_with_the_worst_phase() -> None:
     spells = {"on": {"exponential": "1d"}, "off": {"exponential": "1d"}}
     made = scenario(group={"presence": spells, "sync": {"success": "50%", "jitter": "1h"}})
-    assert found(made)["absence"].length_s == 4 * DAY - 6 * HOUR + 1
+    attack = found(made)["absence"]
+    assert attack.length_s == 4 * DAY - 7 * HOUR + 1
+    assert sentence(made, attack) == (
+        "One device of 'phones' that is away for 3 d 17 h 1 s from 2026-03-04 06:59:59 on: with attempts "
+        "late by jitter, up to 1 h, enough to break 'lost devices at most 0'."
+    )
 
 
 # ---- words and files ----------------------------------------------------------------------------------
@@ -273,18 +349,6 @@ def test_files_are_written_all_or_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 20))])
 def test_no_shorter_absence_at_all_breaks_it(seed: int, guarantee: dict[str, Any], catch_up: str) -> None:
     """A small plan in minutes, every phase, every beginning and every length tried one by one."""
-    from itertools import product
-    from random import Random
-
-    import numpy as np
-
-    from sim.fleet.engine import simulate
-    from sim.scenario.building import plan_of
-    from sim.scenario.roster import roster_of
-    from sim.studies.breaking import breaks
-    from sim.world.draws import Draws
-    from sim.world.fleet import Away, Fleet
-
     random = Random(seed)
     every = random.choice([4, 5, 7])
     steps = [
@@ -326,3 +390,52 @@ def test_no_shorter_absence_at_all_breaks_it(seed: int, guarantee: dict[str, Any
         b - a for (_, a, b), is_broken in zip(still + cases, broken.tolist(), strict=True) if is_broken
     ]
     assert attack.length_s == (min(lengths) if lengths else None)
+
+
+@pytest.mark.parametrize("kind", ["absence", "outage"])
+@pytest.mark.parametrize("catch_up", ["yes", "no"])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 30))])
+def test_no_shorter_absence_breaks_it_whatever_the_jitters(seed: int, catch_up: str, kind: str) -> None:
+    """Every phase, every jitter of every attempt, every beginning and length, by the seconds of attempts."""
+    random = Random(seed)
+    every, jitter, last = (*random.choice([(4, 1), (5, 2), (6, 2)]), 18)
+    begins = sorted(random.sample(range(12), random.choice([1, 2])))
+    steps: list[dict[str, Any]] = [
+        {"at": f"start + {at}s", "reissue": {"activate": f"after {random.randrange(3, 14)}s"}}
+        for at in begins
+    ]
+    if random.random() < 0.4:
+        steps.append({"at": f"start + {random.randrange(10, 17)}s", "restore_previous": {}})
+    made = scenario(
+        duration=f"{last}s",
+        strategy=steps,
+        server={"outages": [{"from": f"start + {random.randrange(12)}s", "for": "2s"}]},
+        group={"sync": {"every": f"{every}s", "jitter": f"{jitter}s", "catch_up": catch_up}},
+    )
+    attack = found(made)[kind]
+    shortest: dict[tuple[int, ...], int] = {}
+    for phase in range(every):
+        due = range(phase, last, every)
+        for jitters in product(range(jitter + 1), repeat=len(due)):
+            made_s = [d + j for d, j in zip(due, jitters, strict=True) if d + j < last]
+            for a, b in [(0, 0), *combinations(range(last + 1), 2)]:
+                attempts = {at for at in made_s if not a <= at < b}
+                if kind == "absence" and catch_up == "yes" and len(attempts) < len(made_s):
+                    if any(d <= b < d + j for d, j in zip(due, jitters, strict=True)):
+                        continue  # due in the absence, and made after the device has caught up
+                    attempts |= {b} - {last}
+                key = tuple(sorted(attempts))
+                shortest[key] = min(b - a, shortest.get(key, last))
+    lives = list(shortest)
+    plan, roster = plan_of(made), roster_of(made.changed({"fleet.0.devices": len(lives)}))
+    off = replace(roster, profiles=(replace(roster.profiles[0], presence="never"),))
+
+    def kind_of(clock: Any, server: Any, tally: Any, fleet: Any, index: int, **named: Any) -> WatchedDevice:
+        return WatchedDevice(Diary(lives[index]), clock, server, tally, fleet, index, **named)
+
+    outcome = simulate_as_processes(plan, Fleet.start(off, Draws.of(1, 0)), kind=kind_of)
+    broken = (outcome.devices.lost_at_s >= 0).tolist()
+    lengths = [shortest[life] for life, is_broken in zip(lives, broken, strict=True) if is_broken]
+    assert attack.length_s == (min(lengths) if lengths else None)
+    if attack.length_s is not None:
+        assert verdicts(as_scenario(made, attack)) == {"fails"}

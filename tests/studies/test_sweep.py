@@ -344,6 +344,7 @@ def test_a_killed_and_restarted_sweep_gives_the_bytes_of_one_that_was_not(tmp_pa
     assert len(list(store.rglob("*.json"))) == 16
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_leaves_what_is_done(tmp_path: Path) -> None:
     store = tmp_path / "kept"
     more = [*LONG, "--workers", "2", "--store", str(store)]
