@@ -236,12 +236,12 @@ def test_the_page_of_a_directory_is_that_of_the_run_and_its_command_gives_the_sa
     assert not Path("result/page.html").exists()
     figures = {path.stem for path in Path("result/figures").iterdir()}
     assert figures == {"curve", "delivery", "devices", "certificates", "syncs", "stories"}
-    write(again, Path("result"), overwrite=True)
-    assert not Path("result/figures").exists()
     with pytest.raises(OutputError, match="exists"):
         cli.main(["report", "result", "--page", "run.html"], standalone_mode=False)
     with pytest.raises(OutputError, match="other than a page"):
         cli.main(["report", "result", "--page", "plan.yaml", "--overwrite"], standalone_mode=False)
+    write(again, Path("result"), overwrite=True)
+    assert not Path("result/figures").exists()
 
 
 def test_what_is_no_record_is_told_as_such(tmp_path: Path) -> None:
