@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slow docs reference clean
+.PHONY: demo test lint slow browser docs reference clean
 
 demo: $(VENV)/.run
 	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml
@@ -20,6 +20,9 @@ lint: $(VENV)/.test
 slow: $(VENV)/.test $(VENV)/.docs
 	$(BIN)/python -m pytest -q -m slow
 
+browser: $(VENV)/.browser
+	$(BIN)/python -m pytest -q -m browser
+
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs out/docs
 
@@ -35,6 +38,10 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	touch $@ $(VENV)/.run
+
+$(VENV)/.browser: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,browser]'
 	touch $@ $(VENV)/.run
 
 $(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt

@@ -25,7 +25,7 @@ extensions = [
 ]
 exclude_patterns = ["_ext"]
 menu = {
-    "Plan": ["tutorial", "cookbook", "decisions", "why", "certificates"],
+    "Plan": ["tutorial", "cookbook", "decisions", "report", "why", "certificates"],
     "Look up": ["language", "reference", "model", "api"],
     "Trust": ["evidence", "guarantees", "rehearsal", "testing"],
     "The program": ["sweep", "benchmarks", "design", "contributing", "changelog"],
