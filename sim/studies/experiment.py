@@ -109,6 +109,12 @@ class Experiment:
         draws = Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
         return self._simulate(self.plan, Fleet.start(self._roster(within), draws), progress=progress)
 
+    def outcome_of(self, roster: Roster, replication: int, *, until_s: int) -> Outcome:
+        """That of devices of its own choice up to an instant; without a help desk, whose queue all share."""
+        assert self.plan.recovery is None
+        draws = Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
+        return self._simulate(replace(self.plan, horizon_s=until_s), Fleet.start(roster, draws))
+
     def outcome(self, replication: int) -> Outcome:
         """That of a replication, in the memory that all its devices take."""
         (outcome,) = replace(self, part=max(self.size, 1)).outcomes(replication)

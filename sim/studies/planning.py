@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.errors import InputError
+from sim.errors import InputError, visible
 from sim.results.critical import CriticalDelays
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
@@ -114,10 +114,15 @@ class Recommendation:
             "variants": [{"assumption": v.assumption, "delay_days": v.delay_days} for v in self.variants],
         }
 
-    def _repr_html_(self) -> str:
-        from sim.studies.decisions import recommendation_html
+    def __repr__(self) -> str:
+        from sim.studies.decisions import recommendation_words
 
-        return recommendation_html(self)
+        return f"<Recommendation {visible(self.scenario.name)}: {recommendation_words(self)[0]}>"
+
+    def _repr_html_(self) -> str:
+        from sim.notebook.cards import recommendation_card
+
+        return recommendation_card(self)
 
 
 def plan(
