@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from sim.cli import cert, check, compare, curve, new, plan, rehearse, run, schema, sweep, verify, why
+from sim.cli import cert, check, compare, curve, new, plan, rehearse, report, run, schema, sweep, verify, why
 from sim.cli.exits import BROKEN_PIPE, DEFECT, INTERRUPTED, WRONG_INPUT
 from sim.errors import InputError
 
@@ -39,6 +39,7 @@ for _command in (
     verify.verify,
     cert.cert,
     rehearse.rehearse,
+    report.report,
     new.new,
     schema.schema,
 ):

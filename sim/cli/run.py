@@ -42,9 +42,16 @@ if TYPE_CHECKING:
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Write tables and provenance to a new directory.",
+    help="Write tables, figures and provenance to a new directory.",
 )
-@click.option("--overwrite", is_flag=True, help="Let --out replace an earlier result.")
+@click.option("--no-figures", is_flag=True, help="Write no figures to --out.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write a page: one HTML file with the answer, figures and tables.",
+)
+@click.option("--overwrite", is_flag=True, help="Let --out and --report replace an earlier result.")
 @json_option()
 @set_option()
 def run(
@@ -55,6 +62,8 @@ def run(
     until_decided: int | None,
     until: str | None,
     out: Path | None,
+    no_figures: bool,
+    report: Path | None,
     overwrite: bool,
     as_json: bool,
     overrides: tuple[tuple[str, str], ...],
@@ -66,8 +75,14 @@ def run(
 
     if until is not None and until_decided is not None:
         raise click.UsageError("--until and --until-decided are two reasons to stop: choose one")
+    if report is not None and len(files) > 1:
+        raise click.UsageError("--report makes the page of one scenario: run them one by one")
     scenarios = read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
+    if report is not None:
+        from sim.report.publish import check_page
+
+        check_page(report, overwrite=overwrite)
     documents = []
     code = DONE
     for number, scenario in enumerate(scenarios):
@@ -82,9 +97,24 @@ def run(
                 progress=progress.show,
                 notice=notice,
             )
+            if directories or report is not None:
+                from sim.report.publish import Publisher, reproducing, write_page
+
+                again = reproducing(
+                    files[number].name,
+                    overrides=overrides,
+                    seed=seed,
+                    replications=replications,
+                    until_decided=until_decided,
+                    until=until,
+                )
+                publisher = Publisher(result, command=again, with_figures=not no_figures)
             if directories:
                 make_folder(directories[number].parent)
-                write(result, directories[number], command=["reissue", *sys.argv[1:]], overwrite=overwrite)
+                command = ["reissue", *sys.argv[1:]]
+                write(result, directories[number], command=command, overwrite=overwrite, beside=publisher)
+            if report is not None:
+                write_page(publisher.page(), report, overwrite=overwrite)
         if as_json:
             documents.append(result.to_json())
         else:

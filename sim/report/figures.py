@@ -1,89 +1,146 @@
-"""Figures of a result (matplotlib): black, grey and two colours that colour-blind readers tell apart."""
+"""The figures of a result, each under its name (`result.plot.…()`)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+import numpy as np
+
+from sim.errors import InputError
+from sim.report import courses, delays, lives, strips
+from sim.report.chase import ChaseGatherer, strip_by_name, strip_of, told_of
+from sim.report.courses import Course
+from sim.report.scenes import course_of, curve_of_margins, curve_of_study, scene_of
+from sim.report.style import Scene
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from sim.studies.compare import Comparison
+    from sim.studies.curve import Curve
     from sim.studies.result import Result
 
-BLUE: Final = "#0072b2"
-ORANGE: Final = "#d55e00"
-GREY: Final = "#555555"
-_SWITCHES: Final = {
-    "reserve activated": "becomes main",
-    "certificate expired": "expires",
-    "certificate replaced immediately": "replaced",
-    "previous restored": "restored",
-}
+
+class FigureError(InputError):
+    """The result has no such figure; the message says why."""
 
 
 class Plots:
-    """The figures of a result: each method returns a `matplotlib.figure.Figure` of the first replication."""
+    """The figures of a result: each method returns a `matplotlib.figure.Figure`.
+
+    They show the first replication; `curve` all of them. Fleets whose devices were not kept are simulated
+    again where a figure asks for devices: `devices`, `curve`, `stories`.
+    """
 
     def __init__(self, result: Result) -> None:
         self._result = result
-        first = result.timeline["replication"] == result.number_of(0)
-        self._timeline = result.timeline[first]
-        self._dates = date2num(self._timeline["at"].dt.tz_localize(None).to_numpy())
 
     def delivery(self) -> Figure:
         """How the reserve reaches the fleet, against the instants at which certificates change."""
-        figure, axes = self._axes("Devices that hold the reserve")
-        axes.plot(
-            self._dates,
-            self._timeline["coverage"],
-            color=BLUE,
-            drawstyle="steps-post",
-            label="hold the reserve",
-        )
-        axes.set_ylim(0, 1.02)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_ylabel("share of devices")
-        self._mark_switches(axes)
-        return figure
+        return courses.delivery(self._scene, self._course)
 
     def devices(self) -> Figure:
-        """How many devices are connected (synchronized within two periods) and lost."""
-        figure, axes = self._axes("Connected and lost devices")
-        axes.plot(self._dates, self._timeline["connected"], color=BLUE, label="connected")
-        axes.plot(self._dates, self._timeline["lost"], color=ORANGE, linestyle="--", label="lost")
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        axes.set_ylabel("devices")
-        self._mark_switches(axes)
-        axes.legend(frameon=False, loc="center left")
-        return figure
+        """Connected devices (synchronized within two periods), those lost now, and those back again."""
+        return courses.devices(self._scene, self._course_with_reconnected)
 
-    def _axes(self, title: str) -> tuple[Figure, Axes]:
-        figure = Figure(figsize=(8, 3.6), layout="constrained")
-        axes = figure.add_subplot()
-        axes.set_title(f"{title} - {self._result.scenario.name}".replace("$", r"\$"), loc="left", fontsize=11)
-        locator = AutoDateLocator()
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-        axes.set_xlabel("date (UTC)")
-        axes.spines[["top", "right"]].set_visible(False)
-        return figure, axes
+    def certificates(self) -> Figure:
+        """A band for each certificate: valid, waiting as reserve, main, and main though expired."""
+        return lives.certificates(self._scene, lives.lives_of(self._result.plan))
 
-    def _mark_switches(self, axes: Axes) -> None:
-        for event in self._result.tallies[0].events:
-            if event.name in _SWITCHES:
-                at = date2num(self._result.at(event.at_s).replace(tzinfo=None))
-                axes.axvline(at, color=GREY, linewidth=1, linestyle=":")
-                axes.annotate(
-                    _SWITCHES[event.name],
-                    (at, 1),
-                    xycoords=("data", "axes fraction"),
-                    xytext=(3, -3),
-                    textcoords="offset points",
-                    rotation=90,
-                    va="top",
-                    fontsize=8,
-                    color=GREY,
-                )
+    def syncs(self) -> Figure:
+        """Synchronizations per hour, with outages of the server."""
+        outages_s = tuple((outage.from_s, outage.to_s) for outage in self._result.plan.outages)
+        return courses.syncs(self._scene, self._course, outages_s)
+
+    def queue(self) -> Figure:
+        """Devices that wait for a technician, against the number of technicians.
+
+        Raises:
+            FigureError: the scenario has no help desk.
+        """
+        recovery = self._result.plan.recovery
+        if recovery is None:
+            raise FigureError("the scenario has no help desk: write recovery: {technicians: 4} to have one")
+        return courses.queue(self._scene, self._course, recovery.technicians)
+
+    def curve(self) -> Figure:
+        """Lost devices against the activation delay, from this run, with the scenario's own delay and the one
+        that its guarantees need.
+
+        Raises:
+            CurveError: one run does not tell of other delays here; the message says why.
+        """
+        from sim.studies.margins import margins_of
+
+        margins = margins_of(self._result)
+        return delays.curve(curve_of_margins(self._scene.name, margins, self._scene.devices))
+
+    def stories(self, devices: Sequence[str] | None = None) -> Figure:
+        """A strip for each device: on and off, synchronizations, the reserve, lost and back.
+
+        Args:
+            devices: names as in results; default: a few lost ones, and one that was nearly lost.
+
+        Raises:
+            UnknownDeviceError: the scenario has no such device.
+            FigureError: more than `strips.MOST_ROWS` devices are asked for, or there is none.
+        """
+        if devices is None:
+            drawn = [strip_of(self._result, each) for each in told_of(self._gathered.chased())]
+        elif len(devices) > strips.MOST_ROWS:
+            raise FigureError(f"a figure has room for {strips.MOST_ROWS} devices, not {len(devices)}")
+        else:
+            drawn = [strip_by_name(self._result, name) for name in devices]
+        if not drawn:
+            raise FigureError("no device was lost, and none received a reserve: name the devices to show")
+        return strips.stories(self._scene, tuple(drawn))
+
+    # --- what they are drawn from ----------------------------------------------------------------
+
+    @cached_property
+    def _scene(self) -> Scene:
+        return scene_of(self._result)
+
+    @cached_property
+    def _course(self) -> Course:
+        return course_of(self._result, np.zeros_like(self._result.series()["at_s"]))
+
+    @cached_property
+    def _course_with_reconnected(self) -> Course:
+        return course_of(self._result, self._gathered.reconnected)
+
+    @cached_property
+    def _gathered(self) -> ChaseGatherer:
+        gathered = ChaseGatherer(self._result.tallies[0].size, self._result.series()["at_s"])
+        for outcome in self._result.outcomes():
+            gathered.add(0, outcome)
+        return gathered
+
+
+def curve_figure(curve: Curve) -> Figure:
+    """A curve of the study, with the scenario's own delay marked.
+
+    Raises:
+        FigureError: it has no delay.
+    """
+    if not len(curve.delays_s):
+        raise FigureError("the delay is shorter than a day: ask for every delay with exact=True")
+    return delays.curve(curve_of_study(curve))
+
+
+def comparison_figure(comparison: Comparison, measure: str) -> Figure:
+    """The differences of a measure between every two strategies, with their intervals.
+
+    Raises:
+        FigureError: nothing was measured.
+    """
+    pairs = tuple(
+        delays.Paired(delays.paired_words(d.a, d.b), d.difference, d.low, d.high)
+        for d in comparison.differences
+        if d.measure == measure
+    )
+    if not pairs:
+        raise FigureError(f"there is no difference in {measure!r} to show")
+    return delays.differences(pairs, unit=measure.replace("_", " "))

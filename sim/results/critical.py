@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.world.fleet import Profile
 from sim.world.outcome import NEVER, Outcome
 
 Ints = NDArray[np.int64]
@@ -32,12 +33,19 @@ class CriticalDelays:
     refused: int
 
     @classmethod
-    def of(cls, parts: Iterable[Outcome], *, refused_by: frozenset[str] = frozenset()) -> CriticalDelays:
+    def of(
+        cls,
+        parts: Iterable[Outcome],
+        *,
+        refused_by: frozenset[str] = frozenset(),
+        counts: Callable[[Profile], bool] | None = None,
+    ) -> CriticalDelays:
         """Those of a replication.
 
         Args:
             parts: the outcomes of the fleet's parts, of a run in which one reserve was specified.
             refused_by: platforms that refuse it.
+            counts: whether devices of a kind are counted; None: all are.
         """
         found: list[tuple[Ints, Ints]] = []
         never = refused = 0
@@ -45,14 +53,23 @@ class CriticalDelays:
             roster = outcome.roster
             refuses = np.array([p.platform in refused_by for p in roster.profiles], dtype=np.bool_)
             delays_s = outcome.devices.critical_delay_s
+            profile = roster.profile
+            if counts is not None:
+                counted = np.array([counts(p) for p in roster.profiles], dtype=np.bool_)[profile]
+                delays_s, profile = delays_s[counted], profile[counted]
             if refuses.any():
-                accepted = ~refuses[roster.profile]
+                accepted = ~refuses[profile]
                 refused += int(np.count_nonzero(~accepted))
                 delays_s = delays_s[accepted]
             never += int(np.count_nonzero(delays_s == NEVER))
             found.append(_counted(delays_s[delays_s != NEVER]))
         delays_s, devices = found[0] if len(found) == 1 else _together(found)
         return cls(delays_s, devices, never, refused)
+
+    def __add__(self, other: CriticalDelays) -> CriticalDelays:
+        """Those of two parts of one fleet."""
+        found = _together([(self.delays_s, self.devices), (other.delays_s, other.devices)])
+        return CriticalDelays(*found, self.never + other.never, self.refused + other.refused)
 
     @property
     def size(self) -> int:

@@ -23,6 +23,7 @@ from sim.studies.run import run
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 _BY_DEVICE: Final = ("lost_devices", "lost_share")
 """Measures whose interval can come from the devices of a single replication."""
@@ -143,6 +144,16 @@ class Comparison:
             ],
             "ranking": [list(place) for place in self.ranking],
         }
+
+    def plot(self, measure: str = "lost_devices") -> Figure:
+        """The paired differences of a measure as a figure, with their intervals.
+
+        Raises:
+            FigureError: nothing was measured.
+        """
+        from sim.report.figures import comparison_figure
+
+        return comparison_figure(self, measure)
 
     def __repr__(self) -> str:
         lost = (

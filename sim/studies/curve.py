@@ -23,6 +23,7 @@ from sim.world.timeline import Timeline, play
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 Ints = NDArray[np.int64]
 
@@ -90,6 +91,16 @@ class Curve:
             "curve": rows,
         }
 
+    def plot(self) -> Figure:
+        """The curve as a figure, with the scenario's own delay; over several replications with its band.
+
+        Raises:
+            FigureError: it has no delay.
+        """
+        from sim.report.figures import curve_figure
+
+        return curve_figure(self)
+
     @property
     def answer(self) -> str:
         """What its two ends lose, in a sentence."""
@@ -144,7 +155,7 @@ def curve(
     scenario = scenario.changed(changes) if changes else scenario
     experiment = Experiment.of(scenario, engine=engine)
     step = step_of(scenario, reissue)
-    own_s = _own_delay_s(experiment.plan, scenario, step)
+    own_s = own_delay_s(experiment.plan, scenario, step)
     days_s = np.arange(1, own_s // SECONDS_PER_DAY + 1, dtype=np.int64) * SECONDS_PER_DAY
     waits = Waits.of(experiment.plan, scenario, step, days_s)
     if notice is not None:
@@ -267,7 +278,7 @@ def _wait_s(timeline: Timeline, specified_s: int) -> int:
     return next((after.from_s - specified_s for _, after in timeline.switches), -1)
 
 
-def _own_delay_s(plan: Plan, scenario: Scenario, step: int) -> int:
+def own_delay_s(plan: Plan, scenario: Scenario, step: int) -> int:
     """The delay that the scenario gives the reissue; for `at expiry`, the remaining life of the main one."""
     written = scenario.strategy[step].reissue
     assert written is not None

@@ -48,3 +48,15 @@ def _write_whole(path: Path, content: bytes) -> None:
         Path(partial).replace(path)
     finally:
         Path(partial).unlink(missing_ok=True)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file, or put it in the place of another; whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        _write_whole(path, content)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -186,7 +186,7 @@ class Result:
 
     @cached_property
     def plot(self) -> Plots:
-        """The figures: `plot.delivery()`, `plot.devices()`."""
+        """The figures: `plot.delivery()`, `plot.devices()`, …; see `Plots`."""
         from sim.report.figures import Plots
 
         return Plots(self)

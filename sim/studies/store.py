@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sim.scenario.certificates import public_copies
 from sim.scenario.tree import read_tree
 from sim.studies.files import OutputError
 from sim.studies.result import Result
+from sim.world.outcome import Outcome
 
 LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
 
@@ -25,8 +26,30 @@ LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "
 FILES: Final = ("devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml")
 """What every result directory holds; beside it, the scenario's inventories and certificates without a key."""
 
+REPORT: Final = "report.json"
+PAGE: Final = "page.html"
+FIGURES: Final = ("curve", "delivery", "devices", "certificates", "queue", "syncs", "stories")
+"""What a report adds to it, the figures in a folder of that name."""
 
-def write(result: Result, directory: Path, *, command: Sequence[str] = (), overwrite: bool = False) -> None:
+
+class Beside(Protocol):
+    """Whoever writes more files of a result, from one look at its devices."""
+
+    def see(self, replication: int, outcome: Outcome) -> None:
+        """Each part of each replication, counted from 0, in order."""
+
+    def files(self) -> dict[str, bytes]:
+        """What to write, by the path in the directory; among `REPORT`, `PAGE` and the figures."""
+
+
+def write(
+    result: Result,
+    directory: Path,
+    *,
+    command: Sequence[str] = (),
+    overwrite: bool = False,
+    beside: Beside | None = None,
+) -> None:
     """Write `devices`, `timeline` and `events` (Parquet), `run.json`, `scenario.yaml` and the inventories.
 
     Everything goes to a directory beside it first, which then takes the name; so the name never stands for
@@ -37,6 +60,7 @@ def write(result: Result, directory: Path, *, command: Sequence[str] = (), overw
         directory: the name it gets.
         command: what was typed, for the record.
         overwrite: replace a directory that holds an earlier result.
+        beside: writes more files, from the same look at the devices.
 
     Raises:
         OutputError: it exists already, or cannot be written.
@@ -44,14 +68,15 @@ def write(result: Result, directory: Path, *, command: Sequence[str] = (), overw
     check_free(directory, overwrite=overwrite)
     try:
         with _whole(directory) as partial:
-            _write_devices(result, partial / "devices.parquet")
+            _write_devices(result, partial / "devices.parquet", beside)
             result.timeline.to_parquet(partial / "timeline.parquet", index=False)
             result.events.to_parquet(partial / "events.parquet", index=False)
             document = {**result.to_json(), "provenance": provenance(result, command)}
             (partial / "run.json").write_text(to_text(document), encoding="utf-8")
             (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
+            more = {} if beside is None else beside.files()
             inventories = {each.path: each.text for each in result.scenario.inventories.values()}
-            for name, content in {**inventories, **public_copies(result.scenario)}.items():
+            for name, content in {**inventories, **public_copies(result.scenario), **more}.items():
                 path = PurePosixPath(name)
                 if ".." in path.parts:  # it leads out of the directory, if back into the scenario's
                     continue
@@ -61,7 +86,7 @@ def write(result: Result, directory: Path, *, command: Sequence[str] = (), overw
         raise OutputError(f"{directory} cannot be written: {error.strerror or error}") from error
 
 
-def _write_devices(result: Result, path: Path) -> None:
+def _write_devices(result: Result, path: Path, beside: Beside | None) -> None:
     """One row group for each part of a fleet and replication, so that memory holds one of them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -70,7 +95,7 @@ def _write_devices(result: Result, path: Path) -> None:
 
     writer: pq.ParquetWriter | None = None
     try:
-        for frame in devices_tables(result):
+        for frame in devices_tables(result, see=None if beside is None else beside.see):
             table = pa.Table.from_pandas(frame, preserve_index=False)
             if writer is None:
                 writer = pq.ParquetWriter(path, table.schema)
@@ -127,7 +152,8 @@ def _names_of_result(directory: Path) -> set[str]:
         document = json.loads((directory / "run.json").read_text(encoding="utf-8"))
         provenance = document["provenance"]
         copies = [*provenance["inventories"], *provenance.get("certificate_files", ())]
-        return {*FILES, *(PurePosixPath(name).as_posix() for name in copies)}
+        figures = (f"figures/{name}.svg" for name in FIGURES)
+        return {*FILES, REPORT, PAGE, *figures, *(PurePosixPath(name).as_posix() for name in copies)}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 
@@ -138,7 +164,7 @@ def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
     return {
         "command": list(command),
         "took_s": round(result.took_s, 3),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": library_versions(),
         "document": json.loads(json.dumps(scenario.document, default=str)),
         "resolved": scenario.model_dump(mode="json", by_alias=True),
         "inventories": {inventory.path: inventory.sha256 for inventory in scenario.inventories.values()},
@@ -147,9 +173,10 @@ def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Versions of Python, this program and its libraries."""
     installed = (name for name in LIBRARIES if name == "reissue" or find_spec(name) is not None)
-    return {name: version(name) for name in installed}
+    return {"python": platform.python_version(), **{name: version(name) for name in installed}}
 
 
 def to_text(document: object) -> str:

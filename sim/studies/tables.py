@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,10 +25,19 @@ def devices_table(result: Result) -> pd.DataFrame:
     return pd.concat(list(devices_tables(result)), ignore_index=True)
 
 
-def devices_tables(result: Result) -> Iterator[pd.DataFrame]:
-    """The same in pieces that fit into memory: replication by replication, part by part."""
+def devices_tables(
+    result: Result, *, see: Callable[[int, Outcome], None] | None = None
+) -> Iterator[pd.DataFrame]:
+    """The same in pieces that fit into memory: replication by replication, part by part.
+
+    Args:
+        result: of a run.
+        see: called with each replication, counted from 0, and part before its table is made.
+    """
     for replication in range(result.replications):
         for outcome in result.outcomes(replication):
+            if see is not None:
+                see(replication, outcome)
             yield _devices(result, replication, outcome)
 
 

@@ -1,53 +1,199 @@
-"""Figures show the numbers of the timeline and mark the instants that matter."""
+"""Figures show the numbers of the run, say what they mean without colours, and treat names as text."""
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import sim
+from sim.errors import InputError
+from sim.report.style import svg_bytes
+from sim.studies.curve import CurveError
+
+HALF = {
+    "name": "Half <b>& $half$",
+    "start": "2026-03-01",
+    "duration": "2d",
+    "server": {"automatic_reissue": "off"},
+    "fleet": [{"name": "phones", "devices": 10, "sync": {"every": "10h", "phase": "even"}}],
+    "strategy": [{"at": "start", "reissue": {"activate": "after 5h"}}],
+    "recovery": {"technicians": 1, "begins": "1h", "owner_responds": "1h", "takes": "2h"},
+}
+"""Ten phones, evenly over 10 h, and an activation 5 h after the reserve: the last five are lost. They call one
+hour later, are ready after another, and are mended one after the other, 2 h each: back at 9, 11, 13, 15, 17 h."""
 
 
 @pytest.fixture(scope="module")
 def result() -> sim.Result:
-    # Ten phones, evenly over 10 h, and an activation 5 h after the reserve: the last five are lost.
-    return sim.run(
-        sim.Scenario.from_document(
-            {
-                "name": "Half <b>& $half$",
-                "start": "2026-03-01",
-                "duration": "2d",
-                "server": {"automatic_reissue": "off"},
-                "fleet": [{"name": "phones", "devices": 10, "sync": {"every": "10h", "phase": "even"}}],
-                "strategy": [{"at": "start", "reissue": {"activate": "after 5h"}}],
-            }
-        )
-    )
+    return sim.run(sim.Scenario.from_document(HALF))
+
+
+def hours(axes: Axes, dates: object) -> list[float]:
+    """Dates of a figure of `HALF` as hours from the start."""
+    start = np.datetime64("2026-03-01") - np.datetime64("1970-01-01")
+    return [round(float(x), 4) for x in (np.asarray(dates) - start.astype(float)) * 24]
+
+
+def words(figure: Figure) -> list[str]:
+    """Every text beside the curves."""
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
 def test_delivery_shows_the_coverage_and_the_activation(result: sim.Result) -> None:
-    (axes,) = result.plot.delivery().axes
-    coverage, activation = axes.lines
-    assert coverage.get_ydata()[:6].tolist()[:5] == [0.0, 0.1, 0.2, 0.3, 0.4]  # one more phone every hour
+    figure = result.plot.delivery()
+    (axes,) = figure.axes
+    coverage = axes.lines[0]
+    assert coverage.get_ydata()[:5].tolist() == [0.0, 0.1, 0.2, 0.3, 0.4]  # one more phone every hour
     assert np.isnan(coverage.get_ydata()[5:]).all()  # no reserve waits any more
-    hours = (np.asarray(activation.get_xdata()) - coverage.get_xdata()[0]) * 24
-    assert hours == pytest.approx([5, 5])
-    assert axes.get_ylabel() == "share of devices"
+    switches = {hours(axes, line.get_xdata())[0] for line in axes.lines if len(set(line.get_xdata())) == 1}
+    assert {0.0, 5.0} <= switches
+    assert {"becomes main", "50 % hold it, 5 do not"} <= set(words(figure))
+    assert axes.get_ylabel() == "devices that hold it"
     assert axes.get_xlabel() == "date (UTC)"
 
 
-def test_devices_shows_the_connected_and_the_lost(result: sim.Result) -> None:
-    (axes,) = result.plot.devices().axes
-    connected, lost = axes.lines[:2]
-    assert connected.get_ydata()[5] == 5
-    assert lost.get_ydata()[4] == 0
-    assert lost.get_ydata()[5] == lost.get_ydata()[-1] == 5
-    assert connected.get_linestyle() != lost.get_linestyle()  # told apart without colours
+def test_devices_shows_the_connected_the_lost_and_those_back_again(result: sim.Result) -> None:
+    figure = result.plot.devices()
+    above, below = figure.axes
+    assert above.lines[0].get_ydata()[5] == 5
+    lost, back = below.lines[:2]
+    assert [lost.get_ydata()[h] for h in (4, 5, 8, 9, 11, 13, 15, 17)] == [0, 5, 5, 4, 3, 2, 1, 0]
+    assert [back.get_ydata()[h] for h in (4, 5, 8, 9, 11, 13, 15, 17)] == [0, 0, 0, 1, 2, 3, 4, 5]
+    assert lost.get_linestyle() != back.get_linestyle()  # told apart without colours
+    assert {"lost now", "back again"} <= set(words(figure))
+
+
+def test_the_queue_stands_against_the_technicians(result: sim.Result) -> None:
+    figure = result.plot.queue()
+    (axes,) = figure.axes
+    waiting = next(line for line in axes.lines if len(line.get_ydata()) == 48).get_ydata()
+    assert [waiting[h] for h in (6, 7, 9, 11, 13, 15)] == [0, 4, 3, 2, 1, 0]
+    assert any(set(line.get_ydata()) == {1} for line in axes.lines)
+    assert {"1 technician", "at most 4"} <= set(words(figure))
+
+
+def test_syncs_shows_the_load_of_each_hour(result: sim.Result) -> None:
+    (axes,) = result.plot.syncs().axes
+    assert axes.lines[0].get_ydata()[:4].tolist() == [1, 1, 1, 1]  # ten phones in ten hours
+    assert axes.get_ylabel() == "per hour"
+
+
+def test_the_curve_has_the_numbers_of_the_study_and_both_delays(result: sim.Result) -> None:
+    figure = result.plot.curve()
+    (axes,) = figure.axes
+    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3, 4, 5]
+    assert axes.lines[0].get_ydata().tolist() == [9, 8, 7, 6, 5]  # each hour saves one more phone
+    assert axes.get_xlabel() == "activation delay (hours)"
+    assert "this scenario, 5 hours: 5 lost" in words(figure)
+    assert not any("needed" in text for text in words(figure))  # no delay up to 5 h loses nobody
+
+
+def test_certificates_are_bands_of_reserve_and_main(result: sim.Result) -> None:
+    figure = result.plot.certificates()
+    (axes,) = figure.axes
+    bands = [
+        (row, collection.get_hatch(), hours(axes, path.vertices[:, 0]))
+        for collection in axes.collections
+        for path in collection.get_paths()
+        for row in [round(float(path.vertices[:, 1].mean()))]
+    ]
+    assert any(row == 1 and hatch and (min(x), max(x)) == (0, 5) for row, hatch, x in bands)  # waits 5 h
+    assert any(row == 0 and (min(x), max(x)) == (0, 5) for row, _, x in bands)  # was main
+    assert any(row == 1 and (min(x), max(x)) == (5, 48) for row, _, x in bands)  # is main
+    labels = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert {"waits as reserve", "is main", "valid", "expires"} <= labels
+
+
+def test_a_certificate_that_stays_main_after_its_expiry_is_marked() -> None:
+    late = sim.Scenario.from_document(
+        {**HALF, "server": {"certificate": {"expires": "day 1"}, "automatic_reissue": "off"}, "strategy": []}
+    )
+    figure = sim.run(late).plot.certificates()
+    assert "main, but expired" in {text.get_text() for text in figure.legends[0].get_texts()}
+
+
+def test_stories_show_lost_and_kept_devices_as_strips(result: sim.Result) -> None:
+    figure = result.plot.stories()
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names[0] == "phones/9"  # lost the longest: first come, first served
+    assert names[-1] == "phones/4"  # kept, with the least time to spare
+    lost = [c for c in axes.collections if c.get_hatch()]
+    assert {tuple(sorted(set(hours(axes, path.vertices[:, 0])))) for c in lost for path in c.get_paths()} == {
+        (5.0, 17.0),
+        (5.0, 15.0),
+    }
+    named = result.plot.stories(["phones/5"]).axes[0]
+    assert [label.get_text() for label in named.get_yticklabels()] == ["phones/5"]
+    marks = [line for line in named.lines if line.get_marker() == "P"]
+    assert hours(named, marks[0].get_xdata()) == [9.0]  # its reinstallation
+
+
+def test_a_figure_that_cannot_be_says_why(result: sim.Result) -> None:
+    alone = sim.run(sim.Scenario.from_document({**HALF, "recovery": "none", "strategy": []}))
+    with pytest.raises(InputError, match="no help desk"):
+        alone.plot.queue()
+    with pytest.raises(CurveError, match="no reissue"):
+        alone.plot.curve()
+    with pytest.raises(InputError, match="has no device"):
+        result.plot.stories(["phones/10"])
+    with pytest.raises(InputError, match="room for 12"):
+        result.plot.stories([f"phones/{n}" for n in range(13)])
+
+
+def test_a_curve_plots_its_means_and_its_band() -> None:
+    days = {
+        **HALF,
+        "name": "days",
+        "duration": "8d",
+        "fleet": [{"name": "p", "devices": 20, "sync": {"every": "4d"}}],
+        "strategy": [{"at": "start", "reissue": {"activate": "after 4d"}}],
+        "recovery": "none",
+        "replications": 3,
+    }
+    found = sim.curve(sim.Scenario.from_document(days))
+    (axes,) = found.plot().axes
+    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3, 4]
+    assert axes.lines[0].get_ydata().tolist() == found.table["lost_devices"].tolist()
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.max() == found.table["high"].max()
+    assert axes.get_ylabel() == "lost devices (mean)"
+
+
+def test_a_comparison_shows_each_difference_with_its_interval() -> None:
+    base = {**HALF, "recovery": "none"}
+    a, b = (
+        sim.Scenario.from_document({**base, "name": name, "strategy": [{"at": "start", "reissue": reissue}]})
+        for name, reissue in (("a $", {"activate": "after 5h"}), ("b", {"activate": "after 10h1s"}))
+    )
+    compared = sim.compare(a, b)
+    (axes,) = compared.plot().axes
+    (lost,) = [d for d in compared.differences if d.measure == "lost_devices"]
+    assert lost.difference == 5  # a loses five, b nobody
+    interval, point = axes.lines[:2]
+    assert list(interval.get_xdata()) == [lost.low, lost.high]
+    assert list(point.get_xdata()) == [5]
+    assert axes.get_yticklabels()[0].get_text() == "a \\$\n\N{MINUS SIGN} b"
+    with pytest.raises(InputError, match="no difference"):
+        compared.plot("nonsense")
 
 
 def test_a_name_is_text_and_not_markup(result: sim.Result) -> None:
-    figure = result.plot.delivery()
-    figure.canvas.draw()
-    assert "$half" in figure.axes[0].get_title(loc="left").replace("\\", "")
+    svg = svg_bytes(result.plot.delivery(), name="delivery").decode()
+    assert "Half &lt;b&gt;&amp; $half$" in svg
+    assert "<b>" not in svg
     assert "<b>" not in result._repr_html_()
     assert "&lt;b&gt;" in result._repr_html_()
+
+
+def test_the_same_figure_gives_the_same_bytes_with_ids_of_its_own(result: sim.Result) -> None:
+    one, two = (svg_bytes(result.plot.certificates(), name="certificates") for _ in range(2))
+    assert one == two
+    ids = re.findall(rb'\bid="([^"]+)"', one)
+    assert all(each.startswith(b"certificates-") for each in ids)
+    for used in re.findall(rb"url\(#([^)]+)\)", one):
+        assert used in ids

@@ -1,0 +1,196 @@
+"""What one run tells of other delays: the curve, and what each guarantee would need (model 9.1).
+
+Nothing is simulated again. Where one reissue with a delay is all that happens to the main certificate, the
+critical delays of a run answer for every delay up to its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.results.critical import CriticalDelays
+from sim.scenario.certificates import with_certificates
+from sim.studies.curve import BAND, CurveError, Waits, own_delay_s, step_of
+from sim.studies.words import promise_of
+from sim.world.fleet import Profile
+from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from sim.world.outcome import Outcome
+
+if TYPE_CHECKING:
+    from sim.scenario.guarantees import Guarantee
+    from sim.studies.result import Result
+
+Ints = NDArray[np.int64]
+
+_LOSS: Final = ("lost_devices", "lost_share", "reserve_coverage")
+NOBODY: Final = "nobody is lost"
+SEVERAL: Final = (
+    "more happens to the main certificate within the run than the activation of one reserve, so one run does "
+    "not tell of other delays; `reissue curve` runs each of them"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a promise about losses needs.
+
+    Attributes:
+        promise: in words.
+        allowed: how many devices it lets be lost.
+        lost: how many were, in the worst of the replications that count.
+        needed_s: the least delay of this run that keeps it; None: no delay up to the run's own does.
+    """
+
+    promise: str
+    allowed: int
+    lost: int
+    needed_s: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Margins:
+    """What a run tells of other delays.
+
+    Attributes:
+        step: index in the strategy of the reissue whose delay varies.
+        specified_s: when its reserve was specified.
+        own_s: the delay it has, and the longest that is told of.
+        longest_s: how long the reserve really waited.
+        delays_s: shape (k,): whole days up to the own delay; whole hours where that is below 3 days.
+        lost: shape (replications, k).
+        needs: of each guarantee about losses; without one, of `NOBODY`.
+    """
+
+    step: int
+    specified_s: int
+    own_s: int
+    longest_s: int
+    delays_s: Ints
+    lost: Ints
+    needs: tuple[Need, ...]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Lost devices under each delay, the mean over the replications."""
+        return np.asarray(self.lost.mean(axis=0), dtype=np.float64)
+
+    @property
+    def band(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Between which nine of ten replications lie; None where there is one."""
+        if len(self.lost) == 1:
+            return None
+        low, high = np.quantile(self.lost, BAND, axis=0, method="inverted_cdf")
+        return low.astype(np.float64), high.astype(np.float64)
+
+    @property
+    def binding(self) -> Need:
+        """The promise that needs the longest delay; one that no delay of the run keeps before all others."""
+        return max(self.needs, key=lambda need: math.inf if need.needed_s is None else need.needed_s)
+
+
+class MarginsGatherer:
+    """Collects what outcomes tell, part by part, so that no fleet has to be in memory.
+
+    Args:
+        result: of a run.
+
+    Raises:
+        CurveError: the scenario has no curve of one run; the message says why.
+    """
+
+    def __init__(self, result: Result) -> None:
+        scenario, _ = with_certificates(result.scenario)
+        self._step = step_of(scenario, None)
+        self._own_s = own_delay_s(result.plan, scenario, self._step)
+        unit_s = SECONDS_PER_DAY if self._own_s >= 3 * SECONDS_PER_DAY else SECONDS_PER_HOUR
+        self._delays_s: Ints = np.arange(1, self._own_s // unit_s + 1, dtype=np.int64) * unit_s
+        waits = Waits.of(result.plan, scenario, self._step, self._delays_s)
+        if waits is None:
+            raise CurveError(SEVERAL)
+        self._waits = waits
+        self._specified_s = scenario.instant(scenario.strategy[self._step].at)
+        self._guarantees = [g for g in scenario.guarantees if g.measure in _LOSS and _bounds_losses(g)]
+        self._found: dict[int, list[CriticalDelays]] = {}
+
+    def add(self, replication: int, outcome: Outcome) -> None:
+        """One part of a replication, counted from 0."""
+        refused_by = self._waits.refused_by
+        found = [CriticalDelays.of([outcome], refused_by=refused_by)]
+        for g in self._guarantees:
+            refuses = frozenset[str]() if g.measure == "reserve_coverage" else refused_by
+            found.append(CriticalDelays.of([outcome], refused_by=refuses, counts=_counts(g)))
+        before = self._found.get(replication)
+        together = found if before is None else [a + b for a, b in zip(before, found, strict=True)]
+        self._found[replication] = together
+
+    def margins(self) -> Margins:
+        """What was collected; at least one replication."""
+        rows = [self._found[replication] for replication in sorted(self._found)]
+        needs = [self._need(g, [row[n] for row in rows]) for n, g in enumerate(self._guarantees, start=1)]
+        fleet = [row[0] for row in rows]
+        lost = np.array([self._waits.lost(each) for each in fleet], dtype=np.int64)
+        return Margins(
+            step=self._step,
+            specified_s=self._specified_s,
+            own_s=self._own_s,
+            longest_s=self._waits.longest_s,
+            delays_s=self._delays_s,
+            lost=lost.reshape(len(rows), -1),
+            needs=tuple(needs) or (self._need(None, fleet),),
+        )
+
+    def _need(self, g: Guarantee | None, found: list[CriticalDelays]) -> Need:
+        """The least delay that is enough in as many replications as are promised."""
+        longest_s = self._waits.longest_s
+        allowed = _allowed(g, found[0].size)
+        needed = [each.least_delay_s(allowed) for each in found]
+        within = sorted(math.inf if s is None or s > longest_s else s for s in needed)
+        lost = sorted(int(each.lost(np.array([longest_s], dtype=np.int64))[0]) for each in found)
+        place = len(found) if g is None or g.probability is None else math.ceil(g.probability * len(found))
+        needed_s = within[place - 1]
+        return Need(
+            promise=NOBODY if g is None else promise_of(g),
+            allowed=allowed,
+            lost=lost[place - 1],
+            needed_s=None if needed_s == math.inf else int(needed_s),
+        )
+
+
+def margins_of(result: Result) -> Margins:
+    """What a run tells of other delays, from the devices that it kept, or simulates again.
+
+    Raises:
+        CurveError: the scenario has no curve of one run; the message says why.
+    """
+    gatherer = MarginsGatherer(result)
+    for replication in range(result.replications):
+        for outcome in result.outcomes(replication):
+            gatherer.add(replication, outcome)
+    return gatherer.margins()
+
+
+def _bounds_losses(g: Guarantee) -> bool:
+    """Whether a longer delay can help to keep it."""
+    return (g.at_least is not None) == (g.measure == "reserve_coverage")
+
+
+def _counts(g: Guarantee) -> Callable[[Profile], bool]:
+    return lambda profile: g.group in (None, profile.group) and g.platform in (None, profile.platform)
+
+
+def _allowed(g: Guarantee | None, size: int) -> int:
+    """How many of so many devices a promise lets be lost, exactly as verdicts judge."""
+    if g is None:
+        return 0
+    if g.measure == "lost_devices":
+        assert g.at_most is not None
+        return min(size, math.floor(g.at_most))
+    share = Fraction(str(g.at_most)) if g.at_most is not None else 1 - Fraction(str(g.at_least))
+    return max(0, min(size, math.floor(share * size)))
