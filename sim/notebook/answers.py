@@ -63,12 +63,16 @@ class Answers:
 
     def lost(self) -> Ints:
         """Devices lost for every whole day of delay from 1 on."""
-        return np.sum([_lost(each, self.waits.waits_s) for each in self.delays_s], axis=0, dtype=np.int64)
+        lost = np.zeros(self.days, dtype=np.int64)
+        for delays_s in self.delays_s:
+            lost += _lost(delays_s, self.waits.waits_s)
+        return lost
 
 
 def _lost(delays_s: Ints, waits_s: Ints) -> Ints:
-    late = len(delays_s) - np.searchsorted(delays_s, waits_s, side="right")
-    return np.asarray(np.where(waits_s < 0, 0, late), dtype=np.int64)
+    late: Ints = np.asarray(len(delays_s) - np.searchsorted(delays_s, waits_s, side="right"), dtype=np.int64)
+    late[waits_s < 0] = 0
+    return late
 
 
 def longest_days(scenario: Scenario, step: int) -> int:
