@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slow clean
+.PHONY: demo test lint slow notebooks clean
 
 demo: $(VENV)/.run
 	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml
@@ -20,6 +20,9 @@ lint: $(VENV)/.test
 slow: $(VENV)/.test
 	$(BIN)/python -m pytest -q -m slow
 
+notebooks: $(VENV)/.notebook
+	$(BIN)/jupyter lab notebooks
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -29,6 +32,10 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	touch $@ $(VENV)/.run
+
+$(VENV)/.notebook: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
 	touch $@ $(VENV)/.run
 
 clean:

@@ -23,7 +23,7 @@ STYLE: Final = (
     ".reissue .answer{font-size:1.2em;margin:.2em 0 .5em}"
     ".reissue .note{opacity:.75;margin:.3em 0}"
     ".reissue .scroll{overflow-x:auto}"
-    ".reissue table{border-collapse:collapse;border:0;margin:.3em 0 .6em;font-size:.95em;"
+    ".reissue table{border-collapse:collapse;border:0;margin:.3em 0 .6em;color:inherit;font-size:.95em;"
     "font-variant-numeric:tabular-nums}"
     ".reissue table tr,.reissue table tr:nth-child(odd),.reissue table tr:nth-child(even)"
     "{background:transparent}"

@@ -112,5 +112,5 @@ def test_no_colour_is_set_for_text_or_ground_so_that_dark_themes_stay_readable(
     objects: dict[str, object],
 ) -> None:
     style = re.findall(r"<style>(.*?)</style>", objects["result"]._repr_html_())  # type: ignore[attr-defined]
-    assert not re.search(r"(?<![-\w])color:", style[0])
+    assert re.findall(r"(?<![-\w])color:(\w+)", style[0]) == ["inherit"]
     assert re.findall(r"background[-\w]*:(\w+)", style[0]) == ["transparent"]
