@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slow browser docs reference clean
+.PHONY: demo test lint slow browser docs reference notebooks clean
 
 demo: $(VENV)/.run
 	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml
@@ -29,6 +29,9 @@ docs: $(VENV)/.docs
 reference: $(VENV)/.run
 	$(BIN)/python docs/_ext/scenario_reference.py
 
+notebooks: $(VENV)/.notebook
+	$(BIN)/jupyter lab notebooks
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -46,6 +49,10 @@ $(VENV)/.browser: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@ $(VENV)/.run
+
+$(VENV)/.notebook: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
 	touch $@ $(VENV)/.run
 
 clean:

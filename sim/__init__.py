@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sim.notebook.what_if import what_if
     from sim.rehearsal.study import Rehearsal, rehearse
     from sim.scenario import Scenario, ScenarioError, load
     from sim.studies.compare import Comparison, compare
@@ -40,6 +41,7 @@ __all__ = [
     "run",
     "sweep",
     "verify",
+    "what_if",
     "why",
 ]
 
@@ -61,6 +63,7 @@ _ROOMS = {
     "run": "sim.studies.run",
     "sweep": "sim.studies.sweep",
     "verify": "sim.studies.verify",
+    "what_if": "sim.notebook.what_if",
     "why": "sim.studies.why",
 }
 

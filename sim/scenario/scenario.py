@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from sim.errors import visible
 from sim.scenario.fleet import Group
 from sim.scenario.guarantees import Guarantee, Recovery
 from sim.scenario.instants import Instant
@@ -194,6 +195,27 @@ class Scenario(Section):
     def __hash__(self) -> int:
         return hash((self.name, self.start, self.duration, self.seed))
 
+    def __repr__(self) -> str:
+        inventories = () if self._origin is None else self._origin.inventories.values()
+        listed = sum(len(inventory.rows) for inventory in inventories)
+        devices = listed + sum(group.devices or 0 for group in self.fleet if group.inventory is None)
+        end = self.start + timedelta(seconds=self.duration)
+        parts = [
+            counted(devices, "device"),
+            counted(len(self.fleet), "group"),
+            f"{self.start:%Y-%m-%d} to {end:%Y-%m-%d}",
+            counted(len(self.strategy), "action"),
+            counted(len(self.guarantees), "guarantee"),
+        ]
+        return f"<Scenario {visible(self.name)}: {', '.join(parts)}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        from sim.notebook.cards import scenario_card
+
+        return scenario_card(self)
+
     def _contents(self) -> dict[int, str]:
         return (
             {} if self._origin is None else {i: each.sha256 for i, each in self._origin.inventories.items()}
@@ -218,3 +240,8 @@ def expect_scenario(given: object) -> None:
         return
     read = f"sim.load({str(given)!r})" if isinstance(given, str | PathLike) else "sim.load(path)"
     raise TypeError(f"a scenario is expected here, not {type(given).__name__}: write {read}")
+
+
+def counted(count: int, one: str) -> str:
+    """`1 device`, `1,160 devices`."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"

@@ -16,6 +16,7 @@ from sim.results.measures import MEASURES
 from sim.results.summary import CONFIDENCE
 from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario, expect_scenario
+from sim.studies import words
 from sim.studies.experiment import Engine, Progress
 from sim.studies.result import Result
 from sim.studies.run import run
@@ -154,10 +155,17 @@ class Comparison:
 
         return comparison_figure(self, measure)
 
-    def _repr_html_(self) -> str:
-        from sim.studies.decisions import comparison_html
+    def __repr__(self) -> str:
+        lost = (
+            f"{visible(name)} loses {words.number(result.measures['lost_devices'])}"
+            for name, result in zip(self.names, self.results, strict=True)
+        )
+        return f"<Comparison: {'; '.join(lost)}>"
 
-        return comparison_html(self)
+    def _repr_html_(self) -> str:
+        from sim.notebook.cards import comparison_card
+
+        return comparison_card(self)
 
     def _differences(self, i: int, j: int, a: str, b: str) -> Iterator[Difference]:
         for measure in MEASURES:

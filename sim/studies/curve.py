@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import InputError
+from sim.errors import InputError, visible
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Selection
+from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario, expect_scenario
+from sim.studies import words
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.studies.reception import critical_delays
 from sim.world.order import SECONDS_PER_DAY
@@ -100,10 +102,25 @@ class Curve:
 
         return curve_figure(self)
 
-    def _repr_html_(self) -> str:
-        from sim.studies.decisions import curve_html
+    @property
+    def answer(self) -> str:
+        """What its two ends lose, in a sentence."""
+        if not len(self.delays_s):
+            return "No delay was tried."
+        lost = self.lost.mean(axis=0)
+        first, last = (format_duration(int(self.delays_s[end])) for end in (0, -1))
+        return (
+            f"Of {self.devices:,} devices, a delay of {first} loses {words.number(float(lost[0]))}, "
+            f"one of {last} {words.number(float(lost[-1]))}."
+        )
 
-        return curve_html(self)
+    def __repr__(self) -> str:
+        return f"<Curve {visible(self.scenario.name)}: {self.answer}>"
+
+    def _repr_html_(self) -> str:
+        from sim.notebook.cards import curve_card
+
+        return curve_card(self)
 
 
 def curve(

@@ -1,17 +1,15 @@
-"""Comparisons, curves and recommendations in words, and as they show themselves in Jupyter."""
+"""Comparisons and recommendations in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, TypeVar
 
 from sim.scenario.durations import format_duration
-from sim.studies.words import number, share
+from sim.studies.words import number
 
 if TYPE_CHECKING:
-    from sim.studies.compare import Comparison, Difference
-    from sim.studies.curve import Curve
+    from sim.studies.compare import Difference
     from sim.studies.recommendation import Recommendation
 
 Row = TypeVar("Row")
@@ -59,46 +57,3 @@ def recommendation_words(found: Recommendation) -> list[str]:
         f"The promise: {promise}; on average {lost}.",
         f"What binds: {found.binding}. The target alone needs {format_duration(found.needed_s or 0)}.",
     ]
-
-
-def curve_html(curve: Curve) -> str:
-    """A few rows of a curve."""
-    rows = thinned(curve.table.to_dict(orient="records"), 16)
-    body = "".join(
-        f"<tr><td>{row['delay_days']:g}</td><td>{number(row['lost_devices'])}</td>"
-        f"<td>{share(row['lost_share'])}</td></tr>"
-        for row in rows
-    )
-    return (
-        f"<h4>{escape(curve.scenario.name)}: lost devices by activation delay</h4>"
-        f"<table><tr><th>delay (days)</th><th>lost</th><th>share</th></tr>{body}</table>"
-    )
-
-
-def comparison_html(comparison: Comparison) -> str:
-    """The strategies, the fewest losses first, and how they differ."""
-    body = "".join(
-        f"<tr><th>{escape(name)}</th><td>{number(result.measures['lost_devices'])}</td>"
-        f"<td>{share(result.measures['lost_share'])}</td>"
-        f"<td>{number(result.measures['still_lost_devices'])}</td></tr>"
-        for name, result in zip(comparison.names, comparison.results, strict=True)
-    )
-    differences = "".join(
-        f"<li>{escape(difference_words(each))}</li>"
-        for each in comparison.differences
-        if each.measure == "lost_devices"
-    )
-    return (
-        "<table><tr><th>strategy</th><th>lost</th><th>share</th><th>still lost</th></tr>"
-        f"{body}</table><ul>{differences}</ul>"
-    )
-
-
-def recommendation_html(found: Recommendation) -> str:
-    """The answer, and how it moves."""
-    told = "".join(f"<p>{escape(sentence)}</p>" for sentence in recommendation_words(found))
-    body = "".join(
-        f"<tr><td>{escape(each.assumption)}</td><td>{number(each.delay_days)}</td></tr>"
-        for each in found.variants
-    )
-    return f"{told}<table><tr><th>if</th><th>days needed</th></tr>{body}</table>"

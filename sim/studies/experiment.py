@@ -109,6 +109,12 @@ class Experiment:
         fleet = Fleet.start(self.roster(within), self.draws(replication))
         return self.simulate(self.plan, fleet, progress=progress)
 
+    def outcome_of(self, roster: Roster, replication: int, *, until_s: int) -> Outcome:
+        """That of devices of its own choice up to an instant; without a help desk, whose queue all share."""
+        assert self.plan.recovery is None
+        fleet = Fleet.start(roster, self.draws(replication))
+        return self.simulate(replace(self.plan, horizon_s=until_s), fleet)
+
     def outcome(self, replication: int) -> Outcome:
         """That of a replication, in the memory that all its devices take."""
         (outcome,) = replace(self, part=max(self.size, 1)).outcomes(replication)

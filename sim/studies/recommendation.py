@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sim.errors import visible
 from sim.scenario.scenario import Scenario
 from sim.studies.result import iso
 
@@ -84,7 +85,12 @@ class Recommendation:
             "variants": [{"assumption": v.assumption, "delay_days": v.delay_days} for v in self.variants],
         }
 
-    def _repr_html_(self) -> str:
-        from sim.studies.decisions import recommendation_html
+    def __repr__(self) -> str:
+        from sim.studies.decisions import recommendation_words
 
-        return recommendation_html(self)
+        return f"<Recommendation {visible(self.scenario.name)}: {recommendation_words(self)[0]}>"
+
+    def _repr_html_(self) -> str:
+        from sim.notebook.cards import recommendation_card
+
+        return recommendation_card(self)

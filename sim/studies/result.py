@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sim.errors import visible
 from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import Verdict, judge
 from sim.results.measures import QUANTILES, Selection
@@ -16,6 +17,7 @@ from sim.results.summary import mean_of, summary_of
 from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
+from sim.studies.words import answer
 from sim.world import SEMANTICS
 from sim.world.fleet import Profile
 from sim.world.outcome import Outcome
@@ -256,10 +258,13 @@ class Result:
                 **{key: value for key, value in told.items() if value is not None},
             }
 
-    def _repr_html_(self) -> str:
-        from sim.studies.html import result_html
+    def __repr__(self) -> str:
+        return f"<Result {visible(self.scenario.name)}: {answer(self)}>"
 
-        return result_html(self)
+    def _repr_html_(self) -> str:
+        from sim.notebook.cards import result_card
+
+        return result_card(self)
 
 
 def iso(moment: datetime) -> str:

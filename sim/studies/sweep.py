@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sim.errors import visible
 from sim.results.measures import MEASURES
 from sim.results.summary import mean_of, summary_of
 from sim.scenario.scenario import Scenario, expect_scenario
@@ -23,6 +24,7 @@ from sim.studies.points import Ready, make_ready
 from sim.studies.sampling import Sampling
 from sim.studies.sweep_words import written
 from sim.studies.unit import Unit, Value
+from sim.studies.words import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,10 +147,21 @@ class Sweep:
         """The document that `reissue sweep --json` prints."""
         return {"runs": list(self.rows)}
 
-    def _repr_html_(self) -> str:
-        from sim.studies.sweep_html import sweep_html
+    @property
+    def answer(self) -> str:
+        """How many points there are and between which numbers their losses lie, in a sentence."""
+        if not self.rows:
+            return "No points."
+        lost = sorted(row["lost_devices"] for row in self.rows)
+        return f"{len(self.rows):,} points, which lose from {number(lost[0])} to {number(lost[-1])} devices."
 
-        return sweep_html(self)
+    def __repr__(self) -> str:
+        return f"<Sweep {visible(self.scenario.name)}: {self.answer}>"
+
+    def _repr_html_(self) -> str:
+        from sim.notebook.cards import sweep_card
+
+        return sweep_card(self)
 
 
 def sweep(

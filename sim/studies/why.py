@@ -79,12 +79,26 @@ class Story:
     def lines(self) -> list[str]:
         """The story for reading, a line each."""
         lines = [f"{self.at(e.at_s):%Y-%m-%d %H:%M:%S}  {e.text}" for e in self.entries]
-        if self.claims:
-            lines += ["", claims_heading(self.is_lost)]
-            lines += [f"  - {claim_in_words(claim, self.profile, self.at)}" for claim in self.claims]
-        elif self.is_lost:
-            lines += ["", NOTHING_ALONE]
+        if closing := self.closing:
+            lines += ["", closing[0], *(f"  - {claim}" for claim in closing[1:])]
         return [self.introduction, "", *lines]
+
+    @property
+    def closing(self) -> list[str]:
+        """What would have saved it, or how near it was: a heading, then the claims; may be empty."""
+        if self.claims:
+            claims = (claim_in_words(claim, self.profile, self.at) for claim in self.claims)
+            return [claims_heading(self.is_lost), *claims]
+        return [NOTHING_ALONE] if self.is_lost else []
+
+    def __repr__(self) -> str:
+        end = "lost" if self.is_lost else "never lost"
+        return f"<Story {visible(self.device)}: {end}, {len(self.entries)} entries>"
+
+    def _repr_html_(self) -> str:
+        from sim.notebook.cards import story_card
+
+        return story_card(self)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)

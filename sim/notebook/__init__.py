@@ -1,0 +1,1 @@
+"""What Jupyter shows: results as cards, and the what-if panel."""
