@@ -2,9 +2,9 @@
 
     python benchmarks/what_if.py [DEVICES]
 
-The array engine is compiled before. `slider_s` is the mean over all delays, `rerun_s` the shortest of three changes
-of the seed by the wall, and `cpu_s` the processor time of the cheapest of them on all threads; on a computer that
-is busy otherwise, the wall says little.
+The array engine is compiled before. `slider_s` is the mean over all delays, `rerun_s` the shortest of three
+changes of the seed by the wall, and `cpu_s` the processor time of the cheapest of them on all threads; on a
+computer that is busy otherwise, the wall says little.
 """
 
 from __future__ import annotations
