@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slow notebooks clean
+.PHONY: demo test lint slow browser notebooks clean
 
 demo: $(VENV)/.run
 	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml
@@ -23,6 +23,9 @@ slow: $(VENV)/.test
 notebooks: $(VENV)/.notebook
 	$(BIN)/jupyter lab notebooks
 
+browser: $(VENV)/.browser
+	$(BIN)/python -m pytest -q -m browser
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -36,6 +39,10 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.notebook: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
+	touch $@ $(VENV)/.run
+
+$(VENV)/.browser: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,browser]'
 	touch $@ $(VENV)/.run
 
 clean:

@@ -9,7 +9,7 @@ import click
 from sim.cli.exits import DONE
 
 
-@click.command(epilog="Example: reissue run plan.yaml --out result, then reissue report result")
+@click.command(epilog="Example: reissue report result, after reissue run plan.yaml --out result")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "--page",

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.report.scenes import reconnected_at
-from sim.report.strips import Strip
+from sim.report.scenes import Strip, reconnected_at
 from sim.studies.alone import Alone, Life, reinstalls_of
 from sim.studies.why import find
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome

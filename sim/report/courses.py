@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from sim.report.scenes import Course, Ints, Scene
 from sim.report.style import (
     BLUE,
     GREY,
     PALE,
     SKY,
     VERMILION,
-    Scene,
     counting,
     mark_switches,
     over_time,
@@ -26,35 +25,8 @@ from sim.report.style import (
 )
 from sim.world.order import SECONDS_PER_DAY
 
-Ints = NDArray[np.int64]
-
 _MOST_TOLD: Final = 3
 _FEW_DAYS: Final = 14
-
-
-@dataclass(frozen=True, eq=False)
-class Course:
-    """The time series of one replication; each of shape (samples,).
-
-    Attributes:
-        at_s: instants of the samples; int64.
-        holding: devices that hold the waiting reserve, -1 while none waits; int64.
-        connected: devices that synchronized within two periods; int64.
-        lost: devices lost now; int64.
-        reconnected: devices whose first loss has ended; int64.
-        queue: devices that wait for a technician; int64.
-        syncs_per_hour: since the sample before; float64.
-        switches: each activation of a reserve: its instant, and how many devices held it just before.
-    """
-
-    at_s: Ints
-    holding: Ints
-    connected: Ints
-    lost: Ints
-    reconnected: Ints
-    queue: Ints
-    syncs_per_hour: NDArray[np.float64]
-    switches: tuple[tuple[int, int], ...] = ()
 
 
 def delivery(scene: Scene, course: Course) -> Figure:

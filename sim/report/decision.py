@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Final
 
 from sim.report.record import Delays, NeedRow, Record
-from sim.scenario.durations import format_duration
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 ADVICE: Final = "30-day advice"
@@ -43,9 +42,9 @@ def decide(record: Record) -> Decision:
     need = _binding(told)
     if need.needed_s is None:
         return Decision(
-            delay=f"No delay up to {format_duration(told.longest_s)} is enough",
+            delay=f"No delay up to {span_words(told.longest_s)} is enough",
             date="",
-            binds=f"What binds: “{need.promise}”. Even {format_duration(told.longest_s)} lose "
+            binds=f"What binds: “{need.promise}”. Even {span_words(told.longest_s)} lose "
             f"{_devices(need.lost)}, and {_devices(need.allowed)} may be lost.",
             flips=(
                 "This run tells nothing of longer delays: reissue plan looks further, and says what is left.",
@@ -59,7 +58,7 @@ def decide(record: Record) -> Decision:
     at = told.expires_s - advised * SECONDS_PER_DAY
     date = f"{record.start + timedelta(seconds=at):%Y-%m-%d %H:%M} UTC"
     needed_units = max(unit_s, math.ceil(need.needed_s / unit_s) * unit_s)
-    alone = f"“{need.promise}” needs {format_duration(needed_units)} in this run, the longest of its promises"
+    alone = f"“{need.promise}” needs {span_words(needed_units)} in this run, the longest of its promises"
     if floor > days:
         source = (
             "Kaspersky's advice of 30 days" if rule == ADVICE else "the longest period of synchronization"
@@ -76,6 +75,14 @@ def decide(record: Record) -> Decision:
     )
 
 
+def span_words(seconds: int) -> str:
+    """A length of time for reading: days, or hours below two of them, to a tenth."""
+    in_days = seconds >= 2 * SECONDS_PER_DAY
+    tenths = math.floor(10 * seconds / (SECONDS_PER_DAY if in_days else SECONDS_PER_HOUR))
+    number = f"{tenths // 10}" if tenths % 10 == 0 else f"{tenths / 10:.1f}"
+    return f"{number} {'day' if in_days else 'hour'}{'' if tenths == 10 else 's'}"
+
+
 def unit_of(told: Delays) -> int:
     """Seconds of the unit in which delays are told: days, or hours where the own delay is short."""
     return SECONDS_PER_DAY if told.own_s >= 3 * SECONDS_PER_DAY else SECONDS_PER_HOUR
@@ -90,7 +97,7 @@ def _flips(told: Delays, need: NeedRow) -> tuple[str, ...]:
     assert need.needed_s is not None
     spare_s = told.longest_s - need.needed_s
     later = (
-        f"Longer absences: if each device received the reserve more than {format_duration(spare_s)} later "
+        f"Longer absences: if each device received the reserve more than {span_words(spare_s)} later "
         f"than here, “{need.promise}” would break under this scenario's own delay."
         if spare_s
         else "Longer absences: there is not a second to spare under this scenario's own delay."

@@ -7,36 +7,12 @@ from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from sim.report.scenes import DelayCurve
 from sim.report.style import BLUE, GREEN, GREY, INK, PALE, SKY, VERMILION, blank, counting, plain, say
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _ZERO_HEIGHT: Final = 0.55
-
-
-@dataclass(frozen=True, eq=False)
-class DelayCurve:
-    """Lost devices under each delay.
-
-    Attributes:
-        name: of the scenario.
-        delays_s: shape (k,), ascending; int64.
-        lost: shape (k,): devices, or their mean over the replications; float64.
-        low, high: between which nine of ten replications lie; None with one.
-        devices: how many there are.
-        own_s: the scenario's own delay; None where it is not to be marked.
-        advised_s: a delay that is recommended; None where there is none.
-    """
-
-    name: str
-    delays_s: NDArray[np.int64]
-    lost: NDArray[np.float64]
-    low: NDArray[np.float64] | None
-    high: NDArray[np.float64] | None
-    devices: int
-    own_s: int | None = None
-    advised_s: int | None = None
 
 
 def curve(told: DelayCurve) -> Figure:

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sim.report import courses, delays, lives, strips
-from sim.report.decision import unit_of
+from sim.report.decision import span_words, unit_of
 from sim.report.record import Delays, Record
+from sim.report.scenes import DelayCurve
 from sim.report.style import svg_bytes
-from sim.scenario.durations import format_duration
 from sim.studies.words import number
 
 
@@ -98,7 +98,7 @@ def curve_of(record: Record, told: Delays) -> Figure:
     unit_s = unit_of(told)
     longest_s = None if None in needed else max(s for s in needed if s is not None)
     return delays.curve(
-        delays.DelayCurve(
+        DelayCurve(
             name=record.name,
             delays_s=np.array(told.delays_s, dtype=np.int64),
             lost=np.array(told.lost),
@@ -114,8 +114,8 @@ def curve_of(record: Record, told: Delays) -> Figure:
 def _curve_words(told: Delays) -> str:
     first, last = told.delays_s[0], told.delays_s[-1]
     return (
-        f"A delay of {format_duration(first)} loses {number(told.lost[0])} devices, one of "
-        f"{format_duration(last)} {number(told.lost[-1])}; the numbers between are under the slider."
+        f"A delay of {span_words(first)} loses {number(told.lost[0])} devices, one of "
+        f"{span_words(last)} loses {number(told.lost[-1])}; the numbers between are under the slider."
     )
 
 

@@ -11,9 +11,15 @@ import numpy as np
 from sim.errors import InputError
 from sim.report import courses, delays, lives, strips
 from sim.report.chase import ChaseGatherer, strip_by_name, strip_of, told_of
-from sim.report.courses import Course
-from sim.report.scenes import course_of, curve_of_margins, curve_of_study, scene_of
-from sim.report.style import Scene
+from sim.report.scenes import (
+    Course,
+    Scene,
+    course_of,
+    curve_of_margins,
+    curve_of_study,
+    lives_of,
+    scene_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +53,7 @@ class Plots:
 
     def certificates(self) -> Figure:
         """A band for each certificate: valid, waiting as reserve, main, and main though expired."""
-        return lives.certificates(self._scene, lives.lives_of(self._result.plan))
+        return lives.certificates(self._scene, lives_of(self._result.plan))
 
     def syncs(self) -> Figure:
         """Synchronizations per hour, with outages of the server."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -10,62 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sim.report.style import BLUE, GREY, INK, PALE, SKY, VERMILION, Scene, mark_switches, over_time
-from sim.world.plan import Plan
-from sim.world.timeline import play
-
-Spans = tuple[tuple[int, int], ...]
+from sim.report.scenes import CertificateLife, Scene, Spans
+from sim.report.style import BLUE, GREY, INK, PALE, SKY, VERMILION, mark_switches, over_time
 
 _FEW_ROWS: Final = 8
 
 MOST_ROWS: Final = 24
 """Certificates that a figure shows; years of short ones have more."""
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateLife:
-    """What becomes of a certificate within the run; instants in seconds from the start.
-
-    Attributes:
-        generation: its number.
-        not_before_s, not_after_s: its validity, half-open; it may begin before the run and end after.
-        as_reserve: when it waits as reserve, from and to.
-        as_main: when the server presents it.
-    """
-
-    generation: int
-    not_before_s: int
-    not_after_s: int
-    as_reserve: Spans
-    as_main: Spans
-
-
-def lives_of(plan: Plan) -> tuple[CertificateLife, ...]:
-    """The life of each certificate, from the server's timeline, which no device changes."""
-    timeline = play(plan)
-    ends_s = [state.from_s for state in timeline.states[1:]] + [plan.horizon_s]
-    spans = [(state, state.from_s, to_s) for state, to_s in zip(timeline.states, ends_s, strict=True)]
-    return tuple(
-        CertificateLife(
-            generation=each.generation,
-            not_before_s=each.not_before_s,
-            not_after_s=each.not_after_s,
-            as_reserve=_joined([(a, b) for state, a, b in spans if state.reserve == each.generation]),
-            as_main=_joined([(a, b) for state, a, b in spans if state.main == each.generation]),
-        )
-        for each in timeline.server.certificates
-    )
-
-
-def _joined(spans: list[tuple[int, int]]) -> Spans:
-    """Spans that touch as one, and none that is empty."""
-    joined: list[tuple[int, int]] = []
-    for from_s, to_s in spans:
-        if joined and joined[-1][1] == from_s:
-            joined[-1] = (joined[-1][0], to_s)
-        elif to_s > from_s:
-            joined.append((from_s, to_s))
-    return tuple((a, b) for a, b in joined if b > a)
 
 
 def certificates(scene: Scene, lives: tuple[CertificateLife, ...]) -> Figure:

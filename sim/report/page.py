@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-MARK: Final = b"<!doctype html>\n<!-- reissue report -->"
-"""How a page begins, by which it is known again."""
 _MOST_EVENTS: Final = 200
 
 
@@ -90,7 +88,11 @@ def _shown(drawing: Drawing) -> dict[str, str]:
 def _verdicts(record: Record) -> dict[str, int]:
     """How many guarantees have each verdict."""
     verdicts = [promise.verdict for promise in record.promises]
-    return {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
+    return {_plural(verdict, n): n for verdict in dict.fromkeys(verdicts) if (n := verdicts.count(verdict))}
+
+
+def _plural(verdict: str, n: int) -> str:
+    return verdict.removesuffix("s") if n > 1 and verdict in ("holds", "fails") else verdict
 
 
 def _slider(record: Record) -> dict[str, Any] | None:

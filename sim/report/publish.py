@@ -5,12 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sim.report.drawings import drawings_of
-from sim.report.page import MARK, page_of
 from sim.report.record import Record, RecordError, RecordGatherer
-from sim.report.style import svg_bytes
 from sim.scenario.files import UnreadableError, read_bytes
 from sim.studies.files import OutputError, replace_file
 from sim.studies.store import PAGE, REPORT, library_versions
@@ -19,7 +16,9 @@ from sim.world.outcome import Outcome
 if TYPE_CHECKING:
     from sim.studies.result import Result
 
-_MOST_BYTES = 256_000_000
+MARK: Final = b"<!doctype html>\n<!-- reissue report -->"
+"""How a page begins, by which it is known again."""
+_MOST_BYTES: Final = 256_000_000
 
 
 class Publisher:
@@ -46,6 +45,9 @@ class Publisher:
         """The record and, where wanted, the figures, by their paths in the directory."""
         written = {REPORT: self.record.to_bytes()}
         if self._with_figures:
+            from sim.report.drawings import drawings_of
+            from sim.report.style import svg_bytes
+
             for drawing in drawings_of(self.record):
                 written[f"figures/{drawing.name}.svg"] = svg_bytes(drawing.figure, name=drawing.name)
         return written
@@ -61,6 +63,8 @@ class Publisher:
 
     def page(self) -> bytes:
         """The page."""
+        from sim.report.page import page_of
+
         return page_of(self.record)
 
 

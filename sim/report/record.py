@@ -12,11 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sim.errors import InputError
 from sim.report.chase import Chased, ChaseGatherer, strip_of, told_of
-from sim.report.courses import Course
-from sim.report.lives import CertificateLife, lives_of
-from sim.report.scenes import course_of
-from sim.report.strips import Strip
-from sim.report.style import Mark, Scene
+from sim.report.scenes import CertificateLife, Course, Mark, Scene, Strip, course_of, lives_of
 from sim.scenario.findings import findings_of
 from sim.studies.curve import CurveError
 from sim.studies.margins import Margins, MarginsGatherer

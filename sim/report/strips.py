@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,32 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sim.report.style import BLUE, GREEN, GREY, INK, PALE, VERMILION, Scene, mark_switches, over_time, plain
+from sim.report.scenes import Scene, Spans, Strip
+from sim.report.style import BLUE, GREEN, GREY, INK, PALE, VERMILION, mark_switches, over_time, plain
 
 MOST_ROWS: Final = 12
 _MOST_TICKS: Final = 1_000
 _FEW_MARKS: Final = 12
-Spans = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """One device's story; instants in seconds from the start.
-
-    Attributes:
-        device: its name; anybody's text.
-        off: when it was off, from and to.
-        lost: when it was lost; the last one may end with the run.
-        synced, received, reconnected, reinstalled: when that happened.
-    """
-
-    device: str
-    off: Spans
-    lost: Spans
-    synced: tuple[int, ...]
-    received: tuple[int, ...]
-    reconnected: tuple[int, ...]
-    reinstalled: tuple[int, ...]
 
 
 def stories(scene: Scene, strips: tuple[Strip, ...]) -> Figure:

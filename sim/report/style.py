@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from numpy.typing import NDArray
 
 from sim.errors import visible
+from sim.report.scenes import Scene
 from sim.world.order import SECONDS_PER_DAY
 
 BLUE: Final = "#0072b2"
@@ -43,51 +40,6 @@ _SWITCHES: Final = {
     "previous restored": "restored",
 }
 _MOST_MARKS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """An instant at which the server's certificates change.
-
-    Attributes:
-        at_s: seconds from the start.
-        event: its name among the events of a run.
-    """
-
-    at_s: int
-    event: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What all figures of one run have in common.
-
-    Attributes:
-        name: of the scenario; anybody's text.
-        start: date of second 0, UTC.
-        end_s: length of the run, in seconds.
-        devices: how many there are.
-        marks: instants at which certificates change.
-    """
-
-    name: str
-    start: datetime
-    end_s: int
-    devices: int
-    marks: tuple[Mark, ...]
-
-    def dates(self, instants_s: Iterable[int] | NDArray[np.int64]) -> NDArray[np.float64]:
-        """Instants as matplotlib's dates (days)."""
-        first = float(date2num(self.start.replace(tzinfo=None)))
-        return first + np.asarray(list(instants_s), dtype=np.float64) / SECONDS_PER_DAY
-
-    def date(self, instant_s: int) -> float:
-        """One instant as matplotlib's date."""
-        return float(self.dates([instant_s])[0])
-
-    def told(self, instant_s: int) -> str:
-        """One instant for reading."""
-        return f"{self.start + timedelta(seconds=instant_s):%Y-%m-%d %H:%M}"
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:

@@ -83,8 +83,8 @@ def assert_clean(content: bytes, needles: list[bytes], where: str) -> None:
 
 
 COMMANDS = (
-    "run plan.yaml --out result", "run plan.yaml --json", "check plan.yaml", "check plan.yaml --json",
-    "verify plan.yaml",
+    "run plan.yaml --out result", "report result", "run plan.yaml --json", "check plan.yaml",
+    "check plan.yaml --json", "verify plan.yaml",
     "cert check first.p12 --password-env RIGHT", "cert show first.p12 --password-env RIGHT",
     "cert check next.pem --key next.key --password-env RIGHT --json",
     "cert show next.pem --key next.key --password-env RIGHT --json",
@@ -115,13 +115,15 @@ def test_no_output_file_or_log_holds_a_secret(
         assert_clean(out + err, needles, command)
         codes.append(int(left.value.code or 0))
     assert_clean(caplog.text.encode(), needles, "the log")
-    assert codes[:5] == [0] * 5
-    assert codes[9:] == [2] * 8
+    assert codes[:6] == [0] * 6
+    assert codes[10:] == [2] * 8
     result = plan.parent / "result"
     written = [path for path in result.rglob("*") if path.is_file()]
-    assert {path.name for path in written} == {
-        "devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml",
+    assert {path.name for path in written if path.suffix != ".svg"} == {
+        "devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml", "report.json",
+        "page.html",
     }  # fmt: skip
+    assert {path.parent.name for path in written if path.suffix == ".svg"} == {"figures"}
     for path in written:
         assert_clean(path.read_bytes(), needles, path.name)
         if path.suffix == ".parquet":

@@ -23,8 +23,9 @@ HALF = {
     "strategy": [{"at": "start", "reissue": {"activate": "after 5h"}}],
     "recovery": {"technicians": 1, "begins": "1h", "owner_responds": "1h", "takes": "2h"},
 }
-"""Ten phones, evenly over 10 h, and an activation 5 h after the reserve: the last five are lost. They call one
-hour later, are ready after another, and are mended one after the other, 2 h each: back at 9, 11, 13, 15, 17 h."""
+"""Ten phones, evenly over 10 h, and an activation 5 h after the reserve: the last five are lost. They call
+one hour later, are ready after another, and are mended one after the other, 2 h each: back at 9, 11, 13, 15,
+and 17 h."""
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,161 @@
+"""The page in a real browser: it asks nothing of anybody, moves, sorts, exports, and everybody can use it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sim
+
+pytestmark = pytest.mark.browser
+
+RIGHT, TAB, ENTER = "\ue014", "\ue004", "\ue007"  # of the WebDriver specification
+
+
+def by_id(opened: Any, name: str) -> Any:
+    return opened.driver.find_element("id", name)
+
+
+def shown_rows(opened: Any) -> list[list[str]]:
+    script = """return Array.from(document.querySelectorAll('#devices tbody tr:not([hidden])'),
+        row => Array.from(row.cells, cell => cell.textContent))"""
+    return opened.driver.execute_script(script)
+
+
+def head_button(opened: Any, title: str) -> Any:
+    path = f"//table[@id='devices']//th/button[normalize-space()='{title}']"
+    return opened.driver.find_element("xpath", path)
+
+
+def test_no_error_in_the_console_and_no_request_leaves(opened: Any) -> None:
+    by_id(opened, "filter").send_keys("tablets")
+    time.sleep(0.3)
+    assert [entry for entry in opened.driver.get_log("browser") if entry["level"] != "INFO"] == []
+    messages = [json.loads(entry["message"])["message"] for entry in opened.driver.get_log("performance")]
+    asked = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    assert asked == {opened.path.as_uri()}
+
+
+def test_the_policy_stops_what_is_not_the_pages_own(opened: Any) -> None:
+    opened.driver.execute_script(
+        """const s = document.createElement('script'); s.textContent = "document.title = 'stolen'";
+        document.body.append(s); const i = document.createElement('img'); i.src = 'http://127.0.0.1:9/x';
+        document.body.append(i);"""
+    )
+    time.sleep(0.3)
+    assert opened.driver.title != "stolen"
+    told = [entry["message"] for entry in opened.driver.get_log("browser")]
+    assert sum("Content Security Policy" in message for message in told) == 2
+
+
+def test_a_hostile_name_is_shown_as_text(opened: Any) -> None:
+    name = opened.result.scenario.name
+    assert opened.driver.find_element("tag name", "h1").text == " ".join(name.split())
+    assert opened.driver.title == f"{name} – reissue"
+    assert opened.driver.find_elements("tag name", "img") == []
+    assert any("=phones <b>" in row[1] for row in shown_rows(opened))
+    drawn = opened.driver.execute_script("return document.querySelector('#figure-delivery svg').textContent")
+    assert "</script><script>" in drawn
+
+
+def test_the_slider_shows_the_number_of_the_study_at_every_day(opened: Any) -> None:
+    curve = sim.curve(opened.result.scenario)
+    slider = by_id(opened, "delay-input")
+    assert by_id(opened, "delay-lost").text == str(curve.lost[0][-1])
+    for day, lost in enumerate(curve.lost[0].tolist()):
+        opened.driver.execute_script(
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))", slider, day
+        )
+        assert by_id(opened, "delay-lost").text == str(lost)
+        assert by_id(opened, "delay-text").text == f"{day + 1} day{'s' if day else ''}"
+    assert len(set(curve.lost[0].tolist())) > 3  # it moves
+
+
+def test_the_slider_moves_by_keyboard_and_is_told(opened: Any) -> None:
+    slider = by_id(opened, "delay-input")
+    opened.driver.execute_script("arguments[0].value = 0", slider)
+    slider.send_keys(RIGHT)
+    assert by_id(opened, "delay-text").text == "2 days"
+    assert slider.get_attribute("aria-valuetext") == f"2 days: {by_id(opened, 'delay-lost').text} lost"
+    assert by_id(opened, "delay-output").get_attribute("aria-live") == "polite"
+
+
+def test_the_table_sorts_both_ways_and_says_so(opened: Any) -> None:
+    button = head_button(opened, "Needed delay (d)")
+    head = button.find_element("xpath", "..")
+    for said, is_falling in (("ascending", False), ("descending", True)):
+        button.send_keys(ENTER)
+        assert head.get_attribute("aria-sort") == said
+        column = [row[9] for row in shown_rows(opened)]
+        numbers = [float(value) for value in column if value]
+        assert len(set(numbers)) > 2
+        assert numbers == sorted(numbers, reverse=is_falling)
+        assert "" not in column[: len(numbers)]  # what is missing comes last
+
+
+def test_the_export_is_what_the_filter_shows_and_agrees_with_the_devices(opened: Any) -> None:
+    by_id(opened, "filter").send_keys("not delivered")
+    rows = shown_rows(opened)
+    by_id(opened, "export").send_keys(ENTER)
+    path = opened.downloads / "devices-to-chase.csv"
+    for _ in range(100):
+        if path.exists() and path.stat().st_size:
+            break
+        time.sleep(0.05)
+    with Path(path).open(encoding="utf-8-sig", newline="") as stream:
+        head, *saved = list(csv.reader(stream))
+    assert head[:2] == ["Device", "Group"]
+    devices = opened.result.devices
+    lost = devices[devices["times_lost"] > 0].set_index("device")
+    assert len(saved) == len(rows) == len(lost) > 3
+    for row in saved:
+        assert row[0].startswith("'=")  # no formula for a spreadsheet
+        told = lost.loc[row[0][1:]]
+        assert row[5] == f"{told['lost_at']:%Y-%m-%d %H:%M:%S}"
+        assert float(row[8]) == pytest.approx(told["lost_for_s"] / 3600, abs=0.051)
+    assert by_id(opened, "shown").text.startswith(f"{len(lost)} of ")
+
+
+def test_everything_that_acts_is_reached_by_tab(opened: Any) -> None:
+    wanted = {"delay-input", "filter", "export"}
+    body = opened.driver.find_element("tag name", "body")
+    seen: list[str] = []
+    for _ in range(80):
+        opened.driver.switch_to.active_element.send_keys(TAB) if seen else body.send_keys(TAB)
+        active = opened.driver.switch_to.active_element
+        seen.append(active.get_attribute("id") or active.text or active.tag_name)
+    assert seen[0] == "Skip to the answer"
+    assert wanted <= set(seen)
+    assert {"Device", "Lost at (UTC)"} <= {each.strip(" ↕↑↓") for each in seen}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(opened: Any, scheme: str) -> None:
+    from axe_core_python.selenium import Axe
+
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    found = Axe().run(opened.driver)
+    told = [
+        (each["id"], each["impact"], [n["html"][:120] for n in each["nodes"]]) for each in found["violations"]
+    ]
+    assert [each for each in told if each[1] in ("serious", "critical")] == []
+    assert len(found["passes"]) > 20
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+def test_no_width_scrolls_the_page_sideways(opened: Any, width: int) -> None:
+    opened.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    opened.driver.get(opened.path.as_uri())
+    inner, content = opened.driver.execute_script(
+        "return [document.documentElement.clientWidth, document.documentElement.scrollWidth]"
+    )
+    assert content <= inner <= width
