@@ -63,6 +63,16 @@ def test_even_devices_are_lost_as_counted_by_hand() -> None:
     assert panel.answers.lost_by_group(10)["even"] == 0
 
 
+def test_the_second_of_the_switch_is_too_late_and_the_one_before_is_not() -> None:
+    # Every 2 days from 00:00: on day 11 at 00:00 a day has passed since the reserve (model 2).
+    fleet = [
+        {"name": "before", "devices": 1, "sync": {"every": "2d", "phase": "23h59m59s"}},
+        {"name": "at", "devices": 1, "sync": {"every": "2d", "phase": "1d"}},
+    ]
+    panel = sim.what_if(scenario(fleet=fleet))
+    assert panel.answers.lost_by_group(1) == {"before": 0, "at": 1}
+
+
 @pytest.mark.parametrize(
     ("control", "value"),
     [

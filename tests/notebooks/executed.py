@@ -13,7 +13,7 @@ from typing import Final
 import nbformat
 from nbclient import NotebookClient
 
-CELL_S: Final = 60
+CELL_S: Final = 120
 """No cell may take longer; the array engine may have to be compiled in it."""
 
 WIDGET: Final = "application/vnd.jupyter.widget-view+json"

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXECUTED = Path(__file__).with_name("executed.py")
-WHOLE_S = 150
+WHOLE_S = 300
 MOST_BYTES = 300_000
 COMPARED = ("text/html", "text/markdown", "text/plain")
 """Pictures are not compared: fonts differ from one computer to the next."""
