@@ -38,8 +38,9 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 
 
 @pytest.fixture
-def pair(started: Nodes) -> Nodes:
+def pair(started: Nodes, monkeypatch: pytest.MonkeyPatch) -> Nodes:
     """A scheduler and two workers; one that was killed by the test before has a successor."""
+    monkeypatch.setattr("sim.studies.cluster.TIMEOUT_S", 60.0)  # on a busy computer
     for number in range(len(started.workers()), 2):
         started.start_worker(f"successor-{len(started.processes)}-{number}")
     with Cluster(started.address, timeout_s=30) as cluster:
