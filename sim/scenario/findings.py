@@ -258,8 +258,8 @@ class _Judge:
                 "last-sync-after-start",
                 f"fleet.{number}",
                 f"{len(later):,} of {len(rows):,} devices (the first is {later[0].id}) have a last_sync "
-                f"after the start, {start:%Y-%m-%d %H:%M}: only their schedule is taken from it; let the plan "
-                "start when the list was exported",
+                f"after the start, {start:%Y-%m-%d %H:%M}: only their schedule is taken from it; let the "
+                "plan start when the list was exported",
                 ASSUMED,
             )
 
