@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +12,7 @@ from sim.guarantees.measured import is_kept, value_of, why_vacuous
 from sim.guarantees.proofs import Proofs
 from sim.guarantees.statistics import (
     MANY,
+    Judge,
     judged_in_turn,
     judged_once,
     judged_so_far,
@@ -164,24 +166,32 @@ def _in_a_share(said: Verdict, kept: Sequence[bool], *, limit: int | None) -> Ve
         sure = f"with {percent(confidence)} confidence that is {side} of all cases"
         judge_later = partial(judged_once, **stated)
     if answer == "undecided":
-        more = more_replications(good, n, judge_later)
-        sure = _what_it_would_take(good, n, guarantee.probability, more, limit=limit)
+        would = _what_it_would_take(good, n, guarantee.probability, judge_later)
+        is_open = (
+            "too few to decide" if limit is None else f"not decided at the limit of {limit:,} replications"
+        )
+        sure = would if guarantee.probability >= 1.0 else f"{is_open}; {would}"
     return replace(said, verdict=answer, reason=f"{seen}: {sure}")
 
 
-def _what_it_would_take(good: int, n: int, probability: float, more: int | None, *, limit: int | None) -> str:
-    """Why it is open, and how many replications in all would decide it."""
+def _what_it_would_take(good: int, n: int, probability: float, judge_later: Judge) -> str:
+    """How many replications in all would decide what is open."""
     if probability >= 1.0:
         return "no number of replications shows that something is kept in 100 % of cases"
-    is_open = "too few to decide" if limit is None else f"not decided at the limit of {limit:,} replications"
-    if more is None:
-        return f"{is_open}; the share is so close to {percent(probability)} that {MANY:,} would not do either"
-    total = f"{n + more:,} in all"
-    if good == n:
-        return f"{is_open}; {total} would decide it if each keeps it"
-    if good == 0:
-        return f"{is_open}; {total} would decide it if none keeps it"
-    return f"{is_open}; about {total} would probably decide it"
+    more = more_replications(good, n, judge_later)
+    if more is not None:
+        if good == n:
+            return f"{n + more:,} in all would decide it if each keeps it"
+        if good == 0:
+            return f"{n + more:,} in all would decide it if none keeps it"
+        return f"about {n + more:,} in all would probably decide it"
+    # The share seen is the promised one, as if by accident; the true one is likely some way off.
+    off = max(1, round(math.sqrt(n * probability * (1 - probability))))
+    near = [more_replications(each, n, judge_later) for each in (max(0, good - off), min(n, good + off))]
+    so_far = f"the share is {percent(probability)} so far"
+    if None in near:
+        return f"{so_far}, and {MANY:,} may not decide it either"
+    return f"{so_far}, and about {n + max(each or 0 for each in near):,} in all would probably decide it"
 
 
 class Look:

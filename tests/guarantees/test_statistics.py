@@ -240,6 +240,18 @@ def test_nothing_is_added_where_nothing_is_open() -> None:
     assert sim.run(coin(12, 3, "75%", guarantees=[]), until_decided=500, replications=3).replications == 3
 
 
+def test_a_share_that_is_the_promised_one_so_far_still_names_a_number() -> None:
+    """Half of them, promised in half of the cases: a standard error to either side would decide it."""
+    made = coin(12, 3, "50%")
+    kept = [run["lost_devices"] == 0 for run in sim.run(made, replications=40).runs]
+    n = next(n for n in range(2, 41, 2) if 2 * sum(kept[:n]) == n)
+    (told,) = sim.run(made, until_decided=n).guarantees
+    assert (told.verdict, told.broken) == ("undecided", n // 2)
+    assert told.reason is not None
+    assert "the share is 50 % so far, and about " in told.reason
+    assert told.reason.endswith(" in all would probably decide it")
+
+
 @pytest.mark.parametrize("limit", [0, -1, 1_000_001])
 def test_an_impossible_limit_is_refused(limit: int) -> None:
     with pytest.raises(ValueError, match="from 1 to 1,000,000"):
