@@ -107,4 +107,5 @@ def _value(measure: str, value: float | None) -> str:
         return "not within the run" if value == float("inf") else format_duration(int(value))
     if measure.endswith("_share") or measure == "reserve_coverage":
         return f"{100 * value:.6g} %"
-    return f"{number(value)}{_UNITS.get(measure, '')}"
+    unit = " day" if measure == "device_days_lost" and value == 1 else _UNITS.get(measure, "")
+    return f"{number(value)}{unit}"

@@ -560,6 +560,7 @@ def problems_of(path: Path) -> tuple[Problem, ...]:
 
 @pytest.mark.parametrize("wrong", [pytest.param(each, id=each.name) for each in CASES])
 def test_a_wrong_file_is_refused_with_its_place_and_its_mend(wrong: Case, tmp_path: Path) -> None:
+    """In one short printable line."""
     path = tmp_path / "scenario.yaml"
     path.write_bytes(wrong.content)
     (tmp_path / "ok.csv").write_text("id\n1\n")
@@ -570,17 +571,9 @@ def test_a_wrong_file_is_refused_with_its_place_and_its_mend(wrong: Case, tmp_pa
     assert told[0].startswith(first), told
     for word in wrong.words:
         assert word in problems[0].message, told
-
-
-@pytest.mark.parametrize("wrong", [pytest.param(each, id=each.name) for each in CASES])
-def test_a_message_is_one_short_printable_line(wrong: Case, tmp_path: Path) -> None:
-    path = tmp_path / "scenario.yaml"
-    path.write_bytes(wrong.content)
-    (tmp_path / "ok.csv").write_text("id\n1\n")
-    for problem in problems_of(path):
-        assert problem.message.isprintable()
-        assert len(problem.message) <= 330
-        assert ": " in problem.message, "what is wrong, then what would be right"
+    assert problems[0].message.isprintable()
+    assert len(problems[0].message) <= 330
+    assert ": " in problems[0].message, "what is wrong, then what would be right"
 
 
 def test_the_corpus_is_large_and_its_files_differ() -> None:
