@@ -130,7 +130,6 @@ class Record:
     end_s: int
     devices: int
     answer: str
-    still_lost: float
     groups: tuple[GroupRow, ...]
     platforms: tuple[GroupRow, ...]
     promises: tuple[Promise, ...]
@@ -242,7 +241,6 @@ class RecordGatherer:
             end_s=scenario.duration,
             devices=result.tallies[0].size,
             answer=answer(result),
-            still_lost=result.measures["still_lost_devices"] or 0.0,
             groups=tuple(GroupRow(name, dict(m)) for name, m in groups_and_all(result)),
             platforms=tuple(GroupRow(name, dict(m)) for name, m in result.platforms.items()),
             promises=tuple(

@@ -179,6 +179,10 @@ def test_only_the_most_urgent_are_listed_and_all_are_counted(
     monkeypatch.setattr(chase, "MOST_CHASED", 3)
     told = record_of(result, command="", versions={"reissue": "1"})
     assert (len(told.chased), told.chased_in_all) == (3, 5)
+    monkeypatch.setattr(chase, "MOST_CHASED", 100)
+    monkeypatch.setattr(chase, "MOST_NARROW", 1)
+    told = record_of(result, command="", versions={"reissue": "1"})
+    assert told.chased[-1].device.endswith("/4")  # of the kept ones it had the reserve last
 
 
 # --- what it may not do -----------------------------------------------------------------------------------
