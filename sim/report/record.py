@@ -100,7 +100,7 @@ class NeedRow:
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """What the run tells of other delays; see `Margins`. `floors` are days by the rule that asks for them."""
+    """What the run tells of other delays; see `Margins`. `floors`: days by the rule that asks for them."""
 
     specified_s: int
     own_s: int
@@ -111,6 +111,7 @@ class Delays:
     low: tuple[float, ...]
     high: tuple[float, ...]
     needs: tuple[NeedRow, ...]
+    refused: int
     floors: dict[str, int]
 
 
@@ -308,6 +309,7 @@ def _delays(result: Result, margins: Margins) -> Delays:
         low=() if band is None else tuple(band[0].tolist()),
         high=() if band is None else tuple(band[1].tolist()),
         needs=tuple(NeedRow(n.promise, n.allowed, n.lost, n.needed_s) for n in margins.needs),
+        refused=margins.refused,
         floors={"sync period": every_s // SECONDS_PER_DAY + 1, "30-day advice": ADVISED_DAYS},
     )
 
