@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from sim.report.record import Delays, NeedRow, Record
+from sim.studies.words import number
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 ADVICE: Final = "30-day advice"
@@ -21,6 +22,7 @@ class Decision:
         delay: the recommended delay.
         date: the latest instant to specify the reserve.
         binds: which guarantee, or rule, asks for so long a delay.
+        left: who is lost all the same.
         flips: what would turn the answer round, a sentence each.
         caution: how far to trust it.
     """
@@ -28,6 +30,7 @@ class Decision:
     delay: str
     date: str
     binds: str
+    left: str
     flips: tuple[str, ...]
     caution: str
 
@@ -36,9 +39,8 @@ def decide(record: Record) -> Decision:
     """What the run of a record recommends, from its own devices alone."""
     told = record.delays
     if told is None:
-        return Decision(
-            "This run does not tell of other delays", "", _capital(record.no_delays) + ".", (), ""
-        )
+        why = _capital(record.no_delays) + "."
+        return Decision("This run does not tell of other delays", "", why, "", (), "")
     need = _binding(told)
     if need.needed_s is None:
         return Decision(
@@ -46,6 +48,7 @@ def decide(record: Record) -> Decision:
             date="",
             binds=f"What binds: “{need.promise}”. Even {span_words(told.longest_s)} lose "
             f"{_devices(need.lost)}, and {_devices(need.allowed)} may be lost.",
+            left=_refused(told),
             flips=(
                 "This run tells nothing of longer delays: reissue plan looks further, and says what is left.",
             ),
@@ -70,22 +73,49 @@ def decide(record: Record) -> Decision:
         delay=f"{advised} days",
         date=date if at >= 0 else f"{date}, before this scenario starts: there is no time left for it",
         binds=binds,
+        left=_left(told, advised * SECONDS_PER_DAY),
         flips=_flips(told, need),
         caution=_caution(record),
     )
 
 
 def span_words(seconds: int) -> str:
-    """A length of time for reading: days, or hours below two of them, to a tenth."""
-    in_days = seconds >= 2 * SECONDS_PER_DAY
-    tenths = math.floor(10 * seconds / (SECONDS_PER_DAY if in_days else SECONDS_PER_HOUR))
-    number = f"{tenths // 10}" if tenths % 10 == 0 else f"{tenths / 10:.1f}"
-    return f"{number} {'day' if in_days else 'hour'}{'' if tenths == 10 else 's'}"
+    """A length of time for reading, rounded down: from two days on in days, else in smaller units."""
+    for unit_s, word in ((SECONDS_PER_DAY, "day"), (SECONDS_PER_HOUR, "hour"), (60, "minute")):
+        if seconds >= 2 * unit_s or (seconds == unit_s and word != "day"):
+            tenths = 10 * seconds // unit_s
+            told = f"{tenths // 10}" if tenths % 10 == 0 else f"{tenths / 10:.1f}"
+            return f"{told} {word}{'' if tenths == 10 else 's'}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
 
 
 def unit_of(told: Delays) -> int:
     """Seconds of the unit in which delays are told: days, or hours where the own delay is short."""
     return SECONDS_PER_DAY if told.own_s >= 3 * SECONDS_PER_DAY else SECONDS_PER_HOUR
+
+
+def _left(told: Delays, delay_s: int) -> str:
+    """How many are lost under a delay, or under the longest of the run, which loses no fewer."""
+    if not told.delays_s:
+        return _refused(told)
+    place = max((i for i, each_s in enumerate(told.delays_s) if each_s <= delay_s), default=0)
+    lost = told.lost[place]
+    longest = told.delays_s[place]
+    if lost == 0:
+        return f"A delay of {span_words(longest)} loses nobody here."
+    words = "1 device" if lost == 1 else f"{number(lost)} devices"
+    under = (
+        f"{_capital(words)} would be lost under the recommended delay all the same."
+        if longest == delay_s
+        else f"{_capital(words)} would be lost under {span_words(longest)}, and no more under a longer delay."
+    )
+    return f"{under} {_refused(told)}".strip()
+
+
+def _refused(told: Delays) -> str:
+    if not told.refused:
+        return ""
+    return f"No delay saves {_devices(told.refused)}, whose platform refuses the certificate."
 
 
 def _binding(told: Delays) -> NeedRow:

@@ -100,7 +100,7 @@ class NeedRow:
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """What the run tells of other delays; see `Margins`. `floors` are days by the rule that asks for them."""
+    """What the run tells of other delays; see `Margins`. `floors`: days by the rule that asks for them."""
 
     specified_s: int
     own_s: int
@@ -111,6 +111,7 @@ class Delays:
     low: tuple[float, ...]
     high: tuple[float, ...]
     needs: tuple[NeedRow, ...]
+    refused: int
     floors: dict[str, int]
 
 
@@ -130,7 +131,6 @@ class Record:
     end_s: int
     devices: int
     answer: str
-    still_lost: float
     groups: tuple[GroupRow, ...]
     platforms: tuple[GroupRow, ...]
     promises: tuple[Promise, ...]
@@ -242,7 +242,6 @@ class RecordGatherer:
             end_s=scenario.duration,
             devices=result.tallies[0].size,
             answer=answer(result),
-            still_lost=result.measures["still_lost_devices"] or 0.0,
             groups=tuple(GroupRow(name, dict(m)) for name, m in groups_and_all(result)),
             platforms=tuple(GroupRow(name, dict(m)) for name, m in result.platforms.items()),
             promises=tuple(
@@ -310,6 +309,7 @@ def _delays(result: Result, margins: Margins) -> Delays:
         low=() if band is None else tuple(band[0].tolist()),
         high=() if band is None else tuple(band[1].tolist()),
         needs=tuple(NeedRow(n.promise, n.allowed, n.lost, n.needed_s) for n in margins.needs),
+        refused=margins.refused,
         floors={"sync period": every_s // SECONDS_PER_DAY + 1, "30-day advice": ADVISED_DAYS},
     )
 

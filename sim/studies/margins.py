@@ -66,6 +66,7 @@ class Margins:
         delays_s: shape (k,): whole days up to the own delay; whole hours where that is below 3 days.
         lost: shape (replications, k).
         needs: of each guarantee about losses; without one, of `NOBODY`.
+        refused: devices whose platform refuses the certificate, so that no delay saves them.
     """
 
     step: int
@@ -75,6 +76,7 @@ class Margins:
     delays_s: Ints
     lost: Ints
     needs: tuple[Need, ...]
+    refused: int
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -144,6 +146,7 @@ class MarginsGatherer:
             delays_s=self._delays_s,
             lost=lost.reshape(len(rows), -1),
             needs=tuple(needs) or (self._need(None, fleet),),
+            refused=fleet[0].refused,
         )
 
     def _need(self, g: Guarantee | None, found: list[CriticalDelays]) -> Need:

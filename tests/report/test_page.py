@@ -14,7 +14,7 @@ import pytest
 import sim
 from sim.cli import cli
 from sim.report import chase
-from sim.report.decision import decide
+from sim.report.decision import decide, span_words
 from sim.report.page import page_of
 from sim.report.publish import Publisher, read_record, reproducing
 from sim.report.record import Record, RecordError, record_of
@@ -23,6 +23,7 @@ from sim.studies.margins import margins_of
 from sim.studies.store import write
 from sim.studies.words import answer
 
+ROOT = Path(__file__).parents[2]
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'&{{ 7 * 7 }} $x^2$"
 PLAN = {
     "name": HOSTILE,
@@ -127,8 +128,9 @@ def test_the_decision_names_delay_date_what_binds_and_what_flips_it(record: Reco
     assert said.date == "2027-03-03 00:00 UTC"  # 397 d after the start, and 30 d back
     assert "Kaspersky's advice" in said.binds
     assert "“reserve coverage at least 40 %” needs 4 hours" in said.binds
+    assert said.left == "5 devices would be lost under 5 hours, and no more under a longer delay."
     later, dormant = said.flips
-    assert "more than 1.4 hours later" in later  # 5 h less 3.5 h and a second
+    assert "more than 89.9 minutes later" in later  # 5 h less 3.5 h and a second
     assert "bears 1 more" in dormant  # six may be lost, and five are
 
 
@@ -137,6 +139,32 @@ def test_a_promise_that_no_delay_of_the_run_keeps_is_told_as_such(result: sim.Re
     said = decide(record_of(strict, command="", versions={"reissue": "1"}))
     assert said.delay == "No delay up to 5 hours is enough"
     assert "5 devices, and 4 devices may be lost" in said.binds
+
+
+def test_devices_that_refuse_the_certificate_are_told_as_lost_by_any_delay() -> None:
+    told = record_of(
+        sim.run(sim.load(ROOT / "scenarios" / "custom_certificate_strands_ios.yaml")),
+        command="",
+        versions={"reissue": "1"},
+    )
+    assert decide(told).left == (
+        "80 devices would be lost under the recommended delay all the same. "
+        "No delay saves 80 devices, whose platform refuses the certificate."
+    )
+
+
+def test_a_span_of_time_is_never_rounded_to_nothing() -> None:
+    told = [span_words(s) for s in (1, 59, 120, 3600, 5399, 86_400, 172_800, 2_094_362)]
+    assert told == [
+        "1 second",
+        "59 seconds",
+        "2 minutes",
+        "1 hour",
+        "89.9 minutes",
+        "24 hours",
+        "2 days",
+        "24.2 days",
+    ]
 
 
 def test_without_a_curve_the_page_says_why(result: sim.Result) -> None:
@@ -179,6 +207,10 @@ def test_only_the_most_urgent_are_listed_and_all_are_counted(
     monkeypatch.setattr(chase, "MOST_CHASED", 3)
     told = record_of(result, command="", versions={"reissue": "1"})
     assert (len(told.chased), told.chased_in_all) == (3, 5)
+    monkeypatch.setattr(chase, "MOST_CHASED", 100)
+    monkeypatch.setattr(chase, "MOST_NARROW", 1)
+    told = record_of(result, command="", versions={"reissue": "1"})
+    assert told.chased[-1].device.endswith("/4")  # of the kept ones it had the reserve last
 
 
 # --- what it may not do -----------------------------------------------------------------------------------
