@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slow clean
+.PHONY: demo test lint slow mutation clean
 
 demo: $(VENV)/.run
 	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml
@@ -20,6 +20,11 @@ lint: $(VENV)/.test
 slow: $(VENV)/.test
 	$(BIN)/python -m pytest -q -m slow
 
+# Resumes where it was interrupted; `rm -r .mutation` begins anew.
+mutation: $(VENV)/.mutation
+	$(BIN)/python -m mutation.run
+	$(BIN)/python -m mutation.report
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -30,6 +35,10 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
 	touch $@ $(VENV)/.run
+
+$(VENV)/.mutation: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,mutation]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
