@@ -238,6 +238,17 @@ def test_each_of_several_reserves_must_be_received() -> None:
     assert not is_proved(plan_of(good, replace(short, at_s=30)), kind(10, 3))  # replaces it
 
 
+@pytest.mark.parametrize(("delay_s", "proved"), [(12, False), (13, True)])
+def test_a_first_certificate_that_becomes_valid_loses_nobody_and_excuses_no_reserve(
+    delay_s: int, proved: bool
+) -> None:
+    """An attempt in any 13 s; the first certificate is valid from 15 on, the reserve waits from 20."""
+    plan = plan_of(Reissue(20, "after", delay_s), horizon_s=50)
+    plan = replace(plan, first=replace(plan.first, not_before_s=15))
+    assert is_proved(plan, kind(10, 3)) is proved
+    assert any(is_lost(plan, lives) for lives in losing_draws(plan, kind(10, 3))) is not proved
+
+
 @pytest.mark.parametrize("activate", ["immediately", "restored", "expired", "refused"])
 def test_what_synchronizing_does_not_help_against_is_not_proved(activate: str) -> None:
     plan = plan_of(Reissue(20, "after", 100))
@@ -292,6 +303,34 @@ def test_what_follows_from_losing_nobody(measure: str, bound: dict[str, Any]) ->
         told = told_of({"measure": measure, **bound}, **changes)
         assert (told.verdict, told.passes) == ("proved", True)
     assert told.proof
+
+
+# Turns at 7.5, 22.5, 37.5 and 52.5 days: two while the reserve waits, from day 2 to day 32.
+SELDOM = {"name": "tablets", "devices": 4, "sync": {"every": "60d", "phase": "even"}}
+# As before, but where jitter is drawn: two of five are at risk, those with turns at 42 and 54 days.
+LATE = {"name": "tablets", "devices": 5, "sync": {"every": "60d", "phase": "even", "jitter": "1h"}}
+OFTEN = {"name": "tablets", "devices": 4, "sync": {"every": "6h", "phase": "even"}}
+
+
+@pytest.mark.parametrize(
+    ("tablets", "recovery", "least"),
+    [
+        (SELDOM, None, (7 + 2) / 11),
+        # Who is lost is reinstalled some time, which decides what it holds at a later change.
+        (SELDOM, {"technicians": 1}, 7 / 11),
+        (OFTEN, {"technicians": 1}, 1.0),
+        (LATE, None, (7 + 3) / 12),
+    ],
+)
+def test_the_least_coverage_counts_who_is_surely_handed_the_reserve(
+    tablets: dict[str, Any], recovery: dict[str, Any] | None, least: float
+) -> None:
+    for share, proved in ((least, True), (least + 1e-6, False)):
+        guarantee = {"measure": "reserve_coverage", "at_least": min(share, 1.0)}
+        told = told_of(
+            guarantee, fleet=[*DOCUMENT["fleet"], tablets], **({"recovery": recovery} if recovery else {})
+        )
+        assert (told.verdict == "proved") is (proved or least == 1.0), share
 
 
 def test_the_proof_is_told_as_a_planner_would() -> None:
@@ -506,6 +545,11 @@ def test_the_attack_finds_what_a_false_bound_lets_through(bound: str) -> None:
 
 
 # --- its parts -----------------------------------------------------------------------------------------
+
+
+def test_a_span_within_another_adds_nothing_and_touching_ones_are_one() -> None:
+    assert merged([(6, 8), (0, 1), (5, 20)]) == ((0, 1), (5, 20))
+    assert merged([(0, 1), (1, 2), (3, 3), (4, 5)]) == ((0, 2), (4, 5))
 
 
 @settings_for(300)
