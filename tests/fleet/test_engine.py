@@ -1,0 +1,88 @@
+"""What the array engine does around its kernels: progress, stopping, and whether the compiler is needed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim.fleet import engine
+from sim.fleet.desk import work
+from sim.fleet.kernels import run_devices
+from sim.world.certificates import Certificate
+from sim.world.distributions import Distribution
+from sim.world.draws import Draws
+from sim.world.fleet import Fleet, Profile, Roster
+from sim.world.plan import Plan, Recovery
+
+PLAN = Plan(100, Certificate(0, "custom", 0, 1 << 40, "a"))
+HELPED = Plan(
+    100,
+    Certificate(0, "custom", 0, 1 << 40, "a"),
+    recovery=Recovery(1, 0, Distribution.constant(0), Distribution.constant(1)),
+)
+
+
+def phones(n: int) -> Fleet:
+    profile = Profile("phones", "android", 10, 0, 1.0, True, "always")
+    roster = Roster(
+        profiles=(profile,),
+        groups=("phones",),
+        profile=np.zeros(n, np.int32),
+        group=np.zeros(n, np.int32),
+        identity=np.arange(n, dtype=np.uint64),
+        phase_s=np.zeros(n, np.int64),
+        silent=np.zeros(n, np.bool_),
+        seen=np.zeros(n, np.bool_),
+        holds_reserve=np.zeros(n, np.bool_),
+        numbered=(n,),
+        ids=((),),
+    )
+    return Fleet.start(roster, Draws.of(1, 0))
+
+
+@pytest.mark.parametrize(
+    ("plan", "compiled", "needed"),
+    [
+        (PLAN, {run_devices, work}, False),
+        (PLAN, {run_devices}, False),  # nobody calls for help
+        (PLAN, {work}, True),
+        (HELPED, {run_devices, work}, False),
+        (HELPED, {run_devices}, True),
+        (HELPED, {work}, True),
+        (HELPED, set(), True),
+    ],
+)
+def test_the_compiler_is_needed_for_what_the_plan_needs(
+    plan: Plan, compiled: set[Any], needed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "is_compiled", lambda function: function in compiled)
+    assert engine.needs_compilation(plan) is needed
+
+
+def test_progress_counts_the_chunks() -> None:
+    told: list[float] = []
+    engine.simulate(PLAN, phones(7), progress=told.append, threads=1, chunk=2)
+    assert told == [1 / 4, 2 / 4, 3 / 4, 1.0]
+
+
+def test_who_stops_a_run_need_not_wait_for_the_devices_that_have_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = 0
+
+    def slowly(*arguments: Any) -> int:
+        nonlocal begun
+        begun += 1
+        time.sleep(0.005)
+        return int(run_devices(*arguments))
+
+    def stop(share: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "run_devices", slowly)
+    with pytest.raises(KeyboardInterrupt):
+        engine.simulate(PLAN, phones(100), progress=stop, threads=1, chunk=1)
+    assert begun < 50
