@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,16 @@ HELPED = Plan(
 )
 
 
-def phones(n: int) -> Fleet:
-    profile = Profile("phones", "android", 10, 0, 1.0, True, "always")
+def phones(n: int, *, every_s: int = 10) -> Fleet:
+    """Phones with phases 0, 1, 2, …"""
+    profile = Profile("phones", "android", every_s, 0, 1.0, True, "always")
     roster = Roster(
         profiles=(profile,),
         groups=("phones",),
         profile=np.zeros(n, np.int32),
         group=np.zeros(n, np.int32),
         identity=np.arange(n, dtype=np.uint64),
-        phase_s=np.zeros(n, np.int64),
+        phase_s=np.arange(n, dtype=np.int64),
         silent=np.zeros(n, np.bool_),
         seen=np.zeros(n, np.bool_),
         holds_reserve=np.zeros(n, np.bool_),
@@ -60,6 +62,18 @@ def test_the_compiler_is_needed_for_what_the_plan_needs(
 ) -> None:
     monkeypatch.setattr(engine, "is_compiled", lambda function: function in compiled)
     assert engine.needs_compilation(plan) is needed
+
+
+@pytest.mark.parametrize("every_s", [5, 7, 10, 15, 20])
+def test_each_synchronization_counts_in_the_next_sample(every_s: int) -> None:
+    """Samples at 0, 5, 10, …; a period of 1, 2, 3 or 4 of them, or none, and runs that end in any second."""
+    fleet = phones(every_s, every_s=every_s)
+    for horizon_s in range(40, 52):
+        outcome = engine.simulate(replace(PLAN, horizon_s=horizon_s, sample_s=5), fleet, threads=1)
+        # One phone for each phase: a synchronization in each second.
+        seconds = [second for second in range(horizon_s) if -(-second // 5) * 5 < horizon_s]
+        expected = np.bincount([-(-second // 5) for second in seconds], minlength=-(-horizon_s // 5))
+        assert outcome.series["syncs"].tolist() == expected.tolist()
 
 
 def test_progress_counts_the_chunks() -> None:

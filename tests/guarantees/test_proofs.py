@@ -333,6 +333,21 @@ def test_the_least_coverage_counts_who_is_surely_handed_the_reserve(
         assert (told.verdict == "proved") is (proved or least == 1.0), share
 
 
+@pytest.mark.parametrize(("at_most", "verdict"), [(15.4, "fails"), (15.5, "proved")])
+def test_the_days_that_few_can_lose_are_bounded_to_the_second(at_most: float, verdict: str) -> None:
+    """Two are at risk, from day 32.25 to day 40."""
+    late = [{"at": "day 2", "reissue": {"activate": "after 30d6h"}}]
+    guarantee = {"measure": "device_days_lost", "at_most": at_most}
+    assert told_of(guarantee, fleet=[LATE], strategy=late).verdict == verdict
+
+
+def test_a_group_without_devices_leaves_nothing_to_chance() -> None:
+    nobody = {**DOCUMENT["fleet"][0], "devices": 0}
+    told = told_of({"measure": "lost_devices", "at_most": 2}, fleet=[nobody, SELDOM])
+    assert (told.verdict, told.observed) == ("proved", 2)
+    assert told.proof == "nothing here depends on chance: every run is this run"
+
+
 def test_the_proof_is_told_as_a_planner_would() -> None:
     told = told_of({"measure": "lost_devices", "at_most": 0})
     assert told.proof == "every device synchronizes at least once in any 6h30m; the reserve waits 30d"

@@ -114,6 +114,7 @@ def test_a_failure_names_the_first_device_that_shows_it(
 ) -> None:
     told = verdict_of(guarantee)
     assert (told.verdict, told.witness) == ("fails", witness)
+    assert (told.reason, told.replication, told.broken) == (None, 0, 1)  # the number says it all
 
 
 def test_what_holds_names_nobody() -> None:
@@ -263,7 +264,7 @@ def test_a_probability_near_the_truth_stays_open() -> None:
 
 
 @pytest.mark.parametrize("trials", [1, 3, 10, 59, 1000])
-@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+@pytest.mark.parametrize("confidence", [0.4, 0.9, 0.95, 0.99])
 def test_no_success_and_no_failure_have_bounds_in_closed_form(trials: int, confidence: float) -> None:
     assert upper_bound(0, trials, confidence) == pytest.approx(1 - (1 - confidence) ** (1 / trials))
     assert lower_bound(0, trials, confidence) == 0
