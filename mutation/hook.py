@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder, SourceLoader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
+
+
+def compiled(path: Path, source: str) -> CodeType:
+    """The code of a source; that a change looks odd (`x is "word"`) does not make it wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        return compile(source, str(path), "exec", dont_inherit=True)
 
 
 class _Loader(SourceLoader):
@@ -24,7 +32,7 @@ class _Loader(SourceLoader):
         return self._source.encode()
 
     def get_code(self, fullname: str) -> CodeType:
-        return compile(self._source, str(self._path), "exec", dont_inherit=True)
+        return compiled(self._path, self._source)
 
 
 class Replaced(MetaPathFinder):

@@ -17,6 +17,7 @@ from typing import Any
 from mutation.mutants import ROOMS, ROOT, Mutant, mutated
 from mutation.run import RESULTS, read
 
+EXPLAINED = ROOT / "mutation" / "explained.toml"
 LEAST = 0.85
 """The share of mutants to be killed, over all rooms."""
 
@@ -38,7 +39,7 @@ class Survivor:
 
 def main() -> None:
     """Print the table of rooms, and the survivors by reason."""
-    reasons = reasons_of(ROOT / "mutation" / "explained.toml")
+    reasons = reasons_of()
     survivors: list[Survivor] = []
     both = Counter[str]()
     print("| room | mutants | sampled | killed | survived | score | 95 % |")
@@ -56,12 +57,13 @@ def main() -> None:
         survivors += [survivor_of(line) for line in lines if line["how"] == "survived"]
     print(row("all", both))
     print()
+    print("| room | tests | failed | timeout | import | died | no change | left out |")
+    print("|---|---|---|---|---|---|---|---|")
     for room in ROOMS:
         told, lines = results_of(room)
-        ends = Counter(line["how"] for line in lines)
-        print(
-            f"{room}: {told['tests']} tests; left out by construction: {told['left_out']}; ends: {dict(ends)}"
-        )
+        ends = Counter("void" if line["how"].startswith("void") else line["how"] for line in lines)
+        numbers = [told["tests"], *(ends[how] for how in ("failed", "timeout", "import", "died", "void"))]
+        print(f"| {room} | {' | '.join(map(str, numbers))} | {sum(told['left_out'].values())} |")
     unexplained = 0
     groups: dict[str, list[Survivor]] = {}
     for survivor in survivors:
@@ -71,7 +73,8 @@ def main() -> None:
     for reason, some in sorted(groups.items(), key=lambda group: -len(group[1])):
         print(f"\n### {reason or 'NOT EXPLAINED'} ({len(some)})\n")
         for survivor in sorted(some, key=lambda s: (s.file, s.line, s.after)):
-            print(f"{survivor.file}:{survivor.line}\n    - {survivor.before}\n    + {survivor.after}")
+            where = survivor.file.removeprefix("sim/")
+            print(f"- {where}:{survivor.line}: `{survivor.before}` → `{survivor.after}`")
     score = 1 - both["survived"] / both["sampled"]
     raise SystemExit(int(score < LEAST or unexplained > 0))
 
@@ -109,9 +112,9 @@ def survivor_of(line: dict[str, Any]) -> Survivor:
     return Survivor(mutant.file, number + 1, old.strip(), new.strip())
 
 
-def reasons_of(path: Path) -> dict[str, str]:
-    """The reason of each survivor that has one: the file has a table a reason, with its changes."""
-    return dict(_pairs(tomllib.loads(path.read_text(encoding="utf-8")))) if path.exists() else {}
+def reasons_of() -> dict[str, str]:
+    """The reason of each survivor that has one."""
+    return dict(_pairs(tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))))
 
 
 def _pairs(document: dict[str, Any]) -> Iterator[tuple[str, str]]:

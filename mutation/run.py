@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rooms", nargs="*", default=list(ROOMS))
     parser.add_argument("--most", type=int, default=300, help="mutants to a room, chosen at random")
-    parser.add_argument("--again", action="store_true", help="only those that survived so far, once more")
+    parser.add_argument("--again", action="store_true", help="only survivors without a reason, once more")
     asked = parser.parse_args()
     os.environ.update(NUMBA_DISABLE_JIT="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", OPENBLAS_NUM_THREADS="1")
     os.chdir(ROOT)
@@ -108,7 +108,12 @@ def run_room(room: str, most: int, *, again: bool) -> None:
     path = RESULTS / f"{room}.jsonl"
     before = {line["key"]: line for line in read(path)}
     if again:
-        todo = [m for m in chosen if before.get(m.key, {}).get("how") == "survived"]
+        from mutation.report import reasons_of, survivor_of
+
+        reasons = reasons_of()
+        lost = (before[m.key] for m in chosen if before.get(m.key, {}).get("how") == "survived")
+        open_ones = {line["key"] for line in lost if survivor_of(line).name not in reasons}
+        todo = [m for m in chosen if m.key in open_ones]
     else:
         todo = [m for m in chosen if m.key not in before]
     told = {

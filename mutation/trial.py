@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from mutation.hook import replace
+from mutation.hook import compiled, replace
 
 ROOT = Path(__file__).parents[1]
 MEMORY_BYTES = 6 << 30
@@ -214,6 +214,8 @@ def _wall_s(tests: Sequence[Passing]) -> float:
 def _verdict(tests: Sequence[Passing], told: list[Any], status: int) -> Verdict:
     last = next((value for kind, value in reversed(told) if kind == "test"), "")
     how = next((value for kind, value in told if kind == "end"), None)
+    if status == 70 and not last:
+        raise RuntimeError("a trial could not begin")
     if how is None:
         how = "timeout" if status in (-signal.SIGPROF, -signal.SIGALRM) else "died"
     return Verdict(how, last if how in ("failed", "timeout", "died") else "", len(tests))
@@ -221,9 +223,7 @@ def _verdict(tests: Sequence[Passing], told: list[Any], status: int) -> Verdict:
 
 def _exchange(functions: Sequence[FunctionType], path: Path, source: str) -> None:
     """Give every function of a file the code it has in the source; both have the same lines."""
-    changed = {
-        (code.co_qualname, code.co_firstlineno): code for code in _codes(compile(source, str(path), "exec"))
-    }
+    changed = {(code.co_qualname, code.co_firstlineno): code for code in _codes(compiled(path, source))}
     exchanged = 0
     for function in functions:
         code = function.__code__

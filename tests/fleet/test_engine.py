@@ -12,6 +12,8 @@ import pytest
 from sim.fleet import engine
 from sim.fleet.desk import work
 from sim.fleet.kernels import run_devices
+from sim.processes.engine import simulate
+from sim.studies.verify import first_difference
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws
@@ -74,6 +76,15 @@ def test_each_synchronization_counts_in_the_next_sample(every_s: int) -> None:
         seconds = [second for second in range(horizon_s) if -(-second // 5) * 5 < horizon_s]
         expected = np.bincount([-(-second // 5) for second in seconds], minlength=-(-horizon_s // 5))
         assert outcome.series["syncs"].tolist() == expected.tolist()
+
+
+def test_a_period_of_one_second_with_failures_is_that_of_the_process_engine() -> None:
+    """Whether a phone counts as connected ends two seconds after its last synchronization."""
+    fleet = phones(20, every_s=1)
+    profile = replace(fleet.roster.profiles[0], success=0.4)
+    fleet = replace(fleet, roster=replace(fleet.roster, profiles=(profile,)))
+    plan = replace(PLAN, sample_s=1)
+    assert first_difference(simulate(plan, fleet), engine.simulate(plan, fleet)) is None
 
 
 def test_progress_counts_the_chunks() -> None:

@@ -353,6 +353,24 @@ def test_the_proof_is_told_as_a_planner_would() -> None:
     assert told.proof == "every device synchronizes at least once in any 6h30m; the reserve waits 30d"
 
 
+def test_without_jitter_the_gap_is_the_period() -> None:
+    phones = {"name": "phones", "devices": 7, "sync": {"every": "6h"}}
+    told = told_of({"measure": "lost_devices", "at_most": 0}, fleet=[phones])
+    assert told.proof == "every device synchronizes at least once in any 6h; the reserve waits 30d"
+
+
+def test_that_some_are_surely_lost_does_not_show_that_enough_are() -> None:
+    told = told_of({"measure": "lost_devices", "at_least": 3}, fleet=[*DOCUMENT["fleet"], SELDOM])
+    assert (told.verdict, told.observed, told.proof) == ("fails", 2, None)
+
+
+def test_nothing_is_sure_of_a_platform_that_refuses_the_first_certificate() -> None:
+    plan = plan_of(Reissue(20, "after", 100))
+    plan = replace(plan, first=replace(plan.first, refused_by=frozenset({"android"})))
+    assert deliveries_of(play(plan), "android") is None
+    assert deliveries_of(play(plan), "ios") is not None
+
+
 def test_a_second_less_is_not_proved_in_a_scenario_either() -> None:
     for delay, verdict in (("6h30m", "proved"), ("6h29m59s", "holds")):
         strategy = [{"at": "day 2", "reissue": {"activate": f"after {delay}"}}]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from scipy import stats
 
 import sim
+from sim.guarantees.measured import why_vacuous
 from sim.guarantees.statistics import lower_bound, upper_bound
 from sim.guarantees.verdicts import Verdict, percent
 from sim.scenario.findings import findings_of
+from sim.scenario.guarantees import Guarantee
 from sim.studies.words import observed, promise
+from sim.world.server import Event
 
 # Four phones with their turns at 03:00, 09:00, 15:00 and 21:00. The reserve waits from midnight to noon of
 # day 2, so the last two are lost; both are ready at 14:00, and one technician is done at 14:30 and at 15:00.
@@ -168,6 +172,19 @@ def test_a_quiet_run_does_not_keep_what_needs_a_loss() -> None:
 
 def test_the_number_of_devices_needs_no_event() -> None:
     assert verdict_of({"measure": "devices", "at_most": 4}, **QUIET).verdict == "proved"
+
+
+@pytest.mark.parametrize(
+    ("event", "exercises"),
+    [("address opened", False), ("certificate expired", True), ("outage ended", False)],
+)
+def test_of_events_only_an_expiry_exercises_a_guarantee(event: str, exercises: bool) -> None:
+    """In a run without a change of the main certificate."""
+    (tally,) = sim.run(sim.Scenario.from_document({**WORLD, **QUIET})).tallies
+    assert len(tally.coverage_held) == 0
+    guarantee = Guarantee(measure="lost_devices", at_most=0)
+    said = why_vacuous(guarantee, replace(tally, events=(Event(5, event, 0, "server"),)), measured=True)
+    assert (said is None) is exercises
 
 
 def test_an_expiry_exercises_a_guarantee() -> None:
