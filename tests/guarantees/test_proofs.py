@@ -359,6 +359,14 @@ def test_without_jitter_the_gap_is_the_period() -> None:
     assert told.proof == "every device synchronizes at least once in any 6h; the reserve waits 30d"
 
 
+def test_a_window_that_an_outage_shortens_is_told_by_its_length() -> None:
+    server = {**DOCUMENT["server"], "outages": [{"from": "day 2", "for": "1d"}]}
+    told = told_of({"measure": "lost_devices", "at_most": 0}, server=server)
+    assert told.proof == (
+        "every device synchronizes at least once in any 6h30m; the reserve is handed out for 29d on end"
+    )
+
+
 def test_that_some_are_surely_lost_does_not_show_that_enough_are() -> None:
     told = told_of({"measure": "lost_devices", "at_least": 3}, fleet=[*DOCUMENT["fleet"], SELDOM])
     assert (told.verdict, told.observed, told.proof) == ("fails", 2, None)

@@ -260,6 +260,16 @@ def test_what_never_holds_fails_as_soon_as_that_is_sure(replications: int, verdi
         assert told.reason.endswith("1 more would do if none of them keeps it")
 
 
+def test_what_holds_in_a_share_says_at_least_in_how_many_cases() -> None:
+    """All of 59: at least 0.05^(1/59) = 95.05 %, which is read as 95 %."""
+    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%"}
+    told = verdict_of(guarantee, **LUCKY, replications=59)
+    assert told.verdict == "holds"
+    assert told.reason == (
+        "kept in 59 of 59 replications: with 95 % confidence that is at least 95 % of all cases"
+    )
+
+
 def test_confidence_decides_how_many_replications_it_takes() -> None:
     # 0.01^(1/59) = 0.925: not enough at 99 % confidence, which takes ln 0.01 / ln 0.95 = 89.8.
     guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%", "confidence": "99%"}

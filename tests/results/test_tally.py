@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_the_tallies_of_any_two_parts_add_up_to_the_fleet_s(plan: Any, fleet: Fl
 
 
 def test_how_long_they_took_is_counted_by_profile_and_second() -> None:
-    """Of the first profile one is back after 10 s, two after 70 s, one never; of the other one after 70 s."""
+    """Of the first profile one is back after 10 s, two after 70 s, one never; of the other one after 30 s."""
     profile = Profile("phones", "android", 100, 0, 1.0, True, "always")
     n = 6
     roster = Roster(
@@ -71,18 +72,25 @@ def test_how_long_they_took_is_counted_by_profile_and_second() -> None:
         outcome.devices,
         times_lost=np.array([1, 2, 1, 1, 0, 3], np.int32),
         lost_at_s=np.array([20, 20, 20, 20, -1, 20], np.int64),
-        reconnected_at_s=np.array([30, 90, 90, -1, -1, 90], np.int64),
+        reconnected_at_s=np.array([30, 90, 90, -1, -1, 50], np.int64),
         lost_for_s=np.array([10, 80, 70, 180, 0, 75], np.int64),
     )
     tally = Tally.of(replace(outcome, devices=devices, is_lost=np.array([0, 0, 0, 1, 0, 0], np.bool_)))
-    assert tally.back.tolist() == [[0, 10, 1], [0, 70, 2], [1, 70, 1]]
+    assert tally.back.tolist() == [[0, 10, 1], [0, 70, 2], [1, 30, 1]]
     assert (tally.devices.tolist(), tally.lost.tolist(), tally.still_lost.tolist()) == (
         [4, 2],
         [4, 1],
         [1, 0],
     )
     assert (tally.times_lost.tolist(), tally.lost_for_s.tolist()) == ([5, 3], [340, 75])
-    assert (tally + tally).back.tolist() == [[0, 10, 2], [0, 70, 4], [1, 70, 2]]
+    assert [Selection(tally).time_to_reconnect_s(share) for share in (0.2, 0.4, 0.6, 0.8)] == [10, 30, 70, 70]
+    assert Selection(tally).time_to_reconnect_s(0.81) == math.inf  # four of five
+    assert Selection(tally, group="others").time_to_reconnect_s(1.0) == 30
+    assert Selection(tally, group="others").measure("reconnected_devices") == 1
+    assert tally.equals(replace(tally))
+    for other in (replace(tally, blocks=(*tally.blocks, b"more")), replace(tally, blocks=())):
+        assert not tally.equals(other)
+    assert (tally + tally).back.tolist() == [[0, 10, 2], [0, 70, 4], [1, 30, 2]]
 
 
 def scenario(devices: int, **changes: Any) -> sim.Scenario:
