@@ -664,6 +664,24 @@ def test_a_certificate_that_expires_under_a_reinstallation() -> None:
     assert of(outcome, "times_lost") == [1]  # at 30 it was not able anyway
 
 
+@pytest.mark.parametrize(("phase", "reconnected", "reinstalls", "work"), [(40, 40, 1, 8), (41, 41, 2, 16)])
+def test_who_was_reinstalled_in_vain_may_come_back_by_itself(
+    phase: int, reconnected: int, reinstalls: int, work: int
+) -> None:
+    """Work 24-32; what is main from 30 on is valid from 40 on, when its sync comes before the technician."""
+    outcome = run(
+        phones([phase]),
+        Reissue(20, "immediately"),
+        Reissue(30, "immediately", not_before_s=40),
+        recovery=desk(1, 3, 8),
+        horizon_s=60,
+    )
+    assert of(outcome, "reconnected_at_s") == [reconnected]
+    assert of(outcome, "reinstalls") == [reinstalls]
+    assert of(outcome, "helpdesk_s") == [work]
+    assert of(outcome, "times_lost") == [1]
+
+
 def test_both_slots_hold_what_the_server_has_after_a_reinstallation() -> None:
     """Done at 32 while a reserve waits (specified at 30, main at 40): not lost again."""
     outcome = run(phones([99]), LOSS, after(30, 10), recovery=desk(5, 3, 4), horizon_s=60)

@@ -88,8 +88,13 @@ def test_how_long_they_took_is_counted_by_profile_and_second() -> None:
     assert Selection(tally, group="others").time_to_reconnect_s(1.0) == 30
     assert Selection(tally, group="others").measure("reconnected_devices") == 1
     assert tally.equals(replace(tally))
-    for other in (replace(tally, blocks=(*tally.blocks, b"more")), replace(tally, blocks=())):
+    for other in (
+        replace(tally, blocks=(*tally.blocks, b"more")),
+        replace(tally, blocks=()),
+        replace(tally, series={}),
+    ):
         assert not tally.equals(other)
+        assert not other.equals(tally)
     assert (tally + tally).back.tolist() == [[0, 10, 2], [0, 70, 4], [1, 30, 2]]
 
 
