@@ -588,6 +588,24 @@ def test_the_attack_finds_what_a_false_bound_lets_through(bound: str) -> None:
 # --- its parts -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("longest_s", "reach"), [((1 << 26) - 1, (1 << 26) - 1), (1 << 26, 1 << 26), ((1 << 26) + 1, None)]
+)
+def test_absences_above_two_years_have_no_bound(longest_s: int, reach: int | None) -> None:
+    """There a first spell is drawn with squares of seconds that a double does not hold."""
+    away = Spells(Distribution.constant(10), Distribution.constant(longest_s))
+    assert reach_s(kind(10, presence=away)) == reach
+
+
+def test_a_device_is_at_risk_once_however_many_reserves_it_may_miss() -> None:
+    """Any attempt may miss both reserves, which wait 12 s where 13 are needed; there is one device."""
+    plan = plan_of(Reissue(20, "after", 12), Reissue(60, "after", 12))
+    roster = roster_of(kind(10, 3))
+    tally = Tally.of(simulate(plan, Fleet.start(roster, Draws.of(1, 0))))
+    settled = Proofs(plan, [roster]).settle(Guarantee(measure="lost_devices", at_most=1), tally)
+    assert settled == Proof(True, "there are no more than 1 devices to lose")
+
+
 def test_a_span_within_another_adds_nothing_and_touching_ones_are_one() -> None:
     assert merged([(6, 8), (0, 1), (5, 20)]) == ((0, 1), (5, 20))
     assert merged([(0, 1), (1, 2), (3, 3), (4, 5)]) == ((0, 2), (4, 5))

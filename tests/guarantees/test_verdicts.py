@@ -170,6 +170,11 @@ def test_a_quiet_run_does_not_keep_what_needs_a_loss() -> None:
     assert verdict_of({"measure": "lost_devices", "at_least": 1}, **QUIET).verdict == "fails"
 
 
+def test_nothing_is_broken_where_nothing_happens() -> None:
+    told = verdict_of({"measure": "lost_devices", "at_most": 0}, **QUIET)
+    assert (told.verdict, told.replications, told.broken) == ("vacuous", 1, 0)
+
+
 def test_the_number_of_devices_needs_no_event() -> None:
     assert verdict_of({"measure": "devices", "at_most": 4}, **QUIET).verdict == "proved"
 
@@ -258,6 +263,12 @@ def test_what_never_holds_fails_as_soon_as_that_is_sure(replications: int, verdi
     if verdict == "undecided":
         assert told.reason is not None
         assert told.reason.endswith("1 more would do if none of them keeps it")
+
+
+def test_of_a_single_failure_the_number_says_all() -> None:
+    told = verdict_of({"measure": "lost_devices", "at_most": 0}, **LUCKLESS)
+    assert (told.verdict, told.observed, told.reason, told.proof) == ("fails", 1, None, None)
+    assert (told.replications, told.broken) == (1, 1)
 
 
 def test_what_holds_in_a_share_says_at_least_in_how_many_cases() -> None:
