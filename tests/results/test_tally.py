@@ -72,8 +72,8 @@ def test_how_long_they_took_is_counted_by_profile_and_second() -> None:
         outcome.devices,
         times_lost=np.array([1, 2, 1, 1, 0, 3], np.int32),
         lost_at_s=np.array([20, 20, 20, 20, -1, 20], np.int64),
-        reconnected_at_s=np.array([30, 90, 90, -1, -1, 50], np.int64),
-        lost_for_s=np.array([10, 80, 70, 180, 0, 75], np.int64),
+        reconnected_at_s=np.array([90, 30, 90, -1, -1, 50], np.int64),
+        lost_for_s=np.array([80, 10, 70, 180, 0, 75], np.int64),
     )
     tally = Tally.of(replace(outcome, devices=devices, is_lost=np.array([0, 0, 0, 1, 0, 0], np.bool_)))
     assert tally.back.tolist() == [[0, 10, 1], [0, 70, 2], [1, 30, 1]]
