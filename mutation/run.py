@@ -26,6 +26,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "guarantees": ("tests/guarantees",),
     "results": ("tests/results", "tests/guarantees/test_verdicts.py", "tests/studies/test_curve.py"),
     "processes": (
+        "tests/processes",
         "tests/boundaries",
         "tests/oracles/test_reference.py",
         "tests/equivalence/test_engines.py",

@@ -71,6 +71,12 @@ def test_the_least_delay_that_loses_at_most_so_many() -> None:
     assert {most: critical.least_delay_s(most) for most in expected} == expected
 
 
+def test_no_delay_saves_who_never_received_it_and_who_refuses_it() -> None:
+    """One never, one refuses it, one is saved by 6 s."""
+    critical = CriticalDelays(np.array([6]), np.array([1]), never=1, refused=1)
+    assert [critical.least_delay_s(most) for most in (0, 1, 2, 3)] == [None, None, 6, 0]
+
+
 def test_the_same_from_one_part() -> None:
     whole = CriticalDelays.of([part([20, 25, 10, 25, 30, 25, 30], [0, 0, 0, 1, 0, 0, 1])])
     assert (whole.delays_s.tolist(), whole.devices.tolist(), whole.never) == ([1, 6, 11], [1, 3, 2], 1)
