@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slow browser docs reference notebooks clean
+.PHONY: demo test lint slow browser mutation docs reference notebooks clean
 
 demo: $(VENV)/.run
 	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml
@@ -32,6 +32,11 @@ reference: $(VENV)/.run
 notebooks: $(VENV)/.notebook
 	$(BIN)/jupyter lab notebooks
 
+# Resumes where it was interrupted; `rm -r .mutation` begins anew.
+mutation: $(VENV)/.mutation
+	$(BIN)/python -m mutation.run
+	$(BIN)/python -m mutation.report
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -54,6 +59,10 @@ $(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.notebook: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
 	touch $@ $(VENV)/.run
+
+$(VENV)/.mutation: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,mutation]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) out/docs build dist *.egg-info

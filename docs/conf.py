@@ -27,7 +27,7 @@ exclude_patterns = ["_ext"]
 menu = {
     "Plan": ["tutorial", "cookbook", "decisions", "report", "why", "certificates"],
     "Look up": ["language", "reference", "model", "api"],
-    "Trust": ["evidence", "guarantees", "rehearsal", "testing"],
+    "Trust": ["evidence", "mutation", "guarantees", "rehearsal", "testing"],
     "The program": ["sweep", "benchmarks", "design", "contributing", "changelog"],
 }
 default_role = "code"  # docstrings put code in single backquotes, as the pages do

@@ -8,6 +8,7 @@ Every case is put to both engines.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -612,6 +613,26 @@ def test_who_waits_in_the_queue_and_comes_back_by_itself_leaves_it(
     assert of(outcome, "reinstalls") == [1, int(phase == 33), 1]
 
 
+def test_a_phone_that_cannot_be_helped_keeps_its_place_and_stops_nobody() -> None:
+    """Both ready at 22. iOS refuses what is main from 20 to 50; its phone is first in the queue."""
+    fleet = phones([90, 91])
+    (android,) = fleet.roster.profiles
+    profiles = (replace(android, platform="ios"), android)
+    roster = replace(fleet.roster, profiles=profiles, profile=np.array([0, 1], np.int32))
+    refused = Reissue(20, "immediately", refused_by=frozenset({"ios"}))
+    outcome = run(
+        replace(fleet, roster=roster),
+        refused,
+        Reissue(50, "immediately"),
+        recovery=desk(1, 1, 10),
+        horizon_s=75,
+    )
+    assert of(outcome, "reconnected_at_s") == [60, 32]
+    assert of(outcome, "times_lost") == [1, 2]  # at 50 the second one is lost again, and done at 70
+    assert of(outcome, "reinstalls") == [1, 2]
+    assert of(outcome, "lost_for_s") == [40, 12 + 20]
+
+
 @pytest.mark.parametrize(("renewed", "reconnected"), [(53, 58), (54, 58), (55, 59), (60, 64)])
 def test_no_reinstallation_starts_while_the_main_certificate_is_expired(
     renewed: int, reconnected: int
@@ -641,6 +662,24 @@ def test_a_certificate_that_expires_under_a_reinstallation() -> None:
     assert of(outcome, "reinstalls") == [2]
     assert of(outcome, "helpdesk_s") == [8]
     assert of(outcome, "times_lost") == [1]  # at 30 it was not able anyway
+
+
+@pytest.mark.parametrize(("phase", "reconnected", "reinstalls", "work"), [(40, 40, 1, 8), (41, 41, 2, 16)])
+def test_who_was_reinstalled_in_vain_may_come_back_by_itself(
+    phase: int, reconnected: int, reinstalls: int, work: int
+) -> None:
+    """Work 24-32; what is main from 30 on is valid from 40 on, when its sync comes before the technician."""
+    outcome = run(
+        phones([phase]),
+        Reissue(20, "immediately"),
+        Reissue(30, "immediately", not_before_s=40),
+        recovery=desk(1, 3, 8),
+        horizon_s=60,
+    )
+    assert of(outcome, "reconnected_at_s") == [reconnected]
+    assert of(outcome, "reinstalls") == [reinstalls]
+    assert of(outcome, "helpdesk_s") == [work]
+    assert of(outcome, "times_lost") == [1]
 
 
 def test_both_slots_hold_what_the_server_has_after_a_reinstallation() -> None:

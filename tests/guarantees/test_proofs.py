@@ -238,6 +238,17 @@ def test_each_of_several_reserves_must_be_received() -> None:
     assert not is_proved(plan_of(good, replace(short, at_s=30)), kind(10, 3))  # replaces it
 
 
+@pytest.mark.parametrize(("delay_s", "proved"), [(12, False), (13, True)])
+def test_a_first_certificate_that_becomes_valid_loses_nobody_and_excuses_no_reserve(
+    delay_s: int, proved: bool
+) -> None:
+    """An attempt in any 13 s; the first certificate is valid from 15 on, the reserve waits from 20."""
+    plan = plan_of(Reissue(20, "after", delay_s), horizon_s=50)
+    plan = replace(plan, first=replace(plan.first, not_before_s=15))
+    assert is_proved(plan, kind(10, 3)) is proved
+    assert any(is_lost(plan, lives) for lives in losing_draws(plan, kind(10, 3))) is not proved
+
+
 @pytest.mark.parametrize("activate", ["immediately", "restored", "expired", "refused"])
 def test_what_synchronizing_does_not_help_against_is_not_proved(activate: str) -> None:
     plan = plan_of(Reissue(20, "after", 100))
@@ -294,9 +305,78 @@ def test_what_follows_from_losing_nobody(measure: str, bound: dict[str, Any]) ->
     assert told.proof
 
 
+# Turns at 7.5, 22.5, 37.5 and 52.5 days: two while the reserve waits, from day 2 to day 32.
+SELDOM = {"name": "tablets", "devices": 4, "sync": {"every": "60d", "phase": "even"}}
+# As before, but where jitter is drawn: two of five are at risk, those with turns at 42 and 54 days.
+LATE = {"name": "tablets", "devices": 5, "sync": {"every": "60d", "phase": "even", "jitter": "1h"}}
+OFTEN = {"name": "tablets", "devices": 4, "sync": {"every": "6h", "phase": "even"}}
+
+
+@pytest.mark.parametrize(
+    ("tablets", "recovery", "least"),
+    [
+        (SELDOM, None, (7 + 2) / 11),
+        # Who is lost is reinstalled some time, which decides what it holds at a later change.
+        (SELDOM, {"technicians": 1}, 7 / 11),
+        (OFTEN, {"technicians": 1}, 1.0),
+        (LATE, None, (7 + 3) / 12),
+    ],
+)
+def test_the_least_coverage_counts_who_is_surely_handed_the_reserve(
+    tablets: dict[str, Any], recovery: dict[str, Any] | None, least: float
+) -> None:
+    for share, proved in ((least, True), (least + 1e-6, False)):
+        guarantee = {"measure": "reserve_coverage", "at_least": min(share, 1.0)}
+        told = told_of(
+            guarantee, fleet=[*DOCUMENT["fleet"], tablets], **({"recovery": recovery} if recovery else {})
+        )
+        assert (told.verdict == "proved") is (proved or least == 1.0), share
+
+
+@pytest.mark.parametrize(("at_most", "verdict"), [(15.4, "fails"), (15.5, "proved")])
+def test_the_days_that_few_can_lose_are_bounded_to_the_second(at_most: float, verdict: str) -> None:
+    """Two are at risk, from day 32.25 to day 40."""
+    late = [{"at": "day 2", "reissue": {"activate": "after 30d6h"}}]
+    guarantee = {"measure": "device_days_lost", "at_most": at_most}
+    assert told_of(guarantee, fleet=[LATE], strategy=late).verdict == verdict
+
+
+def test_a_group_without_devices_leaves_nothing_to_chance() -> None:
+    nobody = {**DOCUMENT["fleet"][0], "devices": 0}
+    told = told_of({"measure": "lost_devices", "at_most": 2}, fleet=[nobody, SELDOM])
+    assert (told.verdict, told.observed) == ("proved", 2)
+    assert told.proof == "nothing here depends on chance: every run is this run"
+
+
 def test_the_proof_is_told_as_a_planner_would() -> None:
     told = told_of({"measure": "lost_devices", "at_most": 0})
     assert told.proof == "every device synchronizes at least once in any 6h30m; the reserve waits 30d"
+
+
+def test_without_jitter_the_gap_is_the_period() -> None:
+    phones = {"name": "phones", "devices": 7, "sync": {"every": "6h"}}
+    told = told_of({"measure": "lost_devices", "at_most": 0}, fleet=[phones])
+    assert told.proof == "every device synchronizes at least once in any 6h; the reserve waits 30d"
+
+
+def test_a_window_that_an_outage_shortens_is_told_by_its_length() -> None:
+    server = {**DOCUMENT["server"], "outages": [{"from": "day 2", "for": "1d"}]}
+    told = told_of({"measure": "lost_devices", "at_most": 0}, server=server)
+    assert told.proof == (
+        "every device synchronizes at least once in any 6h30m; the reserve is handed out for 29d on end"
+    )
+
+
+def test_that_some_are_surely_lost_does_not_show_that_enough_are() -> None:
+    told = told_of({"measure": "lost_devices", "at_least": 3}, fleet=[*DOCUMENT["fleet"], SELDOM])
+    assert (told.verdict, told.observed, told.proof) == ("fails", 2, None)
+
+
+def test_nothing_is_sure_of_a_platform_that_refuses_the_first_certificate() -> None:
+    plan = plan_of(Reissue(20, "after", 100))
+    plan = replace(plan, first=replace(plan.first, refused_by=frozenset({"android"})))
+    assert deliveries_of(play(plan), "android") is None
+    assert deliveries_of(play(plan), "ios") is not None
 
 
 def test_a_second_less_is_not_proved_in_a_scenario_either() -> None:
@@ -506,6 +586,29 @@ def test_the_attack_finds_what_a_false_bound_lets_through(bound: str) -> None:
 
 
 # --- its parts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("longest_s", "reach"), [((1 << 26) - 1, (1 << 26) - 1), (1 << 26, 1 << 26), ((1 << 26) + 1, None)]
+)
+def test_absences_above_two_years_have_no_bound(longest_s: int, reach: int | None) -> None:
+    """There a first spell is drawn with squares of seconds that a double does not hold."""
+    away = Spells(Distribution.constant(10), Distribution.constant(longest_s))
+    assert reach_s(kind(10, presence=away)) == reach
+
+
+def test_a_device_is_at_risk_once_however_many_reserves_it_may_miss() -> None:
+    """Any attempt may miss both reserves, which wait 12 s where 13 are needed; there is one device."""
+    plan = plan_of(Reissue(20, "after", 12), Reissue(60, "after", 12))
+    roster = roster_of(kind(10, 3))
+    tally = Tally.of(simulate(plan, Fleet.start(roster, Draws.of(1, 0))))
+    settled = Proofs(plan, [roster]).settle(Guarantee(measure="lost_devices", at_most=1), tally)
+    assert settled == Proof(True, "there are no more than 1 devices to lose")
+
+
+def test_a_span_within_another_adds_nothing_and_touching_ones_are_one() -> None:
+    assert merged([(6, 8), (0, 1), (5, 20)]) == ((0, 1), (5, 20))
+    assert merged([(0, 1), (1, 2), (3, 3), (4, 5)]) == ((0, 2), (4, 5))
 
 
 @settings_for(300)

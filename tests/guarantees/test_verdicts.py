@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from scipy import stats
 
 import sim
+from sim.guarantees.measured import why_vacuous
 from sim.guarantees.statistics import lower_bound, upper_bound
 from sim.guarantees.verdicts import Verdict, percent
 from sim.scenario.findings import findings_of
+from sim.scenario.guarantees import Guarantee
 from sim.studies.words import observed, promise
+from sim.world.server import Event
 
 # Four phones with their turns at 03:00, 09:00, 15:00 and 21:00. The reserve waits from midnight to noon of
 # day 2, so the last two are lost; both are ready at 14:00, and one technician is done at 14:30 and at 15:00.
@@ -114,6 +118,7 @@ def test_a_failure_names_the_first_device_that_shows_it(
 ) -> None:
     told = verdict_of(guarantee)
     assert (told.verdict, told.witness) == ("fails", witness)
+    assert (told.reason, told.replication, told.broken) == (None, 0, 1)  # the number says it all
 
 
 def test_what_holds_names_nobody() -> None:
@@ -165,8 +170,26 @@ def test_a_quiet_run_does_not_keep_what_needs_a_loss() -> None:
     assert verdict_of({"measure": "lost_devices", "at_least": 1}, **QUIET).verdict == "fails"
 
 
+def test_nothing_is_broken_where_nothing_happens() -> None:
+    told = verdict_of({"measure": "lost_devices", "at_most": 0}, **QUIET)
+    assert (told.verdict, told.replications, told.broken) == ("vacuous", 1, 0)
+
+
 def test_the_number_of_devices_needs_no_event() -> None:
     assert verdict_of({"measure": "devices", "at_most": 4}, **QUIET).verdict == "proved"
+
+
+@pytest.mark.parametrize(
+    ("event", "exercises"),
+    [("address opened", False), ("certificate expired", True), ("outage ended", False)],
+)
+def test_of_events_only_an_expiry_exercises_a_guarantee(event: str, exercises: bool) -> None:
+    """In a run without a change of the main certificate."""
+    (tally,) = sim.run(sim.Scenario.from_document({**WORLD, **QUIET})).tallies
+    assert len(tally.coverage_held) == 0
+    guarantee = Guarantee(measure="lost_devices", at_most=0)
+    said = why_vacuous(guarantee, replace(tally, events=(Event(5, event, 0, "server"),)), measured=True)
+    assert (said is None) is exercises
 
 
 def test_an_expiry_exercises_a_guarantee() -> None:
@@ -244,6 +267,22 @@ def test_what_never_holds_fails_as_soon_as_that_is_sure(replications: int, verdi
         assert told.reason.endswith(": too few to decide; 2 in all would decide it if none keeps it")
 
 
+def test_of_a_single_failure_the_number_says_all() -> None:
+    told = verdict_of({"measure": "lost_devices", "at_most": 0}, **LUCKLESS)
+    assert (told.verdict, told.observed, told.reason, told.proof) == ("fails", 1, None, None)
+    assert (told.replications, told.broken) == (1, 1)
+
+
+def test_what_holds_in_a_share_says_at_least_in_how_many_cases() -> None:
+    """All of 59: at least 0.05^(1/59) = 95.05 %, which is read as 95 %."""
+    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%"}
+    told = verdict_of(guarantee, **LUCKY, replications=59)
+    assert told.verdict == "holds"
+    assert told.reason == (
+        "kept in 59 of 59 replications: with 95 % confidence that is at least 95 % of all cases"
+    )
+
+
 def test_confidence_decides_how_many_replications_it_takes() -> None:
     # 0.01^(1/59) = 0.925: not enough at 99 % confidence, which takes ln 0.01 / ln 0.95 = 89.8.
     guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%", "confidence": "99%"}
@@ -265,7 +304,7 @@ def test_a_probability_near_the_truth_stays_open() -> None:
 
 
 @pytest.mark.parametrize("trials", [1, 3, 10, 59, 1000])
-@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+@pytest.mark.parametrize("confidence", [0.4, 0.9, 0.95, 0.99])
 def test_no_success_and_no_failure_have_bounds_in_closed_form(trials: int, confidence: float) -> None:
     assert upper_bound(0, trials, confidence) == pytest.approx(1 - (1 - confidence) ** (1 / trials))
     assert lower_bound(0, trials, confidence) == 0

@@ -146,6 +146,13 @@ def test_a_quantile_is_the_least_time_for_that_share(
     assert Selection(helped.tallies[0]).time_to_reconnect_s(quantile) == hours * H
 
 
+def test_the_mean_of_one_replication_is_that_replication() -> None:
+    """Whole numbers stay whole."""
+    row = {"lost_devices": 4, "lost_share": 0.5, "reserve_coverage": None}
+    assert mean_of([row]) == row
+    assert type(mean_of([row])["lost_devices"]) is int
+
+
 def test_a_quantile_is_infinite_where_fewer_came_back() -> None:
     result = run(
         recovery=DESK, duration="2d15h1s"

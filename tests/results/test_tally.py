@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +20,11 @@ from sim.results.tally import Tally, total
 from sim.scenario.roster import devices_of, roster_of
 from sim.studies.experiment import PART, Experiment
 from sim.studies.tables import devices_tables
-from sim.world.fleet import Fleet
+from sim.world.certificates import Certificate
+from sim.world.draws import Draws
+from sim.world.fleet import Fleet, Profile, Roster
 from sim.world.outcome import BLOCK
+from sim.world.plan import Plan
 
 PER_DEVICE = ("profile", "group", "identity", "phase_s", "silent", "seen", "holds_reserve")
 
@@ -42,6 +46,56 @@ def test_the_tallies_of_any_two_parts_add_up_to_the_fleet_s(plan: Any, fleet: Fl
     whole = Tally.of(simulate(plan, fleet))
     parts = [Tally.of(simulate(plan, part_of(fleet, *ends))) for ends in ((0, cut), (cut, len(fleet)))]
     assert replace(total(parts), blocks=()).equals(replace(whole, blocks=()))
+
+
+def test_how_long_they_took_is_counted_by_profile_and_second() -> None:
+    """Of the first profile one is back after 10 s, two after 70 s, one never; of the other one after 30 s."""
+    profile = Profile("phones", "android", 100, 0, 1.0, True, "always")
+    n = 6
+    roster = Roster(
+        profiles=(profile, replace(profile, group="others")),
+        groups=("phones", "others"),
+        profile=np.array([0, 0, 0, 0, 1, 1], np.int32),
+        group=np.array([0, 0, 0, 0, 1, 1], np.int32),
+        identity=np.arange(n, dtype=np.uint64),
+        phase_s=np.zeros(n, np.int64),
+        silent=np.zeros(n, np.bool_),
+        seen=np.zeros(n, np.bool_),
+        holds_reserve=np.zeros(n, np.bool_),
+        numbered=(4, 2),
+        ids=((), ()),
+    )
+    outcome = simulate(
+        Plan(200, Certificate(0, "custom", 0, 1 << 40, "a")), Fleet.start(roster, Draws.of(1, 0))
+    )
+    devices = replace(
+        outcome.devices,
+        times_lost=np.array([1, 2, 1, 1, 0, 3], np.int32),
+        lost_at_s=np.array([20, 20, 20, 20, -1, 20], np.int64),
+        reconnected_at_s=np.array([90, 30, 90, -1, -1, 50], np.int64),
+        lost_for_s=np.array([80, 10, 70, 180, 0, 75], np.int64),
+    )
+    tally = Tally.of(replace(outcome, devices=devices, is_lost=np.array([0, 0, 0, 1, 0, 0], np.bool_)))
+    assert tally.back.tolist() == [[0, 10, 1], [0, 70, 2], [1, 30, 1]]
+    assert (tally.devices.tolist(), tally.lost.tolist(), tally.still_lost.tolist()) == (
+        [4, 2],
+        [4, 1],
+        [1, 0],
+    )
+    assert (tally.times_lost.tolist(), tally.lost_for_s.tolist()) == ([5, 3], [340, 75])
+    assert [Selection(tally).time_to_reconnect_s(share) for share in (0.2, 0.4, 0.6, 0.8)] == [10, 30, 70, 70]
+    assert Selection(tally).time_to_reconnect_s(0.81) == math.inf  # four of five
+    assert Selection(tally, group="others").time_to_reconnect_s(1.0) == 30
+    assert Selection(tally, group="others").measure("reconnected_devices") == 1
+    assert tally.equals(replace(tally))
+    for other in (
+        replace(tally, blocks=(*tally.blocks, b"more")),
+        replace(tally, blocks=()),
+        replace(tally, series={}),
+    ):
+        assert not tally.equals(other)
+        assert not other.equals(tally)
+    assert (tally + tally).back.tolist() == [[0, 10, 2], [0, 70, 4], [1, 30, 2]]
 
 
 def scenario(devices: int, **changes: Any) -> sim.Scenario:
