@@ -33,12 +33,12 @@ from replay import delayed
 from sim import curve, run
 from sim.results.critical import CriticalDelays
 from sim.scenario import Scenario
-from sim.studies.cluster import Cluster
-from sim.studies.crew import Crew, Local
+from sim.studies.crews.cluster import Cluster
+from sim.studies.crews.crew import Crew, Local
+from sim.studies.crews.unit import Unit
 from sim.studies.experiment import Experiment
 from sim.studies.reception import critical_delays
-from sim.studies.sweep import prepare
-from sim.studies.unit import Unit
+from sim.studies.sweeps.sweep import prepare
 
 Took = tuple[float, float]
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from sim.studies.recommendation import Recommendation
     from sim.studies.result import Result
     from sim.studies.run import run
-    from sim.studies.sweep import Sweep, sweep
+    from sim.studies.stories.why import Story, why
+    from sim.studies.sweeps.sweep import Sweep, sweep
     from sim.studies.verify import verify
-    from sim.studies.why import Story, why
 
 __all__ = [
     "Comparison",
@@ -53,18 +53,18 @@ _ROOMS = {
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",
-    "Story": "sim.studies.why",
-    "Sweep": "sim.studies.sweep",
+    "Story": "sim.studies.stories.why",
+    "Sweep": "sim.studies.sweeps.sweep",
     "compare": "sim.studies.compare",
     "curve": "sim.studies.curve",
     "load": "sim.scenario",
     "plan": "sim.studies.planning",
     "rehearse": "sim.rehearsal.study",
     "run": "sim.studies.run",
-    "sweep": "sim.studies.sweep",
+    "sweep": "sim.studies.sweeps.sweep",
     "verify": "sim.studies.verify",
     "what_if": "sim.notebook.what_if",
-    "why": "sim.studies.why",
+    "why": "sim.studies.stories.why",
 }
 
 

@@ -15,8 +15,8 @@ from sim.cli.exits import DONE
 from sim.cli.reading import json_option, read_all, set_option
 
 if TYPE_CHECKING:
-    from sim.studies.sensitivity import Sensitivity
-    from sim.studies.sweep import Prepared, Sweep
+    from sim.studies.sweeps.sensitivity import Sensitivity
+    from sim.studies.sweeps.sweep import Prepared, Sweep
 
 _MOST_ROWS: Final = 200
 _NARROWEST: Final = 60
@@ -135,15 +135,15 @@ def sweep(
     (scenario,) = read_all([file], overrides)
 
     from sim.cli.progress import Progress, notice
-    from sim.studies.archive import Archive, default_folder
+    from sim.studies.crews.archive import Archive, default_folder
     from sim.studies.store import to_text
-    from sim.studies.sweep import crew_of, prepare
-    from sim.studies.sweep_file import check_file, write_table
+    from sim.studies.sweeps.file import check_file, write_table
+    from sim.studies.sweeps.sweep import crew_of, prepare
 
     if out is not None:
         check_file(out, overwrite=overwrite)
     if sensitivity:
-        from sim.studies.sensitivity import check_measure
+        from sim.studies.sweeps.sensitivity import check_measure
 
         check_measure(measure)
     prepared = prepare(
@@ -205,7 +205,7 @@ def _print(lines: Iterator[str]) -> None:
 
 
 def _dry(prepared: Prepared, stored: int) -> Iterator[str]:
-    from sim.studies.sweep_words import titles, written
+    from sim.studies.sweeps.words import titles, written
 
     keys = list(prepared.design.values)
     rows = [titles(keys), *([written(point[key]) for key in keys] for point in prepared.design.points)]
@@ -216,7 +216,7 @@ def _dry(prepared: Prepared, stored: int) -> Iterator[str]:
 
 
 def _told(swept: Sweep) -> Iterator[str]:
-    from sim.studies.sweep_words import cells
+    from sim.studies.sweeps.words import cells
 
     yield click.style(swept.scenario.name, bold=True)
     yield ""
@@ -224,7 +224,7 @@ def _told(swept: Sweep) -> Iterator[str]:
 
 
 def _explained(found: Sensitivity) -> Iterator[str]:
-    from sim.studies.sweep_words import titles
+    from sim.studies.sweeps.words import titles
 
     if any(index.first is None for index in found.indices):
         yield f"{found.measure} is the same at every point: there is nothing to explain."

@@ -45,9 +45,9 @@ def why(
     (scenario,) = read_all([file], overrides)
 
     from sim.cli.progress import Progress, notice
-    from sim.studies.reduced import reduced, write_scenario
     from sim.studies.store import to_text
-    from sim.studies.why import why as tell
+    from sim.studies.stories.reduced import reduced, write_scenario
+    from sim.studies.stories.why import why as tell
 
     if seed is not None:
         scenario = scenario.changed({"seed": seed})

@@ -64,8 +64,12 @@ def simulate(
             changes the outcome.
         until_received: end each life when it receives the latest reserve. Of the outcome, when that was is
             then true, and nothing else. For plans without a help desk.
+
+    Raises:
+        ValueError: `until_received` with a help desk.
     """
-    assert plan.recovery is None or not until_received
+    if plan.recovery is not None and until_received:
+        raise ValueError("with a help desk, no life can be ended early: others wait in the same queue")
     threads = threads or os.cpu_count() or 1
     chunk = chunk or max(1, min(CHUNK, -(-len(fleet) // threads)))
     timeline = play(plan)

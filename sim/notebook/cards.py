@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.notebook.card import card, note, points, table
 from sim.scenario.durations import format_duration
 from sim.studies.decisions import difference_words, recommendation_words, thinned
-from sim.studies.sweep_words import cells, written
+from sim.studies.sweeps.words import cells, written
 from sim.studies.words import answer, groups_and_all, number, observed, promise, promise_of, share
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sim.studies.curve import Curve
     from sim.studies.recommendation import Recommendation
     from sim.studies.result import Result
-    from sim.studies.sweep import Sweep
-    from sim.studies.why import Story
+    from sim.studies.stories.why import Story
+    from sim.studies.sweeps.sweep import Sweep
 
 MOST_ROWS: Final = 40
 _MARKS: Final = {"proved": "✓", "holds": "✓", "fails": "✗"}

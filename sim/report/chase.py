@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.report.scenes import Strip, reconnected_at
-from sim.studies.alone import Alone, Life, reinstalls_of
-from sim.studies.why import find
+from sim.studies.stories.alone import Alone, Life, reinstalls_of
+from sim.studies.stories.why import find
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sim.guarantees.statistics import MANY
 from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies import stopping
-from sim.studies.archive import Archive, default_folder
+from sim.studies.crews.archive import Archive, default_folder
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.studies.precision import MOST, Precision
 from sim.studies.result import Result
@@ -90,7 +90,7 @@ def run(
         if cluster is None:
             source: Tallies = _Here(experiment, kept)
         else:
-            from sim.studies.scattered import there
+            from sim.studies.crews.scattered import there
 
             archive = Archive(default_folder() if store is None else Path(store)) if keep else None
             source = opened.enter_context(

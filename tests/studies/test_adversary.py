@@ -17,10 +17,10 @@ from sim.processes.engine import simulate as simulate_as_processes
 from sim.processes.story import Diary, WatchedDevice
 from sim.scenario.building import plan_of
 from sim.scenario.roster import roster_of
-from sim.studies.adversary import Attack, worst_cases
-from sim.studies.breaking import breaks, needed_devices
 from sim.studies.files import OutputError
-from sim.studies.worst import as_scenario, lines, sentence, write_worst_cases
+from sim.studies.worst_case.adversary import Attack, worst_cases
+from sim.studies.worst_case.breaking import breaks, needed_devices
+from sim.studies.worst_case.worst import as_scenario, lines, sentence, write_worst_cases
 from sim.world.draws import Draws
 from sim.world.fleet import Away, Fleet
 

@@ -19,13 +19,13 @@ from sweeps import DELAYS, document, world
 
 from sim.cli import cli, main
 from sim.scenario.writing import to_yaml
-from sim.studies.archive import Archive
-from sim.studies.cluster import Cluster, ClusterError
-from sim.studies.crew import Alone
+from sim.studies.crews.archive import Archive
+from sim.studies.crews.cluster import Cluster, ClusterError
+from sim.studies.crews.crew import Alone
+from sim.studies.crews.scattered import NotSplitError, split
 from sim.studies.experiment import Experiment
 from sim.studies.run import run
-from sim.studies.scattered import NotSplitError, split
-from sim.studies.sweep import prepare
+from sim.studies.sweeps.sweep import prepare
 from sim.world.outcome import BLOCK
 
 OTHER = 'def program() -> str:\n    return "reissue 99.0, semantics 42"\n'
@@ -40,7 +40,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 @pytest.fixture
 def pair(started: Nodes, monkeypatch: pytest.MonkeyPatch) -> Nodes:
     """A scheduler and two workers; one that was killed by the test before has a successor."""
-    monkeypatch.setattr("sim.studies.cluster.TIMEOUT_S", 60.0)  # on a busy computer
+    monkeypatch.setattr("sim.studies.crews.cluster.TIMEOUT_S", 60.0)  # on a busy computer
     for number in range(len(started.workers()), 2):
         started.start_worker(f"successor-{len(started.processes)}-{number}")
     with Cluster(started.address, timeout_s=30) as cluster:
@@ -166,10 +166,11 @@ def test_a_killed_driver_goes_on_where_it_was(pair: Nodes, tmp_path: Path) -> No
 def test_workers_without_this_very_program_are_told(tmp_path: Path) -> None:
     other, none = tmp_path / "other", tmp_path / "none"
     for folder in (other, none):
-        (folder / "sim" / "studies").mkdir(parents=True)
+        (folder / "sim" / "studies" / "crews").mkdir(parents=True)
         (folder / "sim" / "__init__.py").touch()
     (other / "sim" / "studies" / "__init__.py").touch()
-    (other / "sim" / "studies" / "unit.py").write_text(OTHER, encoding="utf-8")
+    (other / "sim" / "studies" / "crews" / "__init__.py").touch()
+    (other / "sim" / "studies" / "crews" / "unit.py").write_text(OTHER, encoding="utf-8")
     with nodes(tmp_path, workers=0) as started:
         with pytest.raises(ClusterError, match="has no workers: start some with dask worker"):
             Cluster(started.address, timeout_s=1).__enter__()
@@ -210,7 +211,7 @@ def test_a_run_on_a_cluster_that_cannot_be_is_a_wrong_input(
     arguments: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["reissue", "run", str(file_of(tmp_path)), *arguments])
-    monkeypatch.setattr("sim.studies.cluster.TIMEOUT_S", 0.5)
+    monkeypatch.setattr("sim.studies.crews.cluster.TIMEOUT_S", 0.5)
     told = StringIO()
     with redirect_stderr(told), pytest.raises(SystemExit) as ended:
         main()

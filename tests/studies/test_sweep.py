@@ -21,15 +21,15 @@ from sim.cli import cli
 from sim.results.measures import MEASURES
 from sim.scenario import Scenario
 from sim.scenario.writing import to_yaml
-from sim.studies.archive import Archive
-from sim.studies.crew import Alone, Local, collect
+from sim.studies.crews.archive import Archive
+from sim.studies.crews.crew import Alone, Local, collect
+from sim.studies.crews.hand import Hand, HandDiedError, WorkersError
+from sim.studies.crews.scattered import NotSplitError, check_splits, split, tallies
+from sim.studies.crews.unit import Source, compute
 from sim.studies.experiment import Experiment
-from sim.studies.grid import VaryError
-from sim.studies.hand import Hand, HandDiedError, WorkersError
-from sim.studies.sampling import SamplingError
-from sim.studies.scattered import NotSplitError, check_splits, split, tallies
-from sim.studies.sweep import Sweep, prepare, sweep
-from sim.studies.unit import Source, compute
+from sim.studies.sweeps.grid import VaryError
+from sim.studies.sweeps.sampling import SamplingError
+from sim.studies.sweeps.sweep import Sweep, prepare, sweep
 from sim.world.outcome import BLOCK
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sim.studies.design import Design
-from sim.studies.grid import Between, Choice, Listed, VaryError, parse_values
-from sim.studies.sampling import SamplingError, draws_of
+from sim.studies.sweeps.design import Design
+from sim.studies.sweeps.grid import Between, Choice, Listed, VaryError, parse_values
+from sim.studies.sweeps.sampling import SamplingError, draws_of
 
 
 @pytest.mark.parametrize(

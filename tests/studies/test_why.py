@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import sim
 from sim.studies.files import OutputError
-from sim.studies.reduced import reduced, write_scenario
-from sim.studies.rescue import Claim
-from sim.studies.why import UnknownDeviceError
+from sim.studies.stories.reduced import reduced, write_scenario
+from sim.studies.stories.rescue import Claim
+from sim.studies.stories.why import UnknownDeviceError
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 3, 1, tzinfo=UTC)

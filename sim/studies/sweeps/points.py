@@ -9,8 +9,8 @@ from typing import Any, Final
 from sim.errors import visible
 from sim.scenario.problems import LONGEST_ECHO, Problem, ScenarioError
 from sim.scenario.scenario import Scenario
-from sim.studies.grid import VaryError
-from sim.studies.unit import Engine, Source, Unit
+from sim.studies.crews.unit import Engine, Source, Unit
+from sim.studies.sweeps.grid import VaryError
 
 _MOST_MISTAKES: Final = 50
 

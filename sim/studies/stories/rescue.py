@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal
 
-from sim.studies.alone import Alone, Life
-from sim.studies.altered import in_order, made_by, maker_of, with_action, without_action
+from sim.studies.stories.alone import Alone, Life
+from sim.studies.stories.altered import in_order, made_by, maker_of, with_action, without_action
 from sim.world.plan import Action, Plan, Reissue, RestorePrevious
 from sim.world.timeline import State, play
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sim.errors import InputError
 from sim.scenario.problems import ScenarioError, quoted
 from sim.scenario.tree import read_tree
-from sim.studies.quantities import Quantity, parse_quantity, same_kind, step_of
+from sim.studies.sweeps.quantities import Quantity, parse_quantity, same_kind, step_of
 
 MOST_VALUES: Final = 100_000
 """Values of one key, and points of a grid."""

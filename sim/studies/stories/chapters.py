@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import Final
 
 from sim.processes.story import Happening
-from sim.studies.alone import Alone, Life, response_s, work_s
 from sim.studies.experiment import Experiment
-from sim.studies.sentences import CAUSES, PLATFORMS, date, plural, spaced
+from sim.studies.stories.alone import Alone, Life, response_s, work_s
+from sim.studies.stories.sentences import CAUSES, PLATFORMS, date, plural, spaced
 from sim.world.server import Event
 from sim.world.timeline import Timeline, play
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.scenario.guarantees import Guarantee
-from sim.studies.breaking import breaks
 from sim.studies.experiment import Simulator
+from sim.studies.worst_case.breaking import breaks
 from sim.world.draws import Draws, identity_of_group
 from sim.world.fleet import Fleet, Profile, Roster
 from sim.world.plan import Plan

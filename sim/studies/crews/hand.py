@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import IO, Final
 
 from sim.errors import EngineUnavailableError, InputError
-from sim.studies.unit import Unit, compute
+from sim.studies.crews.unit import Unit, compute
 
 _LENGTH: Final = struct.Struct("<Q")
-_WHAT: Final = "from sim.studies.hand import main; main()"
-_OURS: Final = 2  # sim/studies/hand.py lies so many folders below what is imported from
+_WHAT: Final = "from sim.studies.crews.hand import main; main()"
+_OURS: Final = 3  # sim/studies/crews/hand.py lies so many folders below what is imported from
 
 
 class WorkersError(InputError):

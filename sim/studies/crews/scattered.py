@@ -11,12 +11,12 @@ from typing import Final
 from sim.errors import InputError
 from sim.results.tally import Tally, total
 from sim.scenario.roster import roster_of
-from sim.studies.archive import Archive
-from sim.studies.cluster import Cluster, connected
-from sim.studies.crew import Crew, collect
+from sim.studies.crews.archive import Archive
+from sim.studies.crews.cluster import Cluster, connected
+from sim.studies.crews.crew import Crew, collect
+from sim.studies.crews.packing import unpacked
+from sim.studies.crews.unit import Source, Unit, Value
 from sim.studies.experiment import PART, Experiment, Progress
-from sim.studies.packing import unpacked
-from sim.studies.unit import Source, Unit, Value
 from sim.world.outcome import BLOCK
 from sim.world.timeline import play
 

@@ -16,20 +16,20 @@ from sim.errors import visible
 from sim.results.measures import MEASURES
 from sim.results.summary import mean_of, summary_of
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies.archive import Archive, default_folder
-from sim.studies.crew import Alone, Crew, Local, collect, cores
-from sim.studies.design import Design, Point
+from sim.studies.crews.archive import Archive, default_folder
+from sim.studies.crews.crew import Alone, Crew, Local, collect, cores
+from sim.studies.crews.unit import Unit, Value
 from sim.studies.experiment import MANY_SYNCS, Engine, Progress
-from sim.studies.points import Ready, make_ready
-from sim.studies.sampling import Sampling
-from sim.studies.sweep_words import written
-from sim.studies.unit import Unit, Value
+from sim.studies.sweeps.design import Design, Point
+from sim.studies.sweeps.points import Ready, make_ready
+from sim.studies.sweeps.sampling import Sampling
+from sim.studies.sweeps.words import written
 from sim.studies.words import number
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.studies.sensitivity import Sensitivity
+    from sim.studies.sweeps.sensitivity import Sensitivity
 
 Row = dict[str, Any]
 
@@ -139,7 +139,7 @@ class Sweep:
         Raises:
             SamplingError: the sweep was sampled otherwise, or there is no such measure.
         """
-        from sim.studies.sensitivity import sensitivity_of
+        from sim.studies.sweeps.sensitivity import sensitivity_of
 
         return sensitivity_of(self, measure)
 
@@ -266,7 +266,7 @@ def crew_of(
     if cluster is None:
         yield prepared.crew(workers)
         return
-    from sim.studies.cluster import connected
+    from sim.studies.crews.cluster import connected
 
     with connected(cluster, notice=notice) as crew:
         yield crew

@@ -11,10 +11,10 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Final, Protocol
 
-from sim.studies.archive import Archive
+from sim.studies.crews.archive import Archive
+from sim.studies.crews.hand import Hand, HandDiedError, WorkersError
+from sim.studies.crews.unit import Unit, Value, compute
 from sim.studies.experiment import Progress
-from sim.studies.hand import Hand, HandDiedError, WorkersError
-from sim.studies.unit import Unit, Value, compute
 
 Answers = Generator[tuple[Unit, bytes], None, None]
 

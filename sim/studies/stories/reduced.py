@@ -38,7 +38,7 @@ def reduced(scenario: Scenario, device: str, replication: int | None = None) -> 
     Raises:
         UnknownDeviceError: there is no such device.
     """
-    from sim.studies.why import find
+    from sim.studies.stories.why import find
 
     index = find(scenario, device)
     roster = roster_of(scenario, within=range(index, index + 1))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sim.results.measures import MEASURES
-from sim.studies.sampling import SamplingError, unit_cube
+from sim.studies.sweeps.sampling import SamplingError, unit_cube
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.studies.sweep import Sweep
+    from sim.studies.sweeps.sweep import Sweep
 
 CONFIDENCE: Final = 0.95
 _RESAMPLES: Final = 1000

@@ -12,7 +12,7 @@ from typing import Final
 
 from sim.errors import InputError
 from sim.scenario.files import UnreadableError, read_bytes
-from sim.studies.unit import Unit, Value, canonical, is_value
+from sim.studies.crews.unit import Unit, Value, canonical, is_value
 
 FORMAT: Final = "reissue result 1"
 _MOST_BYTES: Final = 512_000_000

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.studies.candidates import Candidate
-from sim.studies.schedules import Schedule, schedules_of
-from sim.studies.stretches import Stretches
+from sim.studies.worst_case.candidates import Candidate
+from sim.studies.worst_case.schedules import Schedule, schedules_of
+from sim.studies.worst_case.stretches import Stretches
 from sim.world.fleet import Profile
 
 Trial = Callable[[Sequence[Candidate]], NDArray[np.bool_]]

@@ -18,14 +18,14 @@ from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import judge
 from sim.scenario.guarantees import Guarantee
 from sim.scenario.scenario import Scenario
-from sim.studies.breaking import can_be_attacked, needed_devices
-from sim.studies.candidates import Candidate, Span, absent, lateness
 from sim.studies.experiment import Experiment, Progress
-from sim.studies.schedules import Schedule, schedules_of
-from sim.studies.shifting import Kind, least_shift, shiftable, shifted_to
-from sim.studies.spells import MOST_TRIED, Found, shortest, undisturbed
-from sim.studies.stretches import stretches_of
-from sim.studies.trial import Bench
+from sim.studies.worst_case.breaking import can_be_attacked, needed_devices
+from sim.studies.worst_case.candidates import Candidate, Span, absent, lateness
+from sim.studies.worst_case.schedules import Schedule, schedules_of
+from sim.studies.worst_case.shifting import Kind, least_shift, shiftable, shifted_to
+from sim.studies.worst_case.spells import MOST_TRIED, Found, shortest, undisturbed
+from sim.studies.worst_case.stretches import stretches_of
+from sim.studies.worst_case.trial import Bench
 from sim.world.draws import Draws, identity_of_group
 from sim.world.fleet import Profile
 from sim.world.plan import Outage, Plan

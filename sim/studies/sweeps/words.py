@@ -9,7 +9,7 @@ from sim.errors import visible
 from sim.studies.words import number, share
 
 if TYPE_CHECKING:
-    from sim.studies.sweep import Sweep
+    from sim.studies.sweeps.sweep import Sweep
 
 _DEVICES: Final = "devices"
 _LONGEST: Final = 40

@@ -14,13 +14,13 @@ from sim.errors import InputError, visible
 from sim.scenario.problems import quoted
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies.alone import Alone, Life, reinstalls_of
-from sim.studies.chapters import Entry, entries_of
 from sim.studies.experiment import Experiment, Progress
-from sim.studies.reduced import reduced
-from sim.studies.rescue import Claim, Rescue
 from sim.studies.result import iso
-from sim.studies.sentences import NOTHING_ALONE, claim_in_words, claims_heading, introduction
+from sim.studies.stories.alone import Alone, Life, reinstalls_of
+from sim.studies.stories.chapters import Entry, entries_of
+from sim.studies.stories.reduced import reduced
+from sim.studies.stories.rescue import Claim, Rescue
+from sim.studies.stories.sentences import NOTHING_ALONE, claim_in_words, claims_heading, introduction
 from sim.world.fleet import Profile, Roster
 from sim.world.outcome import CAUSES, MEANS, NEVER, Devices
 

@@ -9,8 +9,8 @@ from math import prod
 from typing import Any
 
 from sim.errors import visible
-from sim.studies.grid import MOST_VALUES, Between, Choice, Listed, Values, VaryError, values_of
-from sim.studies.sampling import Sampling, SamplingError, draws_of, shares
+from sim.studies.sweeps.grid import MOST_VALUES, Between, Choice, Listed, Values, VaryError, values_of
+from sim.studies.sweeps.sampling import Sampling, SamplingError, draws_of, shares
 
 Point = dict[str, Any]
 

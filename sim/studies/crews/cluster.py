@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from sim.errors import EngineUnavailableError, visible
-from sim.studies.crew import Answers
-from sim.studies.hand import WorkersError
-from sim.studies.unit import Unit, VersionError, compute, program
+from sim.studies.crews.crew import Answers
+from sim.studies.crews.hand import WorkersError
+from sim.studies.crews.unit import Unit, VersionError, compute, program
 
 TIMEOUT_S: Final = 5.0
 """How long to wait for a scheduler that does not answer, and for its first worker."""
@@ -239,7 +239,7 @@ def _probe() -> Callable[[], str]:
 
     def told() -> str:
         try:
-            from sim.studies.unit import program as here
+            from sim.studies.crews.unit import program as here
         except ImportError as error:
             return f"missing: {error}"
         return here()

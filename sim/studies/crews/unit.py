@@ -28,8 +28,8 @@ from sim.scenario.inventory import Inventory
 from sim.scenario.reading import from_document
 from sim.scenario.roster import devices_of
 from sim.scenario.scenario import Scenario
+from sim.studies.crews.packing import is_packed, packed
 from sim.studies.experiment import PART, Experiment
-from sim.studies.packing import is_packed, packed
 from sim.world import SEMANTICS
 from sim.world.plan import Plan
 

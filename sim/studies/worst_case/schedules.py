@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from sim.studies.candidates import Candidate, Span
-from sim.studies.stretches import Stretches
+from sim.studies.worst_case.candidates import Candidate, Span
+from sim.studies.worst_case.stretches import Stretches
 
 Choices = tuple[Span, ...]
 """Attempts that are put off: (number, stretch in which it is made)."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from sim.scenario.durations import format_duration
 from sim.scenario.values import format_share
-from sim.studies.rescue import Claim
+from sim.studies.stories.rescue import Claim
 from sim.world.fleet import Away, Profile, Spells
 
 CAUSES: Final = {

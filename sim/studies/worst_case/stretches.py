@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sim.scenario.guarantees import Guarantee
-from sim.studies.breaking import thresholds_s
+from sim.studies.worst_case.breaking import thresholds_s
 from sim.world.draws import Draws, Purpose
 from sim.world.plan import Plan, Recovery
 from sim.world.timeline import play

@@ -1,0 +1,1 @@
+"""Who computes: this process, others beside it, or a cluster; and what is kept of it."""

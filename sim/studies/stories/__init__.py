@@ -1,0 +1,1 @@
+"""One device: what happened to it, and what would have saved it."""

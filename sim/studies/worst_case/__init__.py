@@ -1,0 +1,1 @@
+"""The smallest misfortune that breaks a guarantee."""
