@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Final
 
 import matplotlib as mpl
@@ -104,7 +105,10 @@ def _bare(axes: Axes) -> None:
 def _dated(scene: Scene, axes: Axes) -> None:
     locator = AutoDateLocator(minticks=4, maxticks=9)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    formatter = ConciseDateFormatter(locator)
+    if (scene.start + timedelta(seconds=scene.end_s)).month != scene.start.month:
+        formatter.offset_formats[2] = "%Y"  # ticks name the months; the last one beside the axis misleads
+    axes.xaxis.set_major_formatter(formatter)
     axes.set_xlim(scene.date(0), scene.date(scene.end_s))
     axes.set_xlabel("date (UTC)", fontsize=9)
 

@@ -198,3 +198,11 @@ def test_the_same_figure_gives_the_same_bytes_with_ids_of_its_own(result: sim.Re
     assert all(each.startswith(b"certificates-") for each in ids)
     for used in re.findall(rb"url\(#([^)]+)\)", one):
         assert used in ids
+
+
+@pytest.mark.parametrize(("duration", "beside"), [("75d", "2026"), ("20d", "2026-Mar")])
+def test_the_axis_names_the_year_where_ticks_name_the_months(duration: str, beside: str) -> None:
+    figure = sim.run(sim.Scenario.from_document({**HALF, "duration": duration})).plot.delivery()
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.xaxis.get_major_formatter().get_offset() == beside
