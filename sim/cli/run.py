@@ -128,6 +128,7 @@ def run(
                 write(result, directories[number], command=command, overwrite=overwrite, beside=publisher)
             if report is not None:
                 write_page(publisher.page(), report, overwrite=overwrite)
+                click.echo(f"written to {report}", err=True)
         if as_json:
             documents.append(result.to_json())
         else:

@@ -83,22 +83,25 @@ class Plots:
         margins = margins_of(self._result)
         return delays.curve(curve_of_margins(self._scene.name, margins, self._scene.devices))
 
-    def stories(self, devices: Sequence[str] | None = None) -> Figure:
+    def stories(self, devices: str | Sequence[str] | None = None) -> Figure:
         """A strip for each device: on and off, synchronizations, the reserve, lost and back.
 
         Args:
-            devices: names as in results; default: a few lost ones, and one that was nearly lost.
+            devices: names as in results, or one; default: a few lost ones, and one that was nearly lost.
 
         Raises:
             UnknownDeviceError: the scenario has no such device.
             FigureError: more than `strips.MOST_ROWS` devices are asked for, or there is none.
         """
-        if devices is None:
+        names = [devices] if isinstance(devices, str) else devices
+        if names is None:
             drawn = [strip_of(self._result, each) for each in told_of(self._gathered.chased())]
-        elif len(devices) > strips.MOST_ROWS:
-            raise FigureError(f"a figure has room for {strips.MOST_ROWS} devices, not {len(devices)}")
+        elif not names:
+            raise FigureError("name at least one device, such as its row in result.devices has it")
+        elif len(names) > strips.MOST_ROWS:
+            raise FigureError(f"a figure has room for {strips.MOST_ROWS} devices, not {len(names)}")
         else:
-            drawn = [strip_by_name(self._result, name) for name in devices]
+            drawn = [strip_by_name(self._result, str(name)) for name in names]
         if not drawn:
             raise FigureError("no device was lost, and none received a reserve: name the devices to show")
         return strips.stories(self._scene, tuple(drawn))

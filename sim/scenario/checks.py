@@ -298,7 +298,8 @@ class Checks:
         group = guarantee.group
         if group is not None and names is not None and group not in names and self.sound(*path, "group"):
             meant = closest(group, sorted(names))
-            mend = f"did you mean {visible(meant)}?" if meant else f"the groups are {_some(sorted(names))}"
+            others = f"the groups are {_some(sorted(names))}" if names else "there are no groups"
+            mend = f"did you mean {visible(meant)}?" if meant else others
             yield Finding((*path, "group"), f"no group is called {quoted(group)}: {mend}")
 
     def _belongs(self, path: KeyPath, key: str, measure: str, measures: tuple[str, ...]) -> Iterator[Finding]:

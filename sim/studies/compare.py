@@ -232,11 +232,13 @@ def compare(
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
-        CompareError: devices, start or duration differ.
+        CompareError: there is one alone, or devices, start or duration differ.
         ScenarioError: a scenario cannot be run.
     """
     for each in (first, *others):
         expect_scenario(each)
+    if not others:
+        raise CompareError("one scenario alone cannot be compared: give at least two")
     scenarios = (first, *others)
     named = _distinct([s.name for s in scenarios] if names is None else names)
     for other, name in zip(others, named[1:], strict=True):

@@ -108,6 +108,8 @@ class MarginsGatherer:
     """
 
     def __init__(self, result: Result) -> None:
+        if result.experiment.size == 0:
+            raise CurveError("the fleet has no devices: no delay can lose one")
         scenario, _ = with_certificates(result.scenario)
         self._step = step_of(scenario, None)
         self._own_s = own_delay_s(result.plan, scenario, self._step)

@@ -109,6 +109,8 @@ class Search:
         except CurveError as error:
             raise PlanError(str(error)) from None
         experiment = Experiment.of(scenario, engine=engine)
+        if experiment.size == 0:
+            raise PlanError("the fleet has no devices: there is nothing to plan")
         expiry_s = experiment.plan.first.not_after_s
         scenario = scenario.changed({"duration": f"{expiry_s}s"})  # what happens from then on changes nothing
         least = math.ceil(confidence / (1 - confidence) - 1e-9)

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -117,6 +118,8 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
         return
     if not directory.is_dir():
         raise OutputError(f"{directory} is a file: name a directory that does not exist yet")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise OutputError(f"{directory} cannot be written: give yourself permission, or choose another name")
     if not any(directory.iterdir()):
         return
     if not overwrite:
@@ -203,10 +206,12 @@ def _whole(directory: Path) -> Iterator[Path]:
         yield partial
         umask = os.umask(0)
         os.umask(umask)
-        partial.chmod(0o777 & ~umask)
         old = partial.with_suffix(".old")
         if directory.exists():
+            partial.chmod(stat.S_IMODE(directory.stat().st_mode))  # who may look is its owner's to say
             directory.rename(old)
+        else:
+            partial.chmod(0o777 & ~umask)
         try:
             partial.rename(directory)
         except BaseException:

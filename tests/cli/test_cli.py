@@ -299,9 +299,10 @@ def test_out_refuses_what_it_must_not_touch(
 
 
 def test_out_takes_an_empty_directory(reissue: Run, plan: Path, tmp_path: Path) -> None:
-    (tmp_path / "result").mkdir()
+    (tmp_path / "result").mkdir(mode=0o700)
     assert reissue("run", plan, "--out", tmp_path / "result").code == HOLDS
     assert entries(tmp_path / "result") == TABLES
+    assert (tmp_path / "result").stat().st_mode & 0o777 == 0o700  # who may look stays as it was
 
 
 def test_overwrite_replaces_a_result_and_nothing_else(reissue: Run, plan: Path, tmp_path: Path) -> None:

@@ -206,3 +206,24 @@ def test_the_axis_names_the_year_where_ticks_name_the_months(duration: str, besi
     figure.draw_without_rendering()
     (axes,) = figure.axes
     assert axes.xaxis.get_major_formatter().get_offset() == beside
+
+
+def test_stories_take_one_name_and_refuse_none_and_unknown_ones(result: sim.Result) -> None:
+    one, listed = result.plot.stories("phones/7"), result.plot.stories(["phones/7"])
+    rows = [[label.get_text() for label in figure.axes[0].get_yticklabels()] for figure in (one, listed)]
+    assert rows == [["phones/7"], ["phones/7"]]
+    with pytest.raises(InputError, match="name at least one device"):
+        result.plot.stories([])
+    with pytest.raises(InputError, match='no device "3"'):
+        result.plot.stories([3])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="the devices of phones are phones/0 to phones/9"):
+        result.plot.stories("phones")
+
+
+def test_a_fleet_without_devices_has_no_curve_and_no_recommendation() -> None:
+    fleet = [{"name": "phones", "devices": 0}]
+    empty = sim.run(sim.Scenario.from_document({**HALF, "fleet": fleet, "recovery": "none"}))
+    with pytest.raises(CurveError, match="the fleet has no devices"):
+        empty.plot.curve()
+    with pytest.raises(InputError, match="the fleet has no devices"):
+        sim.plan(empty.scenario, lost_at_most=0)

@@ -184,3 +184,8 @@ def test_strategies_of_one_name_are_told_apart_by_their_files(tmp_path: Path) ->
         file.write_text(scenario(activate, name="plan").to_yaml(), encoding="utf-8")
     ran = CliRunner().invoke(cli, ["compare", *map(str, files), "--json"], standalone_mode=False)
     assert json.loads(ran.output)["ranking"][0] == [f"plan ({files[1]})", f"plan ({files[0]})"]
+
+
+def test_one_scenario_alone_cannot_be_compared() -> None:
+    with pytest.raises(CompareError, match="give at least two"):
+        sim.compare(scenario())

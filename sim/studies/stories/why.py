@@ -215,7 +215,8 @@ def _near(roster: Roster, device: str) -> str:
     group, slash, position = device.rpartition("/")
     numbered = [name for name, n in zip(roster.groups, roster.numbered, strict=True) if n]
     ids = [each for ids in roster.ids for each in ids][:_MOST_NAMES]
-    if slash and group in numbered:
+    group = group if slash else device
+    if group in numbered:
         number = roster.groups.index(group)
         first, n = roster.position_of(number), roster.numbered[number]
         shown = visible(group)
