@@ -166,7 +166,7 @@ def _in_a_share(said: Verdict, kept: Sequence[bool], *, limit: int | None) -> Ve
         sure = f"with {percent(confidence)} confidence that is {side} of all cases"
         judge_later = partial(judged_once, **stated)
     if answer == "undecided":
-        would = _what_it_would_take(good, n, guarantee.probability, judge_later)
+        would = what_it_would_take(good, n, guarantee.probability, judge_later)
         is_open = (
             "too few to decide" if limit is None else f"not decided at the limit of {limit:,} replications"
         )
@@ -174,8 +174,14 @@ def _in_a_share(said: Verdict, kept: Sequence[bool], *, limit: int | None) -> Ve
     return replace(said, verdict=answer, reason=f"{seen}: {sure}")
 
 
-def _what_it_would_take(good: int, n: int, probability: float, judge_later: Judge) -> str:
-    """How many replications in all would decide what is open."""
+def what_it_would_take(good: int, n: int, probability: float, judge_later: Judge) -> str:
+    """How many replications in all would decide what is open, in words.
+
+    Args:
+        good, n: how many of how many kept it.
+        probability: the promised share.
+        judge_later: what a number of good ones among more replications would be called.
+    """
     if probability >= 1.0:
         return "no number of replications shows that something is kept in 100 % of cases"
     more = more_replications(good, n, judge_later)

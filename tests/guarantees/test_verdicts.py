@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,8 @@ from scipy import stats
 
 import sim
 from sim.guarantees.measured import why_vacuous
-from sim.guarantees.statistics import lower_bound, upper_bound
-from sim.guarantees.verdicts import Verdict, percent
+from sim.guarantees.statistics import Answer, lower_bound, upper_bound
+from sim.guarantees.verdicts import Verdict, percent, what_it_would_take
 from sim.scenario.findings import findings_of
 from sim.scenario.guarantees import Guarantee
 from sim.studies.words import observed, promise
@@ -395,3 +396,32 @@ def test_a_path_instead_of_a_scenario_is_told(call: str) -> None:
     said = r"a scenario is expected here, not str: write sim\.load\('plan\.yaml'\)"
     with pytest.raises(TypeError, match=said):
         getattr(sim, call)("plan.yaml", **arguments.get(call, {}))
+
+
+def decided_at(low_end: int, high_end: int) -> Callable[[int, int], Answer]:
+    """A made-up rule: at a share of at most 42 % (at least 58 %) so many replications decide, further out 30."""
+
+    def judge(good: int, n: int) -> Answer:
+        share = good / n
+        if share <= 0.42:
+            return "fails" if n >= (30 if share <= 0.36 else low_end) else "undecided"
+        if share >= 0.58:
+            return "holds" if n >= (30 if share >= 0.64 else high_end) else "undecided"
+        return "undecided"
+
+    return judge
+
+
+@pytest.mark.parametrize(
+    ("good", "ends", "says"),
+    [
+        (20, (80, 60), "30 in all would decide it if each keeps it"),
+        (0, (80, 60), "30 in all would decide it if none keeps it"),
+        (5, (80, 60), "about 30 in all would probably decide it"),
+        # half of 20, promised in half of the cases: a standard error is two of them, so 8 or 12
+        (10, (80, 60), "the share is 50 % so far, and about 80 in all would probably decide it"),
+        (10, (60, 80), "the share is 50 % so far, and about 80 in all would probably decide it"),
+    ],
+)
+def test_what_would_decide_is_told_in_all(good: int, ends: tuple[int, int], says: str) -> None:
+    assert what_it_would_take(good, 20, 0.5, decided_at(*ends)) == says

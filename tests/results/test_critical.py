@@ -80,3 +80,11 @@ def test_no_delay_saves_who_never_received_it_and_who_refuses_it() -> None:
 def test_the_same_from_one_part() -> None:
     whole = CriticalDelays.of([part([20, 25, 10, 25, 30, 25, 30], [0, 0, 0, 1, 0, 0, 1])])
     assert (whole.delays_s.tolist(), whole.devices.tolist(), whole.never) == ([1, 6, 11], [1, 3, 2], 1)
+
+
+def test_two_parts_add_up() -> None:
+    one = CriticalDelays(np.array([5, 9]), np.array([1, 2]), never=2, refused=3)
+    other = CriticalDelays(np.array([7, 9]), np.array([4, 8]), never=5, refused=7)
+    both = one + other
+    assert (both.delays_s.tolist(), both.devices.tolist()) == ([5, 7, 9], [1, 4, 10])
+    assert (both.never, both.refused, both.size) == (7, 10, 32)
