@@ -399,7 +399,7 @@ def test_a_path_instead_of_a_scenario_is_told(call: str) -> None:
 
 
 def decided_at(low_end: int, high_end: int) -> Callable[[int, int], Answer]:
-    """A made-up rule: at a share of at most 42 % (at least 58 %) so many replications decide, further out 30."""
+    """A made-up rule: at up to 42 % (from 58 % on) so many replications decide, further out 30."""
 
     def judge(good: int, n: int) -> Answer:
         share = good / n
