@@ -780,6 +780,40 @@ def test_a_reserve_wiped_by_a_reinstallation_is_no_longer_held() -> None:
     assert of(outcome, "times_lost") == [1]
 
 
+def test_a_replaced_reserve_held_from_the_start_is_not_the_latest_one() -> None:
+    """Two are specified at 0; it held the first, and receives the second in that second."""
+    outcome = run(phones([0], holds_reserve=True), after(0, 20), after(0, 20), horizon_s=60)
+    assert of(outcome, "reserve_received_at_s") == [0]
+    assert of(outcome, "critical_delay_s") == [1]
+    assert of(outcome, "times_lost") == [0]
+
+
+def test_a_reserve_that_was_cancelled_was_received_all_the_same() -> None:
+    """Specified at 10, received at 15, cancelled at 16; the next synchronization, at 115, changes nothing."""
+    outcome = run(phones([15]), after(10, 150), CancelReserve(16))
+    assert of(outcome, "reserve_received_at_s") == [15]
+    assert of(outcome, "critical_delay_s") == [6]
+    assert of(outcome, "syncs") == [2]
+
+
+def test_whoever_comes_back_has_the_reserve_since_it_received_it() -> None:
+    """It syncs every 5 s. Main at 11 is what it received at 5; the next reserve it receives at 25. The one
+    before is put back at 31, which loses it, and that again at 41: it syncs at 45, with the same reserve."""
+    restored = (RestorePrevious(31), RestorePrevious(41))
+    outcome = run(phones([0], every_s=5), after(1, 10), after(21, 500), *restored, horizon_s=60)
+    assert of(outcome, "reserve_received_at_s") == [25]
+    assert (of(outcome, "lost_at_s"), of(outcome, "reconnected_at_s")) == ([31], [45])
+    assert of(outcome, "times_lost") == [1]
+
+
+@pytest.mark.parametrize("replaced", [0, 1, 2])
+def test_the_help_desk_works_from_the_first_second_on(replaced: int) -> None:
+    """Both are lost, call and are ready at once; the one technician takes a second for each."""
+    outcome = run(phones([90, 91]), Reissue(replaced, "immediately"), recovery=desk(0, 0, 1), horizon_s=60)
+    assert of(outcome, "lost_at_s") == [replaced] * 2
+    assert of(outcome, "reconnected_at_s") == [replaced + 1, replaced + 2]
+
+
 @pytest.mark.parametrize(
     ("cancelled", "received", "lost_at"),
     [(14, -1, -1), (15, -1, -1), (16, 15, -1), (24, 15, -1), (25, 15, -1)],
