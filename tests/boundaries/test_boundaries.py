@@ -796,11 +796,12 @@ def test_a_reserve_that_was_cancelled_was_received_all_the_same() -> None:
     assert of(outcome, "syncs") == [2]
 
 
-def test_whoever_comes_back_has_the_reserve_since_it_received_it() -> None:
+@pytest.mark.parametrize("cancelled", [(), (CancelReserve(28),)])
+def test_whoever_comes_back_has_the_reserve_since_it_received_it(cancelled: tuple[Action, ...]) -> None:
     """It syncs every 5 s. Main at 11 is what it received at 5; the next reserve it receives at 25. The one
     before is put back at 31, which loses it, and that again at 41: it syncs at 45, with the same reserve."""
-    restored = (RestorePrevious(31), RestorePrevious(41))
-    outcome = run(phones([0], every_s=5), after(1, 10), after(21, 500), *restored, horizon_s=60)
+    actions = (after(1, 10), after(21, 500), *cancelled, RestorePrevious(31), RestorePrevious(41))
+    outcome = run(phones([0], every_s=5), *actions, horizon_s=60)
     assert of(outcome, "reserve_received_at_s") == [25]
     assert (of(outcome, "lost_at_s"), of(outcome, "reconnected_at_s")) == ([31], [45])
     assert of(outcome, "times_lost") == [1]
