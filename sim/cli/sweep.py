@@ -135,7 +135,7 @@ def sweep(
     (scenario,) = read_all([file], overrides)
 
     from sim.cli.progress import Progress, notice
-    from sim.studies.crews.archive import Archive, default_folder
+    from sim.studies.crews.archive import archive_at
     from sim.studies.store import to_text
     from sim.studies.sweeps.file import check_file, write_table
     from sim.studies.sweeps.sweep import crew_of, prepare
@@ -156,7 +156,7 @@ def sweep(
         seed=seed,
         replications=replications,
     )
-    archive = None if no_store else Archive(default_folder() if store is None else store)
+    archive = archive_at(store, keep=not no_store)
     if dry_run:
         stored = 0 if archive is None else prepared.stored(archive)
         if as_json:

@@ -17,7 +17,7 @@ from sim.results.summary import CONFIDENCE
 from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies import words
-from sim.studies.experiment import Engine, Progress
+from sim.studies.experiment import Engine, Progress, share_of
 from sim.studies.result import Result
 from sim.studies.run import run
 
@@ -247,11 +247,7 @@ def compare(
     replications = first.replications if replications is None else replications
     results = []
     for number, scenario in enumerate(scenarios):
-
-        def tell(share: float, done: int = number) -> None:
-            if progress is not None:
-                progress((done + share) / len(scenarios))
-
+        tell = share_of(progress, number, len(scenarios))
         results.append(
             run(scenario, engine=engine, seed=seed, replications=replications, progress=tell, notice=notice)
         )

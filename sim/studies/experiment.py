@@ -97,11 +97,7 @@ class Experiment:
         """The outcome of each part of a replication, in device order; counted from 0; it draws with
         (seed, first + replication)."""
         for number, within in enumerate(self.parts):
-
-            def tell(share: float, done: int = number) -> None:
-                if progress is not None:
-                    progress((done + share) / len(self.parts))
-
+            tell = share_of(progress, number, len(self.parts))
             yield self.outcome_within(replication, within, progress=tell)
 
     def outcome_within(self, replication: int, within: range, *, progress: Progress | None = None) -> Outcome:

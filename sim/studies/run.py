@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
 from sim.guarantees.statistics import MANY
 from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies import stopping
-from sim.studies.crews.archive import Archive, default_folder
+from sim.studies.crews.archive import archive_at
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.studies.precision import MOST, Precision
 from sim.studies.result import Result
@@ -92,7 +91,7 @@ def run(
         else:
             from sim.studies.crews.scattered import there
 
-            archive = Archive(default_folder() if store is None else Path(store)) if keep else None
+            archive = archive_at(store, keep=keep)
             source = opened.enter_context(
                 there(experiment, cluster, archive=archive, notice=notice, goes_on=goes_on)
             )

@@ -87,3 +87,10 @@ class Archive:
                 f"results cannot be kept in {self.folder} ({error.strerror or error}): "
                 "name another folder with --store DIR, or keep none with --no-store"
             ) from error
+
+
+def archive_at(store: str | os.PathLike[str] | None, *, keep: bool) -> Archive | None:
+    """The archive in a folder, by default in the user's cache; None where nothing is to be kept."""
+    if not keep:
+        return None
+    return Archive(default_folder() if store is None else Path(store))

@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import visible
 from sim.results.measures import MEASURES
 from sim.results.summary import mean_of, summary_of
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies.crews.archive import Archive, default_folder
+from sim.studies.crews.archive import Archive, archive_at
 from sim.studies.crews.crew import Alone, Crew, Local, collect, cores
 from sim.studies.crews.unit import Unit, Value
 from sim.studies.experiment import MANY_SYNCS, Engine, Progress
@@ -214,7 +213,7 @@ def sweep(
         seed=seed,
         replications=replications,
     )
-    archive = Archive(default_folder() if store is None else Path(store)) if keep else None
+    archive = archive_at(store, keep=keep)
     with crew_of(prepared, workers=workers, cluster=cluster, notice=notice) as crew:
         return prepared.run(crew, archive=archive, progress=progress)
 
