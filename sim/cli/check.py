@@ -79,7 +79,7 @@ def _worst_cases(
 ) -> Iterator[object]:
     """What breaks each guarantee: as JSON, or line by line."""
     from sim.cli.progress import Progress
-    from sim.studies.worst_case.adversary import worst_cases
+    from sim.studies.worst_case.attacks import worst_cases
     from sim.studies.worst_case.worst import lines, to_json, write_worst_cases
 
     for file, scenario in zip(files, scenarios, strict=True):

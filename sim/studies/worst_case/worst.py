@@ -16,7 +16,7 @@ from sim.studies.result import iso
 from sim.studies.stories.reduced import scenario_files
 from sim.studies.stories.sentences import date, plural, spaced
 from sim.studies.words import promise_of
-from sim.studies.worst_case.adversary import Attack
+from sim.studies.worst_case.attacks import Attack
 from sim.world.fleet import Away
 
 _NAMES: Final = {
@@ -155,8 +155,6 @@ def _unsearched(attack: Attack) -> str:
     """What was not searched; nothing where all was."""
     if attack.searched_s is None:
         return ""
-    if attack.searched_s == 0:
-        return "; not all was tried: jitter leaves too many choices"
     if attack.length_s is None:
         return f"; only what is shorter than {spaced(attack.searched_s)} was searched"
     return f"; nothing shorter than {spaced(attack.searched_s)} is, from there on not all was searched"

@@ -1,14 +1,16 @@
 """The smallest absence, outage or shift of the plan that breaks a guarantee (`reissue check --worst-case`).
 
-One device is searched exhaustively: its group's period and jitter, attempts that succeed, on but for the
-absence, with every phase and every choice of jitters that can matter. Why that is enough stands in
-docs/why.md. A guarantee that is proved is left alone.
+One device is searched: its group's period and jitter, attempts that succeed, always on but for the absence,
+with every phase that can matter. Why that is enough, and which jitters are tried, stands in docs/why.md. A
+guarantee that is proved is left alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Final
 
 import numpy as np
@@ -18,22 +20,31 @@ from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import judge
 from sim.scenario.guarantees import Guarantee
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Experiment, Progress
-from sim.studies.worst_case.breaking import can_be_attacked, needed_devices
-from sim.studies.worst_case.candidates import Candidate, Span, absent, lateness
-from sim.studies.worst_case.schedules import Schedule, schedules_of
-from sim.studies.worst_case.shifting import Kind, least_shift, shiftable, shifted_to
-from sim.studies.worst_case.spells import MOST_TRIED, Found, shortest, undisturbed
-from sim.studies.worst_case.stretches import stretches_of
-from sim.studies.worst_case.trial import Bench
-from sim.world.draws import Draws, identity_of_group
-from sim.world.fleet import Profile
-from sim.world.plan import Outage, Plan
+from sim.studies.experiment import Experiment, Progress, Simulator
+from sim.studies.worst_case.absences import (
+    MOST_TRIED,
+    Candidate,
+    Span,
+    Stretches,
+    shortest,
+    undisturbed,
+)
+from sim.studies.worst_case.breaking import breaks, can_be_attacked, needed_devices, thresholds_s
+from sim.studies.worst_case.shifts import Kind, Shift
+from sim.world.draws import Draws, Purpose, identity_of_group
+from sim.world.fleet import Fleet, Profile, Roster
+from sim.world.plan import Outage, Plan, Recovery
+from sim.world.timeline import play
 
 KINDS: Final[tuple[Kind, ...]] = ("absence", "outage", "later", "sooner")
 
 _RUN_ONE_BY_ONE: Final = 20
 """An outage with a help desk is a run of its own: so many times fewer are tried."""
+
+_MANY: Final = 2_000
+"""From so many devices on, the array engine runs them, if it can."""
+
+_AT_A_TIME: Final = 16_384
 
 _ALL_TRIED: Final[dict[Kind, str]] = {
     "absence": "no absence breaks it, even if it lasts the whole run",
@@ -44,8 +55,6 @@ _ALL_TRIED: Final[dict[Kind, str]] = {
 _SOME_TRIED: Final[dict[Kind, str]] = {
     "absence": "no absence that was tried breaks it",
     "outage": "no outage that was tried breaks it",
-    "later": "no later reserve that was tried breaks it",
-    "sooner": "no sooner activation that was tried breaks it",
 }
 
 
@@ -54,20 +63,20 @@ class Attack:
     """The smallest change of one kind that breaks a guarantee, or that there is none.
 
     Attributes:
-        guarantee: its index in the scenario.
+        guarantee: index of the guarantee in the scenario.
         kind: an absence of the devices, an outage of the server, a reserve specified later, an activation
             that comes sooner.
-        length_s: of the absence or outage, or how far the plan is shifted; 0: broken as it is; None: none.
-        from_s: when it begins; of a shift when the reserve is now specified or becomes main.
-        action: which action of the plan is shifted; -1: automatic reissue.
-        profile: of the devices, as searched.
-        shown: of the devices, as written in a scenario: with their absence, and lateness as absences.
-        phase_s: of their schedule.
-        late: attempts that jitter puts off, from when they are due until they are made.
+        length_s: length of the absence or outage, or of the shift; 0: broken as it is; None: none.
+        from_s: when it begins; for a shift, when the reserve is now specified or becomes main.
+        action: index of the shifted action in the plan; -1: automatic reissue.
+        profile: the devices, as searched.
+        shown: the devices, as written in a scenario: with their absence, and lateness as absences.
+        phase_s: phase of their schedule.
+        late: attempts that jitter puts off, each from when it is due until it is made.
         devices: how many devices it takes.
         reason: why there is none.
         is_proved: whether the guarantee is proved, so that nothing was searched.
-        searched_s: what is shorter was searched in full; None: everything was.
+        searched_s: everything shorter was searched; None: everything was.
     """
 
     guarantee: int
@@ -91,9 +100,9 @@ def worst_cases(
     """For every guarantee of a scenario, the smallest change of each kind that breaks it.
 
     Args:
-        scenario: whose guarantees. One replication is run, to tell which are proved.
+        scenario: one replication is run, to tell which of its guarantees are proved.
         progress: called with the share that is done.
-        most: absences that are tried, of one kind against one guarantee; what is left out is told.
+        most: how many absences are tried for each kind and guarantee; the answer says what is left out.
 
     Raises:
         ScenarioError: the scenario cannot be run.
@@ -106,11 +115,11 @@ def worst_cases(
     attacks: list[Attack] = []
     steps = len(scenario.guarantees) * len(KINDS)
     for number, guarantee in enumerate(scenario.guarantees):
-        told = judge(guarantee, [tally], lambda _: (), proofs=proofs)
+        verdict = judge(guarantee, [tally], lambda _: (), proofs=proofs)
         adversary = _Adversary(experiment, number, guarantee, most)
         for kind in KINDS:
-            if told.verdict == "proved":
-                reason = f"proved, so nothing was searched: {told.proof}"
+            if verdict.verdict == "proved":
+                reason = f"proved, so nothing was searched: {verdict.proof}"
                 attacks.append(Attack(number, kind, None, reason=reason, is_proved=True))
             else:
                 attacks.append(adversary.attack(kind))
@@ -126,7 +135,6 @@ class _Adversary:
         self.plan = replace(experiment.plan, sample_s=experiment.plan.horizon_s)
         scenario = experiment.scenario
         self.draws = Draws.of(scenario.seed, scenario.first_replication)
-        self.bench = Bench(guarantee, self.draws)
         self.number, self.guarantee, self.most = number, guarantee, most
         concerned = [
             (profile, count)
@@ -149,10 +157,8 @@ class _Adversary:
         reason = self._why_not()
         if reason is not None:
             return Attack(self.number, kind, None, reason=reason)
-        searches = [
-            self._spell(kind, profile) if kind in ("absence", "outage") else self._shift(kind, profile)
-            for profile in self.profiles
-        ]
+        search = self._spell if kind in ("absence", "outage") else self._shift
+        searches = [search(kind, profile) for profile in self.profiles]
         limits = [attack.searched_s for attack in searches if attack.searched_s is not None]
         found = [attack for attack in searches if attack.length_s is not None]
         if found:
@@ -199,69 +205,102 @@ class _Adversary:
         outage waits for its end, within an absence it does not."""
         searched = profile if kind == "absence" else replace(profile, catch_up=False)
         is_run_as_outage = kind == "outage" and self.plan.recovery is not None
-        stretches = stretches_of(self.plan, self.guarantee, self.draws, identity_of_group(profile.group))
 
         def trial(candidates: Sequence[Candidate]) -> NDArray[np.bool_]:
             if is_run_as_outage:
                 return np.array([self._is_broken_by_outage(searched, each) for each in candidates])
-            profiles = [absent(each, searched) for each in candidates]
-            return self.bench.broken(self.plan, profiles, [each.phase_s for each in candidates])
+            profiles = [each.absent(searched) for each in candidates]
+            return self._broken(self.plan, profiles, [each.phase_s for each in candidates])
 
         most = self.most // _RUN_ONE_BY_ONE if is_run_as_outage else self.most
-        found: Found = shortest(stretches, searched, trial, each_alone=is_run_as_outage, most=most)
-        searched_s = None if found.is_sure else found.searched_s
-        if found.candidate is None:
-            return Attack(self.number, kind, None, searched_s=searched_s)
-        write = absent if kind == "absence" else lateness
-        shown = write(found.candidate, profile)
-        return replace(self._attack(kind, profile, found.candidate, shown), searched_s=searched_s)
+        stretches = self._stretches(self.plan, profile)
+        found = shortest(stretches, searched, trial, each_alone=is_run_as_outage, most=most)
+        best = found.candidate
+        if best is None:
+            return Attack(self.number, kind, None, searched_s=found.searched_s)
+        shown = best.absent(profile) if kind == "absence" else best.present(profile)
+        return replace(self._attack(kind, profile, best, shown), searched_s=found.searched_s)
 
     def _is_broken_by_outage(self, profile: Profile, candidate: Candidate) -> bool:
         plan = self.plan
         if candidate.length_s > 0:
             outage = Outage(candidate.from_s, candidate.from_s + candidate.length_s)
             plan = replace(plan, outages=(*plan.outages, outage))
-        return bool(self.bench.broken(plan, [lateness(candidate, profile)], [candidate.phase_s])[0])
+        return bool(self._broken(plan, [candidate.present(profile)], [candidate.phase_s])[0])
 
     # --- shifts of the plan ----------------------------------------------------------------------
 
     def _shift(self, kind: Kind, profile: Profile) -> Attack:
-        best: tuple[Candidate, int] | None = None
-        is_whole = True
-
-        def tried(plan: Plan) -> Candidate | None:
-            nonlocal is_whole
-            schedules = self._schedules(plan, profile)
-            is_whole &= all(schedule.is_whole for schedule in schedules)
-            return self._broken_as_it_is(plan, profile, schedules)
-
-        for action in shiftable(self.plan, kind):
-            least = least_shift(self.plan, kind, action, tried)
+        best: Attack | None = None
+        for shift in Shift.all_of(self.plan, kind):
+            least = shift.least(lambda plan: self._broken_as_it_is(plan, profile))
             if least is None:
                 continue
-            shift_s, candidate = least
-            to_s = shifted_to(self.plan, kind, action, shift_s) if shift_s else 0
-            moved = replace(candidate, length_s=shift_s, from_s=to_s)
-            if best is None or shift_s < best[0].length_s:
-                best = moved, action
-        searched_s = None if is_whole else 0
-        if best is None:
-            return Attack(self.number, kind, None, searched_s=searched_s)
-        found = self._attack(kind, profile, best[0], lateness(best[0], profile), best[1])
-        return replace(found, searched_s=searched_s)
+            length_s, candidate = least
+            if best is None or best.length_s is None or length_s < best.length_s:
+                to_s = shift.moves_to(length_s) if length_s else 0
+                moved = replace(candidate, length_s=length_s, from_s=to_s)
+                best = self._attack(kind, profile, moved, moved.present(profile), shift.action)
+        return best or Attack(self.number, kind, None)
 
-    def _schedules(self, plan: Plan, profile: Profile) -> list[Schedule]:
-        stretches = stretches_of(plan, self.guarantee, self.draws, identity_of_group(profile.group))
-        return schedules_of(stretches, every_s=profile.every_s, jitter_s=profile.jitter_s)
-
-    def _broken_as_it_is(
-        self, plan: Plan, profile: Profile, schedules: Sequence[Schedule]
-    ) -> Candidate | None:
+    def _broken_as_it_is(self, plan: Plan, profile: Profile) -> Candidate | None:
         """A schedule with which a device that is always on breaks the guarantee under a plan."""
-        candidates = list(undisturbed(schedules).values())
-        profiles = [lateness(each, profile) for each in candidates]
-        broken = self.bench.broken(plan, profiles, [each.phase_s for each in candidates])
+        candidates = undisturbed(self._stretches(plan, profile).schedules(profile))
+        profiles = [each.present(profile) for each in candidates]
+        broken = self._broken(plan, profiles, [each.phase_s for each in candidates])
         return candidates[int(np.argmax(broken))] if broken.any() else None
+
+    # --- one device ------------------------------------------------------------------------------
+
+    def _stretches(self, plan: Plan, profile: Profile) -> Stretches:
+        """The run, cut at all that the server does, at times that the guarantee names, at the desk's work."""
+        timeline, horizon_s = play(plan), plan.horizon_s
+        instants = {0, horizon_s, *(state.from_s for state in timeline.states)}
+        for certificate in timeline.server.certificates:
+            instants |= {certificate.not_before_s, certificate.not_after_s}
+        losses_s = [after.from_s for _, after in timeline.switches]
+        for loss_s in losses_s:
+            for threshold_s in thresholds_s(self.guarantee):
+                instants |= {loss_s + threshold_s, loss_s + threshold_s + 1}
+        if plan.recovery is not None:
+            identity = identity_of_group(profile.group)
+            instants |= set(_reinstallations(plan.recovery, losses_s, self.draws, identity))
+        edges = sorted(instant for instant in instants if 0 <= instant <= horizon_s)
+        begins_s = [state.from_s for state in timeline.states]
+        states = [timeline.states[bisect_right(begins_s, edge) - 1] for edge in edges[:-1]]
+        return Stretches(tuple(edges), tuple(not state.is_out and state.is_valid for state in states))
+
+    def _broken(self, plan: Plan, profiles: Sequence[Profile], phases_s: Sequence[int]) -> NDArray[np.bool_]:
+        """Which devices of one group break the guarantee under a plan, each as if it were alone."""
+        parts = [
+            self._broken_at_a_time(
+                plan, profiles[first : first + _AT_A_TIME], phases_s[first : first + _AT_A_TIME]
+            )
+            for first in range(0, len(phases_s), _AT_A_TIME)
+        ]
+        return np.concatenate([np.zeros(0, np.bool_), *parts])
+
+    def _broken_at_a_time(
+        self, plan: Plan, profiles: Sequence[Profile], phases_s: Sequence[int]
+    ) -> NDArray[np.bool_]:
+        n, group = len(phases_s), profiles[0].group
+        roster = Roster(
+            profiles=tuple(profiles),  # coverage is counted by profile, so each device has its own
+            groups=(group,),
+            profile=np.arange(n, dtype=np.int32),
+            group=np.zeros(n, dtype=np.int32),
+            identity=np.full(n, np.uint64(identity_of_group(group)), dtype=np.uint64),
+            phase_s=np.array(phases_s, dtype=np.int64),
+            silent=np.zeros(n, dtype=np.bool_),
+            seen=np.zeros(n, dtype=np.bool_),
+            holds_reserve=np.zeros(n, dtype=np.bool_),
+            numbered=(n,),
+            ids=((),),
+        )
+        if plan.recovery is not None:  # nobody waits for the others
+            technicians = max(n, plan.recovery.technicians)
+            plan = replace(plan, recovery=replace(plan.recovery, technicians=technicians))
+        return breaks(self.guarantee, _simulator(n)(plan, Fleet.start(roster, self.draws)))
 
 
 def _counted(experiment: Experiment) -> list[tuple[Profile, int]]:
@@ -272,3 +311,23 @@ def _counted(experiment: Experiment) -> list[tuple[Profile, int]]:
         for profile, count in zip(roster.profiles, of_profile, strict=True):
             counts[profile] = counts.get(profile, 0) + count
     return list(counts.items())
+
+
+def _reinstallations(desk: Recovery, losses_s: list[int], draws: Draws, identity: int) -> Iterator[int]:
+    """When a reinstallation begins and ends, if it follows a loss without a wait (model 6.1)."""
+    for turn, loss_s in enumerate(losses_s):
+        for number in range(turn + 1):
+            ready_s = desk.owner_responds.draw(*draws.pair(identity, Purpose.OWNER_RESPONDS, number))
+            takes_s = desk.takes.draw(*draws.pair(identity, Purpose.REINSTALL_TAKES, number))
+            begins_s = loss_s + desk.begins_s + ready_s
+            yield from (begins_s + 1, begins_s + takes_s + 1)  # attempts of the same second come first
+
+
+def _simulator(devices: int) -> Simulator:
+    if devices >= _MANY and find_spec("numba") is not None:
+        from sim.fleet.engine import simulate as fleet
+
+        return fleet
+    from sim.processes.engine import simulate as process
+
+    return process

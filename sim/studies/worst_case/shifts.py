@@ -1,0 +1,116 @@
+"""A plan with one reserve specified later, or activated sooner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeVar
+
+from sim.world.plan import Plan, Reissue
+from sim.world.timeline import play
+
+_GRID: Final = 32
+"""Even steps among which the first shift that breaks something is looked for."""
+
+T = TypeVar("T")
+
+Kind = Literal["absence", "outage", "later", "sooner"]
+"""What an adversary may do; the last two shift the plan."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A reserve of a plan that can be moved.
+
+    Attributes:
+        plan: the plan as it is.
+        kind: `later`: specified later, activated when planned; `sooner`: activated sooner.
+        action: index of the action in the plan; -1: automatic reissue.
+    """
+
+    plan: Plan
+    kind: Kind
+    action: int
+
+    @classmethod
+    def all_of(cls, plan: Plan, kind: Kind) -> Iterator[Shift]:
+        """One for each reserve of a plan that can be moved so."""
+        for number, action in enumerate(plan.actions):
+            if not isinstance(action, Reissue) or action.unfit or action.at_s >= plan.horizon_s:
+                continue
+            if action.activate == "after" or (action.activate == "at expiry" and kind == "later"):
+                yield cls(plan, kind, number)
+        if kind == "later" and any(event.by == "automatic" for event in play(plan).events):
+            yield cls(plan, kind, -1)
+
+    @property
+    def _reissue(self) -> Reissue:
+        action = self.plan.actions[self.action]
+        assert isinstance(action, Reissue)
+        return action
+
+    @property
+    def _lead_s(self) -> int:
+        """The lead of automatic reissue, at most the first certificate's remaining life."""
+        assert self.plan.automatic_lead_s is not None
+        return min(self.plan.automatic_lead_s, self.plan.first.not_after_s)
+
+    @property
+    def furthest_s(self) -> int:
+        """The largest shift that makes sense."""
+        if self.action < 0:
+            return self._lead_s
+        within_s = self.plan.horizon_s - 1 - self._reissue.at_s
+        after_s = self._reissue.after_s
+        if after_s is None:
+            return within_s
+        return min(after_s, within_s) if self.kind == "later" else after_s
+
+    def by(self, shift_s: int) -> Plan:
+        """The plan with the reserve moved by so many seconds."""
+        if self.action < 0:
+            return replace(self.plan, automatic_lead_s=self._lead_s - shift_s)
+        moved = self._reissue
+        if moved.after_s is not None:
+            moved = replace(moved, after_s=moved.after_s - shift_s)
+        if self.kind == "later":
+            moved = replace(moved, at_s=moved.at_s + shift_s)
+        actions = [*self.plan.actions[: self.action], moved, *self.plan.actions[self.action + 1 :]]
+        return replace(self.plan, actions=tuple(sorted(actions, key=lambda each: each.at_s)))
+
+    def moves_to(self, shift_s: int) -> int:
+        """When the reserve is then specified or, if activated sooner, becomes main; in seconds."""
+        if self.action < 0:
+            return self.plan.first.not_after_s - self._lead_s + shift_s
+        at_s = self._reissue.at_s
+        return at_s + shift_s if self.kind == "later" else at_s + (self._reissue.after_s or 0) - shift_s
+
+    def least(self, broken: Callable[[Plan], T | None]) -> tuple[int, T] | None:
+        """The least shift that breaks something, by halving between one that does not and one that does.
+
+        Args:
+            broken: what breaks under a plan; None: nothing.
+
+        Returns:
+            the shift in seconds, and what breaks under it; None where no shift is enough.
+        """
+        best = broken(self.plan)
+        if best is not None:
+            return 0, best
+        low_s, high_s = 0, self.furthest_s
+        for shift_s in sorted({high_s * step // _GRID for step in range(1, _GRID + 1)}):
+            best = broken(self.by(shift_s))
+            if best is not None:
+                high_s = shift_s
+                break
+            low_s = shift_s
+        if best is None:
+            return None
+        while high_s - low_s > 1:
+            middle_s = (low_s + high_s) // 2
+            nearer = broken(self.by(middle_s))
+            if nearer is None:
+                low_s = middle_s
+            else:
+                best, high_s = nearer, middle_s
+        return high_s, best
