@@ -1,4 +1,4 @@
-"""What a user's mistake raises, and how it may be told; light to import, for the command line."""
+"""Mistakes of a user, each with a text that says what would be right; light to import."""
 
 
 class InputError(Exception):
@@ -7,6 +7,23 @@ class InputError(Exception):
 
 class EngineUnavailableError(InputError):
     """An engine needs something that is not installed here."""
+
+
+class OutputError(InputError):
+    """A file or folder cannot be written; the text says why and what would help."""
+
+
+class UnreadableError(ValueError):
+    """A file cannot be read as what it should be; the text continues a sentence that begins with its name.
+
+    Attributes:
+        line, column: where its text is the cause, from 1; else None.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+        self.line = line
+        self.column = column
+        super().__init__(message)
 
 
 def visible(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ from sim.pki.reading import Material, fingerprint_of
 from sim.pki.subject import extension, key_words, signature_hash
 from sim.pki.verdict import Judgement, Verdict
 from sim.pki.words import name_words, short, utc
+from sim.text import iso
 
 _COLOURS = {"passes": "green", "fails": "red", "information": "cyan"}
 _PLATFORMS = {"android": "Android", "ios": "iOS"}
@@ -144,11 +144,6 @@ def shown_document(material: Material) -> dict[str, Any]:
         ],
         "chain_is_complete": is_complete(certificate, material.chain),
     }
-
-
-def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC with a Z."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _names(certificate: x509.Certificate) -> list[str]:

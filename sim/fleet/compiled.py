@@ -17,6 +17,7 @@ from types import FunctionType
 from typing import Any, Final, TypeVar
 
 from sim.errors import EngineUnavailableError
+from sim.files import cache_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -33,8 +34,7 @@ def cache_directory() -> Path:
     digest = hashlib.sha256(f"{numba.__version__} {platform.python_version()} {platform.machine()}".encode())
     for source in SOURCES:
         digest.update(source.read_bytes())
-    root = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if os.name == "nt" else None)
-    return (Path(root) if root else Path.home() / ".cache") / "reissue" / digest.hexdigest()[:24]
+    return cache_folder(digest.hexdigest()[:24])
 
 
 def is_compiled(function: Callable[..., Any]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import binascii
-import os
 import re
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from sim.errors import UnreadableError
+from sim.files import read_bytes
 
 _BEGIN: Final = re.compile(rb"-----BEGIN ([A-Z0-9 #]{1,60})-----\s*")
 
@@ -28,33 +29,9 @@ def read_bounded(path: Path, *, limit_bytes: int) -> bytes | str:
     A pipe or a device is never waited for.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError:
-        return "does not exist: check the path"
-    except (OSError, ValueError) as error:
-        return _refused(error)
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            return "is a folder: name a file in it"
-        if not stat.S_ISREG(mode):
-            return "is not a regular file (a pipe, socket or device): save the content to a file"
-        with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            content = stream.read(limit_bytes + 1)
-    except OSError as error:
-        return _refused(error)
-    finally:
-        os.close(descriptor)
-    if len(content) > limit_bytes:
-        return f"is larger than {limit_bytes:,} bytes, the most that is read: name a certificate"
-    return content
-
-
-def _refused(error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return "may not be read: give yourself permission to read it"
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-    return f"cannot be read ({reason.lower()}): check the path"
+        return read_bytes(path, most_bytes=limit_bytes)
+    except UnreadableError as error:
+        return str(error)
 
 
 def pem_blocks(content: bytes) -> list[Pem] | str:

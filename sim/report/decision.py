@@ -9,6 +9,7 @@ from typing import Final
 
 from sim.report.record import Delays, NeedRow, Record
 from sim.studies.words import number
+from sim.text import rounded as span_words
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 ADVICE: Final = "30-day advice"
@@ -77,16 +78,6 @@ def decide(record: Record) -> Decision:
         flips=_flips(told, need),
         caution=_caution(record),
     )
-
-
-def span_words(seconds: int) -> str:
-    """A length of time for reading, rounded down: from two days on in days, else in smaller units."""
-    for unit_s, word in ((SECONDS_PER_DAY, "day"), (SECONDS_PER_HOUR, "hour"), (60, "minute")):
-        if seconds >= 2 * unit_s or (seconds == unit_s and word != "day"):
-            tenths = 10 * seconds // unit_s
-            told = f"{tenths // 10}" if tenths % 10 == 0 else f"{tenths / 10:.1f}"
-            return f"{told} {word}{'' if tenths == 10 else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
 
 
 def unit_of(told: Delays) -> int:

@@ -10,11 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sim.report import courses, delays, lives, strips
-from sim.report.decision import span_words, unit_of
+from sim.report.decision import unit_of
 from sim.report.record import Delays, Record
 from sim.report.scenes import DelayCurve
 from sim.report.style import svg_bytes
 from sim.studies.words import number
+from sim.text import rounded as span_words
 
 
 @dataclass(frozen=True, eq=False)

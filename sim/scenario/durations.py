@@ -8,8 +8,11 @@ from fractions import Fraction
 from typing import Final
 
 from sim.scenario.problems import quoted
+from sim.text import UNITS_S as UNITS_S
+from sim.text import span
 
-UNITS_S: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+format_duration = span
+
 LONGEST_S: Final = 36_525 * UNITS_S["d"]
 """A hundred years: nothing a planner writes lasts longer."""
 PATTERN: Final = (
@@ -64,23 +67,6 @@ def parse_duration(text: str) -> int:
             f"{quoted(text)} is longer than 100 years: write at most {format_duration(LONGEST_S)}"
         )
     return total_s
-
-
-def format_duration(seconds: int) -> str:
-    """The exact form in days, hours, minutes and seconds, which `parse_duration` reads: `1d4h`, `0s`.
-
-    Raises:
-        ValueError: `seconds` is negative.
-    """
-    if seconds < 0:
-        raise ValueError(f"a duration cannot be negative, and {seconds} s is")
-    parts = []
-    rest_s = seconds
-    for unit in "dhms":
-        count, rest_s = divmod(rest_s, UNITS_S[unit])
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
 
 
 def without_unit(number: float) -> str:

@@ -12,19 +12,18 @@ from typing import Final
 
 import numpy as np
 
-from sim.scenario.building import plan_with
 from sim.scenario.certificate_findings import certificate_findings
-from sim.scenario.certificates import FIRST, with_certificates
+from sim.scenario.certificates import FIRST
 from sim.scenario.durations import format_duration
 from sim.scenario.fleet import Away
-from sim.scenario.roster import roster_of
+from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.scenario.thresholds import MEASURES
 from sim.world.fleet import Roster
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Plan
 from sim.world.server import Event
-from sim.world.timeline import Timeline, play
+from sim.world.timeline import Timeline
 
 REISSUING: Final = 'Kaspersky SMM 6.0, "Reissuing the mobile Administration Server certificate"'
 NO_RESERVE: Final = f"{REISSUING}; support.kaspersky.ru/help/KSMM/4.1/en-US/274364.htm"
@@ -70,10 +69,11 @@ def _once(repeated: list[Finding]) -> Finding:
 
 class _Judge:
     def __init__(self, scenario: Scenario) -> None:
-        self.scenario, self.customs = with_certificates(scenario)
-        self.plan: Plan = plan_with(self.scenario, self.customs)
-        self.roster: Roster = roster_of(scenario)
-        self.timeline: Timeline = play(self.plan)
+        prepared = prepare(scenario)
+        self.scenario, self.customs = prepared.scenario, prepared.certificates
+        self.plan: Plan = prepared.plan
+        self.roster: Roster = prepared.roster()
+        self.timeline: Timeline = prepared.timeline
         self.specified = {e.generation: e for e in self.timeline.events if e.name == "reserve specified"}
 
     def findings(self) -> Iterator[Finding]:
@@ -99,16 +99,8 @@ class _Judge:
         """The part of the file that made the server do it."""
         if event.by != "operator":
             return "server.automatic_reissue"
-        steps = [
-            number
-            for number, step in enumerate(self.scenario.strategy)
-            if step.reissue is not None
-            and self.scenario.instant(step.at) == event.at_s
-            and not self._fails(number)
-        ]
-        kin = [e for e in self.specified.values() if e.by == "operator" and e.at_s == event.at_s]
-        at = kin.index(event) if event in kin else 0
-        return f"strategy.{steps[min(at, len(steps) - 1)]}.reissue"
+        assert event.generation is not None
+        return f"strategy.{self.timeline.makers[event.generation].step}.reissue"
 
     def _fails(self, number: int) -> bool:
         """Whether the server does not take the certificate of a step, so that nothing comes of it."""

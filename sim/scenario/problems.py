@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from sim.errors import InputError
-from sim.errors import visible as visible
-
-LONGEST_ECHO: Final = 60
-"""Characters of the planner's own text that a message repeats."""
+from sim.text import LONGEST_ECHO as LONGEST_ECHO
+from sim.text import quoted as quoted
+from sim.text import visible as visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +71,3 @@ class ScenarioError(InputError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
-
-
-def quoted(text: str) -> str:
-    """`text` as a message may repeat it: in quotes, on one line, without control characters, shortened."""
-    short = text if len(text) <= LONGEST_ECHO else text[: LONGEST_ECHO - 1] + "…"
-    return f'"{visible(short)}"'

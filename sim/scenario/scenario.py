@@ -10,7 +10,6 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
-from sim.errors import visible
 from sim.scenario.fleet import Group
 from sim.scenario.guarantees import Guarantee, Recovery
 from sim.scenario.instants import Instant
@@ -21,6 +20,7 @@ from sim.scenario.problems import Place
 from sim.scenario.section import Section
 from sim.scenario.server import Server
 from sim.scenario.strategy import Step
+from sim.text import plural, visible
 
 __all__ = ["Scenario", "Source"]
 
@@ -201,11 +201,11 @@ class Scenario(Section):
         devices = listed + sum(group.devices or 0 for group in self.fleet if group.inventory is None)
         end = self.start + timedelta(seconds=self.duration)
         parts = [
-            counted(devices, "device"),
-            counted(len(self.fleet), "group"),
+            plural(devices, "device"),
+            plural(len(self.fleet), "group"),
             f"{self.start:%Y-%m-%d} to {end:%Y-%m-%d}",
-            counted(len(self.strategy), "action"),
-            counted(len(self.guarantees), "guarantee"),
+            plural(len(self.strategy), "action"),
+            plural(len(self.guarantees), "guarantee"),
         ]
         return f"<Scenario {visible(self.name)}: {', '.join(parts)}>"
 
@@ -240,8 +240,3 @@ def expect_scenario(given: object) -> None:
         return
     read = f"sim.load({str(given)!r})" if isinstance(given, str | PathLike) else "sim.load(path)"
     raise TypeError(f"a scenario is expected here, not {type(given).__name__}: write {read}")
-
-
-def counted(count: int, one: str) -> str:
-    """`1 device`, `1,160 devices`."""
-    return f"{count:,} {one}{'' if count == 1 else 's'}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 from unicodedata import category
 
 from sim.scenario.durations import parse_duration, without_unit
 from sim.scenario.problems import quoted
+from sim.text import closest as closest
 
 HOW_SHARE: Final = "write a share from 0% to 100%, such as 98% or 0.98"
 PATTERN_SHARE: Final = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?) ?%$|^[0-9]*\.?[0-9]+([eE]-?[0-9]+)?$"
@@ -76,20 +76,9 @@ def kind_of(value: object) -> str:
             return f"a {type(value).__name__}"
 
 
-def closest(word: str, known: Sequence[str] | Mapping[str, Any], *, likeness: float = 0.65) -> str | None:
-    """The known word that `word` probably means, without regard to case, blanks, `-` and `_`; or None."""
-    folded = {_fold(each): each for each in known}
-    match = get_close_matches(_fold(word[:80]), list(folded), n=1, cutoff=likeness)
-    return folded[match[0]] if match else None
-
-
 def is_one_line(text: str) -> bool:
     """Whether a text holds no control character, line end or half of a surrogate pair."""
     return text.isprintable() or not any(category(each) in ("Cc", "Zl", "Zp", "Cs") for each in text)
-
-
-def _fold(word: str) -> str:
-    return re.sub(r"[\s_-]+", "_", word.strip().lower())
 
 
 def _within_one(share: float, shown: str, *, number: float | None = None) -> float:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from sim.scenario.durations import format_duration
 from sim.studies.words import number
+from sim.text import evenly
+
+thinned = evenly
 
 if TYPE_CHECKING:
     from sim.studies.compare import Difference
     from sim.studies.recommendation import Recommendation
-
-Row = TypeVar("Row")
-
-
-def thinned(rows: Sequence[Row], most: int) -> list[Row]:
-    """At most so many of the rows: every how-manieth, the first and the last."""
-    if len(rows) <= most:
-        return list(rows)
-    return [rows[round(i * (len(rows) - 1) / (most - 1))] for i in range(most)]
 
 
 def difference_words(difference: Difference) -> str:

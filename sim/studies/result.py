@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
 from sim.studies.words import answer
+from sim.text import iso as iso
 from sim.world import SEMANTICS
 from sim.world.fleet import Profile
 from sim.world.outcome import Outcome
@@ -265,8 +266,3 @@ class Result:
         from sim.notebook.cards import result_card
 
         return result_card(self)
-
-
-def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC with a Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
-import stat
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol
 
+from sim.errors import OutputError as OutputError
+from sim.files import new_folder
 from sim.scenario.certificates import public_copies
 from sim.scenario.tree import read_tree
-from sim.studies.files import OutputError
 from sim.studies.result import Result
 from sim.world.outcome import Outcome
 
@@ -67,24 +64,21 @@ def write(
         OutputError: it exists already, or cannot be written.
     """
     check_free(directory, overwrite=overwrite)
-    try:
-        with _whole(directory) as partial:
-            _write_devices(result, partial / "devices.parquet", beside)
-            result.timeline.to_parquet(partial / "timeline.parquet", index=False)
-            result.events.to_parquet(partial / "events.parquet", index=False)
-            document = {**result.to_json(), "provenance": provenance(result, command)}
-            (partial / "run.json").write_text(to_text(document), encoding="utf-8")
-            (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
-            more = {} if beside is None else beside.files()
-            inventories = {each.path: each.text for each in result.scenario.inventories.values()}
-            for name, content in {**inventories, **public_copies(result.scenario), **more}.items():
-                path = PurePosixPath(name)
-                if ".." in path.parts:  # it leads out of the directory, if back into the scenario's
-                    continue
-                (partial / path).parent.mkdir(parents=True, exist_ok=True)
-                (partial / path).write_bytes(content)
-    except OSError as error:
-        raise OutputError(f"{directory} cannot be written: {error.strerror or error}") from error
+    with new_folder(directory) as partial:
+        _write_devices(result, partial / "devices.parquet", beside)
+        result.timeline.to_parquet(partial / "timeline.parquet", index=False)
+        result.events.to_parquet(partial / "events.parquet", index=False)
+        document = {**result.to_json(), "provenance": provenance(result, command)}
+        (partial / "run.json").write_text(to_text(document), encoding="utf-8")
+        (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
+        more = {} if beside is None else beside.files()
+        inventories = {each.path: each.text for each in result.scenario.inventories.values()}
+        for name, content in {**inventories, **public_copies(result.scenario), **more}.items():
+            path = PurePosixPath(name)
+            if ".." in path.parts:  # it leads out of the directory, if back into the scenario's
+                continue
+            (partial / path).parent.mkdir(parents=True, exist_ok=True)
+            (partial / path).write_bytes(content)
 
 
 def _write_devices(result: Result, path: Path, beside: Beside | None) -> None:
@@ -195,31 +189,3 @@ def _scenario_bytes(result: Result) -> bytes:
         if not problems and as_read.plain() == result.scenario.document:
             return source.text
     return result.scenario.to_yaml().encode("utf-8")
-
-
-@contextmanager
-def _whole(directory: Path) -> Iterator[Path]:
-    """A directory to fill, which takes its name only when it is full."""
-    parent = directory.absolute().parent
-    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".partial", dir=parent))
-    try:
-        yield partial
-        umask = os.umask(0)
-        os.umask(umask)
-        old = partial.with_suffix(".old")
-        if directory.exists():
-            partial.chmod(stat.S_IMODE(directory.stat().st_mode))  # who may look is its owner's to say
-            directory.rename(old)
-        else:
-            partial.chmod(0o777 & ~umask)
-        try:
-            partial.rename(directory)
-        except BaseException:
-            if old.exists():
-                old.rename(directory)
-            raise
-        if old.exists():
-            shutil.rmtree(old)
-    finally:
-        if partial.exists():
-            shutil.rmtree(partial)

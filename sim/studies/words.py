@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sim.scenario.durations import format_duration
+from sim.text import number as number
+from sim.text import percent
+
+share = percent
 
 if TYPE_CHECKING:
     from sim.guarantees.verdicts import Verdict
@@ -31,24 +35,12 @@ def answer(result: Result) -> str:
     return f"{number(lost)} of {devices:,.0f} devices lose the server ({share}); {end}."
 
 
-def number(value: float | None) -> str:
-    """A count, or a mean of counts, for reading."""
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-
-
 def groups_and_all(result: Result) -> list[tuple[str, dict[str, float | None]]]:
     """The measures of each group, and of all together where there are several."""
     rows = list(result.groups.items())
     if len(rows) != 1:
         rows.append(("all groups" if "all" in result.groups else "all", result.measures))
     return rows
-
-
-def share(value: float | None) -> str:
-    """A share as a percentage, for reading."""
-    return "-" if value is None else f"{100 * value:.2f} %"
 
 
 _UNITS: Final = {"device_days_lost": " days", "helpdesk_hours": " h"}

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from sim.guarantees.measured import is_kept, value_of
 from sim.guarantees.verdicts import Verdict
 from sim.results.tally import Tally
-from sim.scenario.durations import format_duration
 from sim.scenario.guarantees import Guarantee
 from sim.studies.experiment import Experiment
 from sim.studies.result import Result
+from sim.text import spaced as spaced
+from sim.text import span
 from sim.world.outcome import NEVER, Outcome
 from sim.world.plan import Reissue
 
@@ -135,7 +136,7 @@ def _earlier_or_longer(case: _Case) -> Iterator[str]:
     assert needed > 0
     if possible >= needed and reissue.can_wait:
         wait_s = max(int(np.sort(received_at_s[received])[needed - 1]) - devices.latest_reserve_at_s + 1, 1)
-        if case.is_kept_with(reissue.changes(f"after {format_duration(wait_s)}")):
+        if case.is_kept_with(reissue.changes(f"after {span(wait_s)}")):
             at_least = "at least " if case.counts_devices else ""
             instead = f" (instead of {spaced(reissue.waits_s)})" if reissue.waits_s is not None else ""
             saved = "saved all" if spared == 0 else "been enough"
@@ -233,11 +234,3 @@ def _more_help(case: _Case) -> Iterator[str]:
         else:
             too_few = between
     yield f"{enough} technicians (instead of {recovery.technicians}) would have been enough"
-
-
-def spaced(seconds: int) -> str:
-    """A duration for reading: `31 d 4 h`."""
-    text = format_duration(seconds)
-    for unit in "dhms":
-        text = text.replace(unit, f" {unit} ")
-    return text.strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sim.world.certificates import Certificate, Issuer
@@ -39,6 +39,8 @@ class Reissue:
         unfit: why it breaks Kaspersky's requirements, so that the action fails (model 5.6); None if fit.
         refused_by: platforms that refuse it.
         identity: `sha256:…` of a certificate from a file; None: a made-up one.
+        step: index in the strategy; None: not from a strategy. It says where the action comes from and not
+            what it does, so that it is no part of equality.
     """
 
     at_s: int
@@ -51,20 +53,23 @@ class Reissue:
     unfit: str | None = None
     refused_by: frozenset[str] = frozenset()
     identity: str | None = None
+    step: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CancelReserve:
-    """The waiting reserve is removed from the server (model 3.9)."""
+    """The waiting reserve is removed from the server (model 3.9); `step` as in `Reissue`."""
 
     at_s: int
+    step: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class RestorePrevious:
-    """The previous main certificate is put back (model 3.9)."""
+    """The previous main certificate is put back (model 3.9); `step` as in `Reissue`."""
 
     at_s: int
+    step: int | None = field(default=None, compare=False)
 
 
 Action = Reissue | CancelReserve | RestorePrevious
@@ -124,3 +129,57 @@ class Plan:
         assert self.horizon_s > 0
         assert all(a.at_s <= b.at_s for a, b in zip(self.actions, self.actions[1:], strict=False))
         assert all(a.at_s >= 0 for a in self.actions)
+
+    def action(self, step: int) -> Action:
+        """The action of a step of the strategy.
+
+        Raises:
+            LookupError: no step has this index.
+        """
+        for action in self.actions:
+            if action.step == step:
+                return action
+        raise LookupError(f"the plan has no step {step}")
+
+    def reissue(self, step: int) -> Reissue:
+        """The action of a step that is a reissue.
+
+        Raises:
+            LookupError: no step has this index, or it is another action.
+        """
+        action = self.action(step)
+        if not isinstance(action, Reissue):
+            raise LookupError(f"step {step} of the plan is not a reissue")
+        return action
+
+    def with_action(self, step: int | None, action: Action) -> Plan:
+        """The plan in which a step of the strategy is another action; None: with one action more.
+
+        Raises:
+            LookupError: no step has this index.
+        """
+        rest = self if step is None else self.without_action(step)
+        actions = (*rest.actions, replace(action, step=step))
+        return replace(self, actions=tuple(sorted(actions, key=_order)))
+
+    def with_delay(self, step: int, delay_s: int) -> Plan:
+        """The plan in which a reissue activates its certificate so many seconds after it is specified.
+
+        Raises:
+            LookupError: no step has this index, or it is another action.
+        """
+        return self.with_action(step, replace(self.reissue(step), activate="after", after_s=delay_s))
+
+    def without_action(self, step: int) -> Plan:
+        """The plan without a step of the strategy.
+
+        Raises:
+            LookupError: no step has this index.
+        """
+        left_out = self.action(step)
+        return replace(self, actions=tuple(action for action in self.actions if action is not left_out))
+
+
+def _order(action: Action) -> tuple[int, bool, int]:
+    """By instant, then as written, then those of no step."""
+    return action.at_s, action.step is None, action.step or 0

@@ -14,7 +14,7 @@ from typing import Final
 
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.order import Phase
-from sim.world.plan import Plan
+from sim.world.plan import Plan, Reissue
 from sim.world.server import Change, Event, Server
 
 Doing = Callable[[int], Change | None]
@@ -76,6 +76,17 @@ class Timeline:
     def first_reserve(self) -> int:
         """The run's first reserve, which an inventory's devices may already hold (model 5.1)."""
         return min(self.server.specified_at_s, default=UNKNOWN_CERTIFICATE)
+
+    @property
+    def makers(self) -> dict[int, Reissue]:
+        """The operator's reissue that made each certificate, by generation; none for the server's own."""
+        fit = (a for a in self.server.plan.actions if isinstance(a, Reissue) and a.unfit is None)
+        makes = ("reserve specified", "certificate replaced immediately")
+        return {
+            event.generation: next(fit)
+            for event in self.events
+            if event.name in makes and event.by == "operator" and event.generation is not None
+        }
 
     @property
     def latest_reserve(self) -> int:

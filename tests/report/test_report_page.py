@@ -14,7 +14,7 @@ import pytest
 import sim
 from sim.cli import cli
 from sim.report import chase
-from sim.report.decision import decide, span_words
+from sim.report.decision import decide
 from sim.report.page import page_of
 from sim.report.publish import Publisher, read_record, reproducing
 from sim.report.record import Record, RecordError, record_of
@@ -22,6 +22,7 @@ from sim.studies.files import OutputError
 from sim.studies.margins import margins_of
 from sim.studies.store import write
 from sim.studies.words import answer
+from sim.text import rounded
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'&{{ 7 * 7 }} $x^2$"
@@ -154,7 +155,7 @@ def test_devices_that_refuse_the_certificate_are_told_as_lost_by_any_delay() -> 
 
 
 def test_a_span_of_time_is_never_rounded_to_nothing() -> None:
-    told = [span_words(s) for s in (1, 59, 120, 3600, 5399, 86_400, 172_800, 2_094_362)]
+    told = [rounded(s) for s in (1, 59, 120, 3600, 5399, 86_400, 172_800, 2_094_362)]
     assert told == [
         "1 second",
         "59 seconds",

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
-from sim.errors import InputError
-from sim.scenario.files import UnreadableError, read_bytes
+from sim.errors import InputError, OutputError, UnreadableError
+from sim.files import cache_folder, read_bytes, write_file
 from sim.studies.crews.unit import Unit, Value, canonical, is_value
 
 FORMAT: Final = "reissue result 1"
@@ -20,16 +18,6 @@ _MOST_BYTES: Final = 512_000_000
 
 class ArchiveError(InputError):
     """Results cannot be kept where they should be; the message says what would help."""
-
-
-def default_folder() -> Path:
-    """The user's cache: `XDG_CACHE_HOME`, or what the system has for it."""
-    if root := os.environ.get("XDG_CACHE_HOME"):
-        return Path(root) / "reissue" / "results"
-    if os.name == "nt" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local) / "reissue" / "results"
-    cache = Path("Library", "Caches") if sys.platform == "darwin" else Path(".cache")
-    return Path.home() / cache / "reissue" / "results"
 
 
 class Archive:
@@ -74,17 +62,10 @@ class Archive:
         head = f'{{"format":"{FORMAT}","key":"{unit.key}","sha256":"{digest}","value":'
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(suffix=".partial", dir=path.parent)
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(head.encode("ascii") + content + b"}\n")
-                Path(name).replace(path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
-        except OSError as error:
+            write_file(path, head.encode("ascii") + content + b"}\n")
+        except (OSError, OutputError) as error:
             raise ArchiveError(
-                f"results cannot be kept in {self.folder} ({error.strerror or error}): "
+                f"results cannot be kept in {self.folder} ({error}): "
                 "name another folder with --store DIR, or keep none with --no-store"
             ) from error
 
@@ -93,4 +74,4 @@ def archive_at(store: str | os.PathLike[str] | None, *, keep: bool) -> Archive |
     """The archive in a folder, by default in the user's cache; None where nothing is to be kept."""
     if not keep:
         return None
-    return Archive(default_folder() if store is None else Path(store))
+    return Archive(cache_folder("results") if store is None else Path(store))

@@ -21,12 +21,10 @@ from typing import Any, Final, Literal, cast
 from sim.errors import InputError
 from sim.results.measures import MEASURES, Selection
 from sim.results.tally import Tally
-from sim.scenario.building import plan_with
-from sim.scenario.certificates import with_certificates
 from sim.scenario.fleet import Away
 from sim.scenario.inventory import Inventory
+from sim.scenario.prepare import prepare
 from sim.scenario.reading import from_document
-from sim.scenario.roster import devices_of
 from sim.scenario.scenario import Scenario
 from sim.studies.crews.packing import is_packed, packed
 from sim.studies.experiment import PART, Experiment
@@ -101,8 +99,8 @@ class Source:
         Raises:
             ScenarioError: it cannot be run.
         """
-        scenario, customs = with_certificates(scenario)
-        plan = plan_with(scenario, customs)
+        prepared = prepare(scenario)
+        scenario, plan = prepared.scenario, prepared.plan
         return cls(
             plan=plan,
             world=zlib.compress(pickle.dumps((plan, _document(scenario))), 1),
@@ -192,7 +190,7 @@ def _experiment(world: bytes, inventories: bytes, engine: Engine, threads: int |
     plan, document = cast(tuple[Plan, dict[str, Any]], _unpickled(world))
     listed = cast(Mapping[int, Inventory], _unpickled(inventories))
     scenario = from_document(document, folder=None, inventories=listed)
-    size = devices_of(scenario)
+    size = prepare(scenario).size
     part = PART if plan.recovery is None else max(size, 1)
     return Experiment(scenario, engine, plan, size, part, threads)
 
@@ -253,7 +251,7 @@ def _fleet(scenario: Scenario) -> dict[str, Any]:
 def _plain(value: object) -> object:
     """A frozen value as JSON takes it: what it is, and its fields."""
     if is_dataclass(value) and not isinstance(value, type):
-        told = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        told = {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.compare}
         return {"is": type(value).__name__, **told}
     if isinstance(value, tuple):
         return [_plain(each) for each in value]

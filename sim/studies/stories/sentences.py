@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from sim.scenario.durations import format_duration
 from sim.scenario.values import format_share
 from sim.studies.stories.rescue import Claim
+from sim.text import date as date
+from sim.text import plural as plural
+from sim.text import spaced as spaced
 from sim.world.fleet import Away, Profile, Spells
 
 CAUSES: Final = {
@@ -25,27 +27,6 @@ CAUSES: Final = {
 NOTHING_ALONE: Final = "No single change that was tried would have kept it connected for the whole run."
 
 PLATFORMS: Final = {"android": "Android", "ios": "iOS"}
-
-
-def spaced(seconds: int) -> str:
-    """A duration for reading: `31 d 4 h`."""
-    text = format_duration(seconds)
-    for unit in "dhms":
-        text = text.replace(unit, f" {unit} ")
-    return text.strip()
-
-
-def date(moment: datetime) -> str:
-    """An instant for reading, without what is zero: `2026-05-12 08:00`."""
-    text = f"{moment:%Y-%m-%d %H:%M:%S}"
-    return text.removesuffix(":00") if text.endswith(":00") else text
-
-
-def plural(count: int, one: str) -> str:
-    """`once`, `twice`, or `5 times`; of other words `1 device`, `5 devices`."""
-    if one == "time":
-        return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
-    return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
 def introduction(profile: Profile, device: str, phase: datetime) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sim.studies.files import OutputError
+from sim.errors import OutputError
+from sim.files import write_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,21 +37,8 @@ def write_table(table: pd.DataFrame, path: Path, *, overwrite: bool = False) -> 
         OutputError: it cannot be written.
     """
     check_file(path, overwrite=overwrite)
-    partial: Path | None = None
-    try:
-        descriptor, name = tempfile.mkstemp(suffix=".partial", dir=path.absolute().parent)
-        partial = Path(name)
-        with os.fdopen(descriptor, "wb") as stream:
-            if path.suffix.lower() == ".csv":
-                stream.write(table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
-            else:
-                table.to_parquet(stream, index=False)
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o666 & ~umask)
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
+    if path.suffix.lower() == ".csv":
+        content = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    else:
+        content = table.to_parquet(index=False)
+    write_file(path, content)

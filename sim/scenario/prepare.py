@@ -1,0 +1,337 @@
+"""A scenario made ready, once: its files read and judged, its plan, the server's life, its devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.errors import visible
+from sim.scenario.certificates import FIRST, Custom, with_certificates
+from sim.scenario.fleet import Away as WrittenAway
+from sim.scenario.fleet import Group
+from sim.scenario.inventory import Row
+from sim.scenario.scenario import Scenario
+from sim.scenario.strategy import AddressChange as WrittenAddressChange
+from sim.scenario.strategy import Reissue as WrittenReissue
+from sim.scenario.strategy import Step
+from sim.world import plan as world
+from sim.world.certificates import Certificate
+from sim.world.draws import identity_of_group, identity_of_id
+from sim.world.fleet import PHASE_IS_DRAWN, Away, Presence, Profile, Roster, Spells
+from sim.world.timeline import Timeline, play
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """All that a scenario decides before the first device moves.
+
+    Attributes:
+        scenario: which knows the validity of its first certificate, also where that stands in a file.
+        certificates: those from files, by the section that names the file (`strategy.0.reissue`).
+        plan: what the server and the operator will do; an action's `step` is its index in the strategy.
+        size: how many devices there are.
+    """
+
+    scenario: Scenario
+    certificates: Mapping[str, Custom]
+    plan: world.Plan
+    size: int
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The server's life under the plan, played when it is first asked for."""
+        return play(self.plan)
+
+    def instant_of(self, step: int) -> int:
+        """When a step of the strategy is done, in seconds from the start."""
+        return self.scenario.instant(self.scenario.strategy[step].at)
+
+    def roster(self, within: range | None = None) -> Roster:
+        """The devices in device order: by group name, then position, then inventory id.
+
+        Args:
+            within: only these devices, counted over the whole fleet; default: all. What is not in it takes no
+                memory, but for what inventories list.
+        """
+        return _roster(self.scenario, range(self.size) if within is None else within)
+
+    def with_plan(self, plan: world.Plan) -> Prepared:
+        """The same scenario, certificates and devices under another plan."""
+        return replace(self, plan=plan)
+
+
+def prepare(scenario: Scenario) -> Prepared:
+    """Make a scenario ready to be run; its certificate files are read here.
+
+    Raises:
+        ScenarioError: a certificate file is not one, cannot be opened, or does not suit the scenario.
+    """
+    scenario, certificates = with_certificates(scenario)
+    rows = sum(len(inventory.rows) for inventory in scenario.inventories.values())
+    size = rows + sum(group.devices or 0 for group in scenario.fleet if group.inventory is None)
+    return Prepared(scenario, certificates, _plan(scenario, certificates), size)
+
+
+# --- the plan ------------------------------------------------------------------------------------------
+
+
+def _plan(scenario: Scenario, customs: Mapping[str, Custom]) -> world.Plan:
+    """What the server and the operator will do, all instants in seconds from the start."""
+    server = scenario.server
+    outages = ((scenario.instant(outage.from_), outage.for_) for outage in server.outages)
+    actions = (_action(scenario, number, step, customs) for number, step in enumerate(scenario.strategy))
+    plan = world.Plan(
+        horizon_s=scenario.duration,
+        first=_first_certificate(scenario, customs.get(FIRST)),
+        automatic_lead_s=_automatic_lead_s(scenario),
+        activation=server.activation,
+        actions=tuple(sorted(actions, key=lambda action: action.at_s)),
+        outages=tuple(world.Outage(from_s, from_s + for_s) for from_s, for_s in outages),
+        recovery=_recovery(scenario),
+    )
+    return _with_refusals(plan, customs) if customs else plan
+
+
+def _first_certificate(scenario: Scenario, custom: Custom | None) -> Certificate:
+    not_before_s, not_after_s = scenario.validity_s
+    server = scenario.server
+    first = Certificate(0, server.certificate.issuer, not_before_s, not_after_s, server.address)
+    if custom is None:
+        return first
+    return replace(first, refused_by=custom.refused_by(server.address), identity=custom.identity)
+
+
+def _with_refusals(plan: world.Plan, customs: Mapping[str, Custom]) -> world.Plan:
+    """The plan with the platforms that refuse each file's certificate, at the address it comes to serve.
+
+    That address depends on what the server did before. Who refuses a certificate changes nothing the server
+    does (model 5.4), so its life is played without, and tells the address of each.
+    """
+    by_identity = {custom.identity: custom for custom in customs.values()}
+    address_of = {c.identity: c.address for c in play(plan).server.certificates if c.identity is not None}
+    actions = tuple(
+        replace(action, refused_by=by_identity[action.identity].refused_by(address_of[action.identity]))
+        if isinstance(action, world.Reissue) and action.identity in address_of and action.identity
+        else action
+        for action in plan.actions
+    )
+    return replace(plan, actions=actions)
+
+
+def _automatic_lead_s(scenario: Scenario) -> int | None:
+    automatic = scenario.server.automatic_reissue
+    reissues = automatic.mode == "on" or (
+        automatic.mode == "default" and scenario.server.behaviour == "ksmm-6.0"
+    )
+    return automatic.lead if reissues else None
+
+
+def _action(scenario: Scenario, number: int, step: Step, customs: Mapping[str, Custom]) -> world.Action:
+    at_s = scenario.instant(step.at)
+    if step.cancel_reserve is not None:
+        return world.CancelReserve(at_s, step=number)
+    if step.restore_previous is not None:
+        return world.RestorePrevious(at_s, step=number)
+    assert step.reissue is not None
+    reissue = _reissue(scenario, at_s, step.reissue, customs.get(f"strategy.{number}.reissue"))
+    return replace(reissue, step=number)
+
+
+def _reissue(scenario: Scenario, at_s: int, written: WrittenReissue, custom: Custom | None) -> world.Reissue:
+    reissue = world.Reissue(
+        at_s=at_s,
+        activate=written.activate.kind,
+        after_s=written.activate.after,
+        issuer=written.issuer,
+        valid_for_s=written.valid_for,
+        address=_address_change(scenario, written.address),
+    )
+    if custom is None:
+        return reissue
+    return replace(
+        reissue,
+        valid_for_s=custom.not_after_s - custom.not_before_s,
+        not_before_s=custom.not_before_s,
+        unfit=None if custom.unfit is None else f"{visible(custom.file)}: {custom.unfit}",
+        identity=custom.identity,
+    )
+
+
+def _address_change(scenario: Scenario, written: str | WrittenAddressChange) -> world.AddressChange | None:
+    if isinstance(written, str):
+        return None
+    opens_s = None if written.opens is None else scenario.instant(written.opens)
+    return world.AddressChange(written.change_to, opens_s, written.old_address_stays)
+
+
+def _recovery(scenario: Scenario) -> world.Recovery | None:
+    written = scenario.recovery
+    if written is None:
+        return None
+    return world.Recovery(written.technicians, written.begins, written.owner_responds, written.takes)
+
+
+# --- the devices ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One device of an inventory."""
+
+    id: str
+    profile: Profile
+    phase_s: int
+    silent: bool
+    seen: bool
+    holds_reserve: bool
+
+
+def _roster(scenario: Scenario, within: range) -> Roster:
+    numbered = {group.name: group for group in scenario.fleet if group.inventory is None}
+    listed: dict[str, list[_Listed]] = {group.name: [] for group in scenario.fleet}
+    for number, group in enumerate(scenario.fleet):
+        if group.inventory is not None:
+            for device in _listed(scenario, group, scenario.inventories[number].rows):
+                listed.setdefault(device.profile.group, []).append(device)
+    names = sorted(listed)
+    kinds: dict[Profile, int] = {}
+    parts: list[_Columns] = []
+    first = 0
+    for name in names:
+        if name in numbered:
+            group = numbered[name]
+            n = group.devices or 0
+            positions = _overlap(within, first, n)
+            kind = kinds.setdefault(_profile(scenario, group), len(kinds))
+            parts.append(_Columns.numbered(group, kind, positions, n))
+            first += n
+        listed[name].sort(key=lambda device: device.id)
+        for row in listed[name]:
+            kinds.setdefault(row.profile, len(kinds))
+        positions = _overlap(within, first, len(listed[name]))
+        parts.append(_Columns.listed(listed[name][positions.start : positions.stop], kinds))
+        first += len(listed[name])
+    profiles = tuple(kinds)
+    of_profile = np.array([names.index(kind.group) for kind in profiles], dtype=np.int32)
+    columns = _Columns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return Roster(
+        profiles=profiles,
+        groups=tuple(names),
+        group=of_profile[columns.profile],
+        **columns._asdict(),
+        numbered=tuple((numbered[name].devices or 0) if name in numbered else 0 for name in names),
+        ids=tuple(tuple(row.id for row in listed[name]) for name in names),
+        first=within.start,
+        positions=tuple(numbered[name].first if name in numbered else 0 for name in names),
+    )
+
+
+class _Columns(NamedTuple):
+    """The columns of a `Roster`, but for `group`."""
+
+    profile: NDArray[np.int32]
+    identity: NDArray[np.uint64]
+    phase_s: NDArray[np.int64]
+    silent: NDArray[np.bool_]
+    seen: NDArray[np.bool_]
+    holds_reserve: NDArray[np.bool_]
+
+    @classmethod
+    def numbered(cls, group: Group, kind: int, positions: range, n: int) -> _Columns:
+        """The devices at some positions of a group of n."""
+        count = len(positions)
+        return cls(
+            profile=np.full(count, kind, dtype=np.int32),
+            identity=np.arange(positions.start, positions.stop, dtype=np.uint64)
+            + np.uint64(identity_of_group(group.name))
+            + np.uint64(group.first),
+            phase_s=_phases(group, positions, n),
+            silent=np.zeros(count, dtype=np.bool_),
+            seen=np.zeros(count, dtype=np.bool_),
+            holds_reserve=np.zeros(count, dtype=np.bool_),
+        )
+
+    @classmethod
+    def listed(cls, rows: Sequence[_Listed], kinds: Mapping[Profile, int]) -> _Columns:
+        """The devices of some rows of inventories."""
+        return cls(
+            profile=np.array([kinds[row.profile] for row in rows], dtype=np.int32),
+            identity=np.array([identity_of_id(row.id) for row in rows], dtype=np.uint64),
+            phase_s=np.array([row.phase_s for row in rows], dtype=np.int64),
+            silent=np.array([row.silent for row in rows], dtype=np.bool_),
+            seen=np.array([row.seen for row in rows], dtype=np.bool_),
+            holds_reserve=np.array([row.holds_reserve for row in rows], dtype=np.bool_),
+        )
+
+
+def _overlap(within: range, first: int, n: int) -> range:
+    """Which positions of n devices that begin at `first` lie within."""
+    begin = min(max(within.start - first, 0), n)
+    return range(begin, max(begin, min(within.stop - first, n)))
+
+
+def _profile(scenario: Scenario, group: Group) -> Profile:
+    return Profile(
+        group=group.name,
+        platform=group.platform,
+        every_s=group.sync.every,
+        jitter_s=group.sync.jitter,
+        success=group.sync.success,
+        catch_up=group.sync.catch_up,
+        presence=_presence(scenario, group),
+    )
+
+
+def _presence(scenario: Scenario, group: Group) -> Presence:
+    written = group.presence
+    if isinstance(written, str):
+        return written
+    if isinstance(written, WrittenAway):
+        begins = ((scenario.instant(absence.from_), absence.for_) for absence in written.away)
+        return Away(tuple((from_s, from_s + for_s) for from_s, for_s in begins))
+    return Spells(written.on, written.off)
+
+
+def _phases(group: Group, positions: range, n: int) -> NDArray[np.int64]:
+    """The phases of the devices at some positions of a group of n; -1 where they are drawn (model 5.2)."""
+    match group.sync.phase:
+        case "random":
+            return np.full(len(positions), PHASE_IS_DRAWN, dtype=np.int64)
+        case "even":
+            at = np.arange(positions.start, positions.stop, dtype=np.int64)
+            return (2 * at + 1) * group.sync.every // (2 * max(n, 1))
+        case int(phase_s):
+            return np.full(len(positions), phase_s, dtype=np.int64)
+
+
+def _listed(scenario: Scenario, group: Group, rows: tuple[Row, ...]) -> list[_Listed]:
+    """An inventory's devices; what a row does not say comes from the group (language 1.2)."""
+    shared = _profile(scenario, group)
+    defaults_s = _phases(group, range(len(rows)), len(rows)).tolist()
+    devices = []
+    for row, default_s in zip(sorted(rows, key=lambda row: row.id), defaults_s, strict=True):
+        profile = replace(
+            shared,
+            group=row.group or shared.group,
+            platform=row.platform or shared.platform,
+            every_s=row.sync_every or shared.every_s,
+        )
+        phase_s, silent = default_s, False
+        if row.last_sync is not None:
+            last_s = int((row.last_sync - scenario.start).total_seconds())
+            phase_s, silent = last_s % profile.every_s, -last_s > profile.every_s
+        elif default_s != PHASE_IS_DRAWN:
+            phase_s = default_s % profile.every_s
+        is_explained = isinstance(profile.presence, Spells) or (
+            isinstance(profile.presence, Away) and not profile.presence.starts_on
+        )
+        if silent and not is_explained:
+            profile = replace(profile, presence="never")  # nothing says when it would come back
+        seen = row.last_sync is not None and not silent
+        devices.append(_Listed(row.id, profile, phase_s, silent, seen, row.holds_reserve))
+    return devices
