@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sim.results.measures import MEASURES
 from sim.scenario.json_schema import json_schema
 from sim.scenario.kinds import DURATION_SCHEMA, INSTANT_SCHEMA, MOMENT, SHARE_SCHEMA
 from sim.scenario.schema import Activate, AutomaticReissue, Empty, Scenario, Section
-from sim.scenario.thresholds import MEASURES
 from sim.scenario.units import Distribution, format_duration
 
 PAGE = Path(__file__).parents[1] / "reference.md"
@@ -52,8 +52,10 @@ and changed on the command line by `--set fleet.0.sync.every=12h`, which counts 
 """
 BOUNDS = {
     "devices": "a number",
+    "times": "a number",
     "share": "a share",
-    "number": "a number of days or hours, as the name says",
+    "days": "a number of days or hours, as the name says",
+    "hours": "a number of days or hours, as the name says",
     "duration": "a duration",
 }
 RULE = re.compile(r"\((model (\d)[\d., ]*)\)")
@@ -215,8 +217,8 @@ def _model_sections() -> dict[str, str]:
 def _measures() -> Iterator[str]:
     yield "## Measures\n\nWhat `guarantees[].measure` may name, and what its bound is.\n"
     yield "| measure | bound |\n|---|---|"
-    for name, counted in MEASURES.items():
-        yield f"| `{name}` | {BOUNDS[counted]} |"
+    for name, measure in MEASURES.items():
+        yield f"| `{name}` | {BOUNDS[measure.unit]} |"
 
 
 if __name__ == "__main__":

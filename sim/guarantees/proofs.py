@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ from sim.guarantees.delivery import (
     windows_of_dues,
 )
 from sim.guarantees.grounds import certain, chanceless, everybody_is_lost, few_at_risk
-from sim.guarantees.measured import is_kept, value_of
+from sim.results.measures import Extent
 from sim.results.tally import Tally
 from sim.scenario.guarantees import Guarantee
 from sim.world.fleet import PHASE_IS_DRAWN, Profile, Roster, Spells
@@ -36,9 +35,6 @@ from sim.world.plan import Plan
 from sim.world.timeline import Timeline, play
 
 Bools = NDArray[np.bool_]
-
-_OF_FIRST_LOSSES: Final = frozenset({"devices", "lost_devices", "lost_share"})
-"""Measures in which the help desk has no hand: it begins with a device's first loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +99,23 @@ class Proofs:
             guarantee: which something exercised.
             tally: of any replication.
         """
+        bound = guarantee.bound
         chosen = [
             number
             for number, (profile, crowd) in enumerate(zip(self._profiles, self._crowds, strict=True))
-            if guarantee.group in (None, profile.group)
-            and guarantee.platform in (None, profile.platform)
-            and crowd.devices > 0
+            if bound.selection.takes(profile) and crowd.devices > 0
         ]
-        value = value_of(guarantee, tally)
-        if guarantee.measure == "devices":
-            return Proof(is_kept(guarantee, value), "the scenario says how many devices there are")
+        value, decided_by = bound.value(tally), bound.asks.decided_by
+        if decided_by == "scenario":
+            return Proof(guarantee.bound.is_kept(value), "the scenario says how many devices there are")
         all_chanceless = all(self._is_chanceless[number] for number in chosen)
-        if all_chanceless and (guarantee.measure in _OF_FIRST_LOSSES or self._desk_is_chanceless):
-            return Proof(is_kept(guarantee, value), chanceless())
+        if all_chanceless and (decided_by == "losses" or self._desk_is_chanceless):
+            return Proof(guarantee.bound.is_kept(value), chanceless())
         least = self._least_lost(guarantee, chosen, tally)
-        if least and is_kept(guarantee, least) == (guarantee.at_least is not None):
+        if least and guarantee.bound.is_kept(least) == (guarantee.at_least is not None):
             return Proof(guarantee.at_least is not None, everybody_is_lost())
         worst = self._worst(guarantee, chosen, tally)
-        if worst is None or not is_kept(guarantee, worst):
+        if worst is None or not guarantee.bound.is_kept(worst):
             return None
         at_risk = self._lost_at_most(chosen, tally)
         drawn = [number for number in chosen if not self._is_chanceless[number]]
@@ -132,23 +127,18 @@ class Proofs:
 
     def _worst(self, guarantee: Guarantee, chosen: list[int], tally: Tally) -> float | None:
         """The value of the measure that no run exceeds, or with `at_least` falls below; None: not known."""
+        measure = guarantee.bound.asks
         if guarantee.at_least is not None:
-            return self._least_coverage(chosen, tally) if guarantee.measure == "reserve_coverage" else None
-        devices = sum(self._crowds[number].devices for number in chosen)
-        lost = self._lost_at_most(chosen, tally)
+            return self._least_coverage(chosen, tally) if measure.decided_by == "reception" else None
         switches = [after.from_s for _, after in self._timeline.switches]
-        match guarantee.measure:
-            case "lost_devices" | "still_lost_devices" | "reconnected_devices":
-                return lost
-            case "lost_share":
-                return lost / devices
-            case "times_lost":
-                return lost * len(switches)
-            case "device_days_lost":
-                return lost * (self._plan.horizon_s - min(switches, default=0)) / SECONDS_PER_DAY
-            case "reinstalls" | "helpdesk_hours":
-                return 0 if lost == 0 or self._plan.recovery is None else None
-        return None
+        extent = Extent(
+            devices=sum(self._crowds[number].devices for number in chosen),
+            lost=self._lost_at_most(chosen, tally),
+            changes=len(switches),
+            days=(self._plan.horizon_s - min(switches, default=0)) / SECONDS_PER_DAY,
+            is_helped=self._plan.recovery is not None,
+        )
+        return measure.most(extent)
 
     def _least_lost(self, guarantee: Guarantee, chosen: list[int], tally: Tally) -> float | None:
         """What no run goes below, of a measure that counts losses; None for others."""
@@ -159,12 +149,8 @@ class Proofs:
                 lost += int(tally.lost[number])
             elif loses_everybody(self._timeline, self._profiles[number].platform):
                 lost += self._crowds[number].devices
-        match guarantee.measure:
-            case "lost_devices" | "times_lost":
-                return lost
-            case "lost_share":
-                return lost / devices
-        return None
+        least = guarantee.bound.asks.least
+        return None if least is None else least(lost, devices)
 
     def _least_coverage(self, chosen: list[int], tally: Tally) -> float | None:
         devices = sum(self._crowds[number].devices for number in chosen)

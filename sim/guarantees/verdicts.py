@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Literal, TypedDict
 
-from sim.guarantees.measured import is_kept, value_of, why_vacuous
+from sim.guarantees.measured import why_vacuous
 from sim.guarantees.proofs import Proofs
 from sim.guarantees.statistics import (
     MANY,
@@ -91,8 +91,9 @@ def judge(
         limit: up to which replications were added until the guarantees were decided, with a look after each;
             None: their number was settled before.
     """
-    values = [value_of(guarantee, tally) for tally in tallies]
-    kept = [is_kept(guarantee, value) for value in values]
+    bound = guarantee.bound
+    values = [bound.value(tally) for tally in tallies]
+    kept = [bound.is_kept(value) for value in values]
     measured = [value for value in values if value is not None]
     empty = why_vacuous(guarantee, tallies[0], measured=bool(measured))
     if empty is not None and all(kept):
@@ -211,7 +212,7 @@ class Look:
 
     def __init__(self, guarantee: Guarantee, tallies: Sequence[Tally], proofs: Proofs) -> None:
         assert guarantee.probability is not None
-        self._guarantee = guarantee
+        self._bound = guarantee.bound
         self._stated = _Stated(probability=guarantee.probability, confidence=confidence_of(guarantee))
         self._good = self._n = 0
         first = tallies[0]
@@ -223,7 +224,7 @@ class Look:
     def add(self, tally: Tally) -> None:
         """One more replication; `is_decided` stays once it is true."""
         self._n += 1
-        self._good += is_kept(self._guarantee, value_of(self._guarantee, tally))
+        self._good += self._bound.is_kept(self._bound.value(tally))
         self.is_decided |= judged_so_far(self._good, self._n, **self._stated) != "undecided"
 
 

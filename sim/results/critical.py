@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.world.fleet import Profile, Roster
+from sim.results.measures import ALL, Selection
+from sim.world.fleet import Roster
 from sim.world.outcome import NEVER, Outcome
 
 Ints = NDArray[np.int64]
@@ -38,19 +39,19 @@ class CriticalDelays:
         parts: Iterable[Outcome],
         *,
         refused_by: frozenset[str] = frozenset(),
-        counts: Callable[[Profile], bool] | None = None,
+        selection: Selection = ALL,
     ) -> CriticalDelays:
         """Those of a replication.
 
         Args:
             parts: the outcomes of the fleet's parts, of a run in which one reserve was specified.
             refused_by: platforms that refuse it.
-            counts: whether devices of a kind are counted; None: all are.
+            selection: which devices are counted.
         """
         return cls.of_delays(
             ((outcome.roster, outcome.devices.critical_delay_s) for outcome in parts),
             refused_by=refused_by,
-            counts=counts,
+            selection=selection,
         )
 
     @classmethod
@@ -59,7 +60,7 @@ class CriticalDelays:
         parts: Iterable[tuple[Roster, Ints]],
         *,
         refused_by: frozenset[str] = frozenset(),
-        counts: Callable[[Profile], bool] | None = None,
+        selection: Selection = ALL,
     ) -> CriticalDelays:
         """The same from the critical delay of every device, -1 for none, of each part."""
         found: list[tuple[Ints, Ints]] = []
@@ -67,8 +68,8 @@ class CriticalDelays:
         for roster, delays_s in parts:
             refuses = np.array([p.platform in refused_by for p in roster.profiles], dtype=np.bool_)
             profile = roster.profile
-            if counts is not None:
-                counted = np.array([counts(p) for p in roster.profiles], dtype=np.bool_)[profile]
+            if selection != ALL:
+                counted = selection.devices(roster)
                 delays_s, profile = delays_s[counted], profile[counted]
             if refuses.any():
                 accepted = ~refuses[profile]

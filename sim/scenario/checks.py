@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from sim.results.measures import Key, measures_with
 from sim.scenario import files
 from sim.scenario.durations import format_duration
 from sim.scenario.fleet import MOST_DEVICES, Absence, Away, Group
@@ -288,10 +289,8 @@ class Checks:
         elif not bounds and self.whole(*path):
             yield Finding(path, "a guarantee needs a bound: add at_most or at_least, such as at_most: 0")
         if self.sound(*path, "measure"):
-            yield from self._belongs(
-                path, "within", guarantee.measure, ("reconnected_share", "reconnected_devices")
-            )
-            yield from self._belongs(path, "quantile", guarantee.measure, ("time_to_reconnect",))
+            yield from self._belongs(path, "within", guarantee.measure)
+            yield from self._belongs(path, "quantile", guarantee.measure)
         if self.written(*path, "confidence") and not self.written(*path, "probability") and self.whole(*path):
             message = "confidence goes with a probability: add one, such as probability: 95%"
             yield Finding((*path, "confidence"), message, at_key=True)
@@ -302,7 +301,8 @@ class Checks:
             mend = f"did you mean {visible(meant)}?" if meant else others
             yield Finding((*path, "group"), f"no group is called {quoted(group)}: {mend}")
 
-    def _belongs(self, path: KeyPath, key: str, measure: str, measures: tuple[str, ...]) -> Iterator[Finding]:
+    def _belongs(self, path: KeyPath, key: Key, measure: str) -> Iterator[Finding]:
+        measures = measures_with(key)
         if self.written(*path, key) and measure not in measures:
             message = f"{key} goes with {' and '.join(measures)}, not with {measure}: leave it out"
             yield Finding((*path, key), message, at_key=True)

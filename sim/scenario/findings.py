@@ -12,13 +12,13 @@ from typing import Final
 
 import numpy as np
 
+from sim.results.measures import MEASURES
 from sim.scenario.certificate_findings import certificate_findings
 from sim.scenario.certificates import FIRST
 from sim.scenario.durations import format_duration
 from sim.scenario.fleet import Away
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
-from sim.scenario.thresholds import MEASURES
 from sim.world.fleet import Roster
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Plan
@@ -264,7 +264,7 @@ class _Judge:
     def _guarantees(self) -> Iterator[Finding]:
         """Bounds that a slip of the pen took all meaning from: 1 where 1 % was meant."""
         for number, guarantee in enumerate(self.scenario.guarantees):
-            if MEASURES.get(guarantee.measure) == "share" and guarantee.at_most == 1.0:
+            if MEASURES[guarantee.measure].unit == "share" and guarantee.at_most == 1.0:
                 yield self._finding(
                     "share-of-one",
                     f"guarantees.{number}.at_most",

@@ -8,9 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
+from sim.results.measures import MEASURES, Bound, Selection, measures_with
 from sim.scenario.kinds import DISTRIBUTION, YES_NO, Kind, duration, share, text, whole, word
 from sim.scenario.section import Section
-from sim.scenario.thresholds import MEASURES, parse_threshold
+from sim.scenario.thresholds import parse_threshold
 from sim.scenario.units import Distribution
 
 
@@ -68,6 +69,18 @@ class Guarantee(Section):
     allow_vacuous: Annotated[bool, YES_NO] = False
     """Whether it passes where nothing exercised it."""
 
+    @property
+    def bound(self) -> Bound:
+        """What must hold in each replication: the guarantee without its probability."""
+        return Bound(
+            measure=self.measure,
+            at_most=self.at_most,
+            at_least=self.at_least,
+            selection=Selection(self.group, self.platform),
+            within=self.within,
+            quantile=self.quantile,
+        )
+
     @field_validator("at_most", "at_least", mode="before")
     @classmethod
     def _threshold(cls, value: object, info: ValidationInfo) -> float:
@@ -81,6 +94,6 @@ class Guarantee(Section):
         filled = dict(written)
         if filled.get("probability") is not None and filled.get("confidence") is None:
             filled["confidence"] = 0.95
-        if filled.get("measure") == "time_to_reconnect" and filled.get("quantile") is None:
+        if filled.get("measure") in measures_with("quantile") and filled.get("quantile") is None:
             filled["quantile"] = 1.0
         return filled

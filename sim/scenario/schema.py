@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sim.results.measures import MEASURES
 from sim.scenario.fleet import MOST_DEVICES, Group, Spells, Sync
 from sim.scenario.guarantees import Guarantee, Recovery
 from sim.scenario.scenario import Scenario, Source
@@ -15,7 +16,6 @@ from sim.scenario.server import (
     Server,
 )
 from sim.scenario.strategy import Activate, AddressChange, Empty, Reissue, Step
-from sim.scenario.thresholds import MEASURES
 
 __all__ = [
     "LONGEST_CERTIFICATE_S",

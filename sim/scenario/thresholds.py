@@ -1,31 +1,16 @@
-"""The measures a guarantee may bound, and what their bounds are counted in (model 8)."""
+"""The bound of a guarantee as written, by the unit of its measure (model 8)."""
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Final, Literal
+from typing import Final
 
+from sim.results.measures import MEASURES, Measure
 from sim.scenario.problems import quoted
 from sim.scenario.values import duration_of, kind_of, parse_share
 
-CountedIn = Literal["devices", "share", "number", "duration"]
-
-MEASURES: Final[dict[str, CountedIn]] = {
-    "devices": "devices",
-    "lost_devices": "devices",
-    "lost_share": "share",
-    "reconnected_devices": "devices",
-    "reconnected_share": "share",
-    "still_lost_devices": "devices",
-    "reserve_coverage": "share",
-    "device_days_lost": "number",
-    "reinstalls": "devices",
-    "helpdesk_hours": "number",
-    "time_to_reconnect": "duration",
-    "times_lost": "devices",
-}
-_AS_SHARE: Final = {"lost_devices": "lost_share", "reconnected_devices": "reconnected_share"}
+_COUNTED_IN: Final = {"days": "days", "hours": "hours"}
 
 
 def parse_threshold(value: object, *, measure: str | None) -> float:
@@ -35,9 +20,10 @@ def parse_threshold(value: object, *, measure: str | None) -> float:
         ValueError: it does not fit the measure; the message says what to write instead. Where the measure
             itself is wrong (None), any bound is taken.
     """
-    match MEASURES.get(measure or ""):
-        case None:
-            return 0.0
+    known = MEASURES.get(measure or "")
+    if known is None:
+        return 0.0
+    match known.unit:
         case "share":
             if isinstance(value, str | int | float):
                 return parse_share(value)
@@ -45,22 +31,22 @@ def parse_threshold(value: object, *, measure: str | None) -> float:
         case "duration":
             return float(duration_of(value))
         case _:
-            return _number(value, measure=measure or "")
+            return _number(value, measure or "", known)
 
 
-def _number(value: object, *, measure: str) -> float:
-    unit = {"device_days_lost": "days", "helpdesk_hours": "hours"}.get(measure, "devices or times")
+def _number(value: object, name: str, measure: Measure) -> float:
+    unit = _COUNTED_IN.get(measure.unit, "devices or times")
     if isinstance(value, int | float) and not isinstance(value, bool):
         if math.isfinite(value) and value >= 0:
             return float(value)
         raise ValueError(f"{value:g} is not possible: write a number of at least 0")
     if isinstance(value, str):
         if re.fullmatch(r"[0-9.]+ ?%", value.strip()):
-            instead = _AS_SHARE.get(measure)
+            instead = measure.as_share
             mend = f"for a share, bound {instead}" if instead else "write a plain number"
-            raise ValueError(f"{measure} is counted in {unit}, not in per cent: {mend}")
+            raise ValueError(f"{name} is counted in {unit}, not in per cent: {mend}")
         if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value.strip()):
             raise ValueError(f"{quoted(value)} is a text: write {value.strip()}, without quotes")
     raise ValueError(
-        f"{kind_of(value)} is not a number: {measure} is counted in {unit}, so write a plain number"
+        f"{kind_of(value)} is not a number: {name} is counted in {unit}, so write a plain number"
     )

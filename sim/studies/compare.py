@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim.errors import InputError, visible
-from sim.results.measures import MEASURES
+from sim.results.measures import MEASURES, NUMBERS
 from sim.results.summary import CONFIDENCE
 from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario, expect_scenario
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-_BY_DEVICE: Final = ("lost_devices", "lost_share")
-"""Measures whose interval can come from the devices of a single replication."""
-
 
 class CompareError(InputError):
     """The scenarios cannot be compared; the message says why."""
@@ -39,7 +36,7 @@ class Difference:
 
     Attributes:
         a, b: names of the strategies.
-        measure: by its name in `MEASURES`.
+        measure: by its name in `NUMBERS`.
         difference: mean over the replications.
         low, high: its 95 % interval; None where one replication does not give one.
     """
@@ -168,7 +165,7 @@ class Comparison:
         return comparison_card(self)
 
     def _differences(self, i: int, j: int, a: str, b: str) -> Iterator[Difference]:
-        for measure in MEASURES:
+        for measure in NUMBERS:
             pairs = [
                 (one[measure], other[measure])
                 for one, other in zip(self.results[i].runs, self.results[j].runs, strict=True)
@@ -177,8 +174,8 @@ class Comparison:
             if not values:
                 continue
             low, high = _student(values)
-            if low is None and measure in _BY_DEVICE:
-                low, high = self._by_device(i, j, per_device=measure == "lost_share")
+            if low is None and MEASURES[measure].decided_by == "losses":
+                low, high = self._by_device(i, j, per_device=MEASURES[measure].unit == "share")
             yield Difference(a, b, measure, math.fsum(values) / len(values), low, high)
 
     def _by_device(self, i: int, j: int, *, per_device: bool) -> tuple[float | None, float | None]:

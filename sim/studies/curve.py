@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim.errors import InputError, visible
 from sim.results.critical import CriticalDelays
-from sim.results.measures import Selection
+from sim.results.measures import Selected
 from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies import words
@@ -303,7 +303,7 @@ def _by_separate_runs(
         size = experiment.size
         for replication in range(scenario.replications):
             tally = experiment.tally(replication)
-            measured = Selection(tally).measure("lost_devices")
+            measured = Selected(tally).measure("lost_devices")
             assert measured is not None
             lost[replication, number] = int(measured)
         if progress is not None:

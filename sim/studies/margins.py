@@ -7,9 +7,7 @@ critical delays of a run answer for every delay up to its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,7 +17,6 @@ from sim.results.critical import CriticalDelays
 from sim.scenario.certificates import with_certificates
 from sim.studies.curve import BAND, CurveError, Waits, own_delay_s, step_of
 from sim.studies.words import promise_of
-from sim.world.fleet import Profile
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from sim.world.outcome import Outcome
 
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 
-_LOSS: Final = ("lost_devices", "lost_share", "reserve_coverage")
 NOBODY: Final = "nobody is lost"
 SEVERAL: Final = (
     "more happens to the main certificate within the run than the activation of one reserve, so one run does "
@@ -120,7 +116,7 @@ class MarginsGatherer:
             raise CurveError(SEVERAL)
         self._waits = waits
         self._specified_s = scenario.instant(scenario.strategy[self._step].at)
-        self._guarantees = [g for g in scenario.guarantees if g.measure in _LOSS and _bounds_losses(g)]
+        self._guarantees = [g for g in scenario.guarantees if _is_about_losses(g)]
         self._found: dict[int, list[CriticalDelays]] = {}
 
     def add(self, replication: int, outcome: Outcome) -> None:
@@ -128,8 +124,9 @@ class MarginsGatherer:
         refused_by = self._waits.refused_by
         found = [CriticalDelays.of([outcome], refused_by=refused_by)]
         for g in self._guarantees:
-            refuses = frozenset[str]() if g.measure == "reserve_coverage" else refused_by
-            found.append(CriticalDelays.of([outcome], refused_by=refuses, counts=_counts(g)))
+            # A device whose platform refuses a certificate holds it all the same.
+            refuses = refused_by if g.bound.asks.decided_by == "losses" else frozenset[str]()
+            found.append(CriticalDelays.of([outcome], refused_by=refuses, selection=g.bound.selection))
         before = self._found.get(replication)
         together = found if before is None else [a + b for a, b in zip(before, found, strict=True)]
         self._found[replication] = together
@@ -154,7 +151,7 @@ class MarginsGatherer:
     def _need(self, g: Guarantee | None, found: list[CriticalDelays]) -> Need:
         """The least delay that is enough in as many replications as are promised."""
         longest_s = self._waits.longest_s
-        allowed = _allowed(g, found[0].size)
+        allowed = 0 if g is None else g.bound.most_lost(found[0].size) or 0
         needed = [each.least_delay_s(allowed) for each in found]
         within = sorted(math.inf if s is None or s > longest_s else s for s in needed)
         lost = sorted(int(each.lost(np.array([longest_s], dtype=np.int64))[0]) for each in found)
@@ -181,21 +178,6 @@ def margins_of(result: Result) -> Margins:
     return gatherer.margins()
 
 
-def _bounds_losses(g: Guarantee) -> bool:
-    """Whether a longer delay can help to keep it."""
-    return (g.at_least is not None) == (g.measure == "reserve_coverage")
-
-
-def _counts(g: Guarantee) -> Callable[[Profile], bool]:
-    return lambda profile: g.group in (None, profile.group) and g.platform in (None, profile.platform)
-
-
-def _allowed(g: Guarantee | None, size: int) -> int:
-    """How many of so many devices a promise lets be lost, exactly as verdicts judge."""
-    if g is None:
-        return 0
-    if g.measure == "lost_devices":
-        assert g.at_most is not None
-        return min(size, math.floor(g.at_most))
-    share = Fraction(str(g.at_most)) if g.at_most is not None else 1 - Fraction(str(g.at_least))
-    return max(0, min(size, math.floor(share * size)))
+def _is_about_losses(g: Guarantee) -> bool:
+    """Whether a longer delay can help to keep it, and is all that matters to it."""
+    return g.bound.asks.decided_by in ("losses", "reception") and g.bound.forbids_losses

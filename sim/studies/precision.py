@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sim.errors import InputError
-from sim.results.measures import MEASURES
+from sim.results.measures import MEASURES, NUMBERS
 from sim.results.summary import CONFIDENCE
 from sim.scenario.durations import parse_duration
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
@@ -35,7 +35,7 @@ class Precision:
     cases (`tests/studies/test_precision.py`, 3,000 each).
 
     Attributes:
-        measure: which; a name of `MEASURES`.
+        measure: which; a name of `NUMBERS`.
         half_width: of the interval.
     """
 
@@ -57,11 +57,11 @@ class Precision:
         if found is None:
             raise PrecisionError(f"{written!r} is not a measure and a width: {example}")
         measure, width = found.groups()
-        if measure not in MEASURES:
+        if measure not in NUMBERS:
             from sim.scenario.values import closest
 
-            near = closest(measure, MEASURES)
-            hint = f"did you mean {near}?" if near else f"there are {', '.join(MEASURES)}"
+            near = closest(measure, NUMBERS)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(NUMBERS)}"
             raise PrecisionError(f"there is no measure {measure!r}: {hint}")
         half_width = _width(measure, width)
         if half_width is None or not 0 < half_width < math.inf:
@@ -100,11 +100,11 @@ class Precision:
 
 def _width(measure: str, written: str) -> float | None:
     """A width in the unit of the measure; None where it is none."""
-    unit_s = {"device_days_lost": SECONDS_PER_DAY, "helpdesk_hours": SECONDS_PER_HOUR}.get(measure)
+    unit = MEASURES[measure].unit
+    unit_s = {"days": SECONDS_PER_DAY, "hours": SECONDS_PER_HOUR}.get(unit)
     try:
         if written.endswith("%"):
-            is_share = measure.endswith("_share") or measure == "reserve_coverage"
-            return float(written[:-1]) / 100 if is_share else None
+            return float(written[:-1]) / 100 if unit == "share" else None
         return float(written)
     except ValueError:
         pass

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sim.errors import visible
 from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import Verdict, judge
-from sim.results.measures import QUANTILES, Selection
+from sim.results.measures import QUANTILES, Selected, Selection
 from sim.results.summary import mean_of, summary_of
 from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
@@ -102,7 +102,7 @@ class Result:
     @cached_property
     def runs(self) -> tuple[dict[str, float | None], ...]:
         """The measures of each replication."""
-        return tuple(Selection(tally).measures() for tally in self.tallies)
+        return tuple(Selected(tally).measures() for tally in self.tallies)
 
     @property
     def measures(self) -> dict[str, float | None]:
@@ -118,26 +118,24 @@ class Result:
     def groups(self) -> dict[str, dict[str, float | None]]:
         """The measures of each group, by name."""
         names = sorted({group.name for group in self.scenario.fleet} | {p.group for p in self._profiles})
-        return {name: mean_of([Selection(t, group=name).measures() for t in self.tallies]) for name in names}
+        return {name: self._mean(Selection(group=name)) for name in names}
 
     @cached_property
     def platforms(self) -> dict[str, dict[str, float | None]]:
         """The measures of each platform that the fleet has."""
         names = sorted({profile.platform for profile in self._profiles})
-        return {
-            name: mean_of([Selection(t, platform=name).measures() for t in self.tallies]) for name in names
-        }
+        return {name: self._mean(Selection(platform=name)) for name in names}
+
+    def _mean(self, selection: Selection) -> dict[str, float | None]:
+        return mean_of([Selected(tally, selection).measures() for tally in self.tallies])
 
     @cached_property
     def time_to_reconnect_s(self) -> dict[str, float | None]:
         """Quantiles over the lost devices, in seconds, of the worst replication; None: not within the run."""
-        selections = [Selection(tally) for tally in self.tallies]
         answer: dict[str, float | None] = {}
         for q in QUANTILES:
-            taken = [
-                t for t in (selection.time_to_reconnect_s(q) for selection in selections) if t is not None
-            ]
-            worst = max(taken, default=None)
+            taken = [Selected(tally, quantile=q).time_to_reconnect_s() for tally in self.tallies]
+            worst = max((t for t in taken if t is not None), default=None)
             answer["max" if q == 1.0 else f"p{q * 100:.0f}"] = None if worst == float("inf") else worst
         return answer
 

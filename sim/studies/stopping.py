@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import Look
-from sim.results.measures import Selection
+from sim.results.measures import Selected
 from sim.results.tally import Tally
 from sim.studies.experiment import Experiment, Progress
 from sim.studies.precision import MOST, Precision
@@ -65,12 +65,12 @@ def until_precise(
         notice: called with a sentence where the precision is not reached.
     """
     for tally in tallies:
-        precision.add(Selection(tally).measure(precision.measure))
+        precision.add(Selected(tally).measure(precision.measure))
     if precision.is_reached:
         return
     for tally in further:
         tallies.append(tally.thin(beside=tallies[0]))
-        precision.add(Selection(tallies[-1]).measure(precision.measure))
+        precision.add(Selected(tallies[-1]).measure(precision.measure))
         if progress is not None:
             progress(max(precision.share, len(tallies) / MOST))
         if precision.is_reached:

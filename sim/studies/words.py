@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from sim.results.measures import MEASURES
 from sim.scenario.durations import format_duration
 from sim.text import number as number
 from sim.text import percent
@@ -41,9 +42,6 @@ def groups_and_all(result: Result) -> list[tuple[str, dict[str, float | None]]]:
     if len(rows) != 1:
         rows.append(("all groups" if "all" in result.groups else "all", result.measures))
     return rows
-
-
-_UNITS: Final = {"device_days_lost": " days", "helpdesk_hours": " h"}
 
 
 def promise(verdict: Verdict) -> str:
@@ -95,9 +93,13 @@ def _seen(verdict: Verdict) -> str:
 def _value(measure: str, value: float | None) -> str:
     if value is None:
         return "nothing to measure"
-    if measure == "time_to_reconnect":
-        return "not within the run" if value == float("inf") else format_duration(int(value))
-    if measure.endswith("_share") or measure == "reserve_coverage":
-        return f"{100 * value:.6g} %"
-    unit = " day" if measure == "device_days_lost" and value == 1 else _UNITS.get(measure, "")
-    return f"{number(value)}{unit}"
+    match MEASURES[measure].unit:
+        case "duration":
+            return "not within the run" if value == float("inf") else format_duration(int(value))
+        case "share":
+            return f"{100 * value:.6g} %"
+        case "days":
+            return f"{number(value)} {'day' if value == 1 else 'days'}"
+        case "hours":
+            return f"{number(value)} h"
+    return number(value)

@@ -6,7 +6,6 @@ suggested keeps the guarantee in the replication in which it failed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -14,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.guarantees.measured import is_kept, value_of
 from sim.guarantees.verdicts import Verdict
+from sim.results.measures import measures_with
 from sim.results.tally import Tally
 from sim.scenario.guarantees import Guarantee
 from sim.studies.experiment import Experiment
@@ -25,22 +24,8 @@ from sim.text import span
 from sim.world.outcome import NEVER, Outcome
 from sim.world.plan import Reissue
 
-_LOSSES: Final = (
-    "lost_devices",
-    "lost_share",
-    "still_lost_devices",
-    "times_lost",
-    "device_days_lost",
-    "reinstalls",
-    "helpdesk_hours",
-)
-"""What is too much because devices are lost; the reserve coverage is too little for the same reason."""
-
 MOST_SEARCHED: Final = 100_000
 """Devices up to which the number of technicians is searched for: each try is a run."""
-
-_RETURNS: Final = ("reconnected_devices", "reconnected_share", "time_to_reconnect", "still_lost_devices")
-"""What a help desk decides."""
 
 
 def mend(result: Result, verdict: Verdict) -> Iterator[str]:
@@ -54,11 +39,10 @@ def mend(result: Result, verdict: Verdict) -> Iterator[str]:
         return
     guarantee = verdict.guarantee
     case = _Case(result, guarantee, verdict.replication)
-    too_many_lost = guarantee.measure in _LOSSES and guarantee.at_most is not None
-    too_few_covered = guarantee.measure == "reserve_coverage" and guarantee.at_least is not None
-    if too_many_lost or too_few_covered:
+    returns = (*measures_with("within"), *measures_with("quantile"), "still_lost_devices")
+    if guarantee.bound.forbids_losses and guarantee.measure not in returns[:-1]:
         yield from _earlier_or_longer(case)
-    if guarantee.measure in _RETURNS:
+    if guarantee.measure in returns:
         yield from _more_help(case)
 
 
@@ -80,35 +64,23 @@ class _Case:
 
     def is_kept_with(self, changes: Mapping[str, Any]) -> bool:
         """Whether the guarantee would have been kept."""
-        return is_kept(self.guarantee, value_of(self.guarantee, Tally.of(self.outcome(changes))))
+        return self.guarantee.bound.is_kept(self.guarantee.bound.value(Tally.of(self.outcome(changes))))
 
     @property
     def counts_devices(self) -> bool:
         """Whether it depends on nothing but how many devices receive the reserve in time."""
         guarantee = self.guarantee
-        return guarantee.measure in ("lost_devices", "lost_share", "reserve_coverage") or (
+        return guarantee.bound.asks.decided_by in ("losses", "reception") or (
             guarantee.measure in ("times_lost", "device_days_lost") and guarantee.at_most == 0
         )
 
     def members(self, outcome: Outcome) -> NDArray[np.bool_]:
         """Which devices the guarantee is about."""
-        wanted = [
-            self.guarantee.group in (None, profile.group)
-            and self.guarantee.platform in (None, profile.platform)
-            for profile in outcome.roster.profiles
-        ]
-        return np.array(wanted, dtype=np.bool_)[outcome.roster.profile]
+        return self.guarantee.bound.selection.devices(outcome.roster)
 
     def spared(self, devices: int) -> int:
         """How many devices may go without the reserve; 0 where the guarantee does not count devices."""
-        match self.guarantee.measure:
-            case "lost_devices" | "still_lost_devices":
-                return math.floor(self.guarantee.at_most or 0)
-            case "lost_share":
-                return math.floor((self.guarantee.at_most or 0) * devices + 1e-9)
-            case "reserve_coverage":
-                return devices - math.ceil((self.guarantee.at_least or 0) * devices - 1e-9)
-        return 0
+        return self.guarantee.bound.most_lost(devices) or 0
 
 
 # --- the reserve ---------------------------------------------------------------------------------------

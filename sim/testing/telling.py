@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from sim.errors import visible
-from sim.guarantees.measured import selection_of
 from sim.guarantees.verdicts import Verdict
+from sim.results.measures import Selected
 from sim.scenario.findings import findings_of
 from sim.studies.result import Result
 from sim.studies.words import number, observed, promise
@@ -70,13 +70,13 @@ def _happened(result: Result, verdict: Verdict) -> Iterator[str]:
     if verdict.verdict == "vacuous":
         return
     replication = verdict.replication or 0
-    selection = selection_of(verdict.guarantee, result.tallies[replication])
-    devices, lost = selection.measure("devices") or 0, selection.measure("lost_devices") or 0
+    selected = Selected(result.tallies[replication], verdict.guarantee.bound.selection)
+    devices, lost = selected.measure("devices") or 0, selected.measure("lost_devices") or 0
     where = "" if result.replications == 1 else f" in replication {result.number_of(replication)}"
     if lost == 0:
         yield f"none of {number(devices)} devices lost the server{where}"
         return
-    still = selection.measure("still_lost_devices") or 0
+    still = selected.measure("still_lost_devices") or 0
     end = "none of them is" if still == 0 else "all of them are" if still == lost else f"{number(still)} are"
     told = f"{number(lost)} of {number(devices)} devices lost the server{where}"
     yield f"{told}; {end} still without it at the end"

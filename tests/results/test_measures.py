@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import sim
-from sim.results.measures import MEASURES, Selection
+from sim.results.measures import NUMBERS, Selected, Selection
 from sim.results.summary import mean_of, summary_of
 
 H, D = 3600, 86_400
@@ -121,10 +121,10 @@ def test_the_groups_add_up_to_the_fleet(helped: sim.Result) -> None:
 
 def test_a_group_and_a_platform_can_be_asked_for_together(lost: sim.Result) -> None:
     (tally,) = lost.tallies
-    assert Selection(tally, group="phones", platform="android").measure("lost_devices") == 2
-    assert Selection(tally, group="phones", platform="ios").measure("devices") == 0
-    assert Selection(tally, group="phones", platform="ios").measure("lost_share") == 0
-    assert Selection(tally, group="phones", platform="ios").measure("reserve_coverage") is None
+    assert Selected(tally, Selection(group="phones", platform="android")).measure("lost_devices") == 2
+    assert Selected(tally, Selection(group="phones", platform="ios")).measure("devices") == 0
+    assert Selected(tally, Selection(group="phones", platform="ios")).measure("lost_share") == 0
+    assert Selected(tally, Selection(group="phones", platform="ios")).measure("reserve_coverage") is None
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ def test_a_group_and_a_platform_can_be_asked_for_together(lost: sim.Result) -> N
     [(9000 - 1, 0), (9000, 1), (9000 + 1, 1), (4 * H - 1, 3), (4 * H, 4), (4 * H + 1, 4)],
 )
 def test_within_counts_its_last_second(helped: sim.Result, within_s: int, back: int) -> None:
-    selection = Selection(helped.tallies[0])
-    assert selection.measure("reconnected_devices", within_s=within_s) == back
-    assert selection.measure("reconnected_share", within_s=within_s) == back / 4
+    selected = Selected(helped.tallies[0], within_s=within_s)
+    assert selected.measure("reconnected_devices") == back
+    assert selected.measure("reconnected_share") == back / 4
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_within_counts_its_last_second(helped: sim.Result, within_s: int, back: 
 def test_a_quantile_is_the_least_time_for_that_share(
     helped: sim.Result, quantile: float, hours: float
 ) -> None:
-    assert Selection(helped.tallies[0]).time_to_reconnect_s(quantile) == hours * H
+    assert Selected(helped.tallies[0], quantile=quantile).time_to_reconnect_s() == hours * H
 
 
 def test_the_mean_of_one_replication_is_that_replication() -> None:
@@ -157,10 +157,10 @@ def test_a_quantile_is_infinite_where_fewer_came_back() -> None:
     result = run(
         recovery=DESK, duration="2d15h1s"
     )  # the second reinstallation ends at 15:00, the third does not
-    selection = Selection(result.tallies[0])
-    assert selection.measure("reconnected_devices") == 2
-    assert selection.time_to_reconnect_s(0.5) == 3 * H
-    assert selection.time_to_reconnect_s(0.51) == math.inf
+    tally = result.tallies[0]
+    assert Selected(tally).measure("reconnected_devices") == 2
+    assert Selected(tally, quantile=0.5).time_to_reconnect_s() == 3 * H
+    assert Selected(tally, quantile=0.51).time_to_reconnect_s() == math.inf
     assert result.time_to_reconnect_s == {"p50": 3 * H, "p90": None, "p99": None, "max": None}
     assert result.measures["helpdesk_hours"] == 1 + 1 / 3600  # and one second of the third
 
@@ -220,8 +220,8 @@ def test_noticing_is_the_first_refusal_after_the_loss(lost: sim.Result) -> None:
 
 def test_a_measure_that_does_not_exist_is_an_error(lost: sim.Result) -> None:
     with pytest.raises(KeyError):
-        Selection(lost.tallies[0]).measure("losses")
-    assert set(lost.measures) == set(MEASURES)
+        Selected(lost.tallies[0]).measure("losses")
+    assert set(lost.measures) == set(NUMBERS)
 
 
 # --- replications --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import sim
 from sim.processes.engine import simulate
-from sim.results.measures import Selection
+from sim.results.measures import Selected, Selection
 from sim.results.tally import Tally, total
 from sim.scenario.roster import devices_of, roster_of
 from sim.studies.experiment import PART, Experiment
@@ -83,10 +83,15 @@ def test_how_long_they_took_is_counted_by_profile_and_second() -> None:
         [1, 0],
     )
     assert (tally.times_lost.tolist(), tally.lost_for_s.tolist()) == ([5, 3], [340, 75])
-    assert [Selection(tally).time_to_reconnect_s(share) for share in (0.2, 0.4, 0.6, 0.8)] == [10, 30, 70, 70]
-    assert Selection(tally).time_to_reconnect_s(0.81) == math.inf  # four of five
-    assert Selection(tally, group="others").time_to_reconnect_s(1.0) == 30
-    assert Selection(tally, group="others").measure("reconnected_devices") == 1
+    assert [Selected(tally, quantile=share).time_to_reconnect_s() for share in (0.2, 0.4, 0.6, 0.8)] == [
+        10,
+        30,
+        70,
+        70,
+    ]
+    assert Selected(tally, quantile=0.81).time_to_reconnect_s() == math.inf  # four of five
+    assert Selected(tally, Selection(group="others")).time_to_reconnect_s() == 30
+    assert Selected(tally, Selection(group="others")).measure("reconnected_devices") == 1
     assert tally.equals(replace(tally))
     for other in (
         replace(tally, blocks=(*tally.blocks, b"more")),
@@ -127,7 +132,7 @@ def test_a_fleet_in_parts_has_the_fingerprint_and_the_numbers_of_the_whole() -> 
     assert [len(part) for part in in_parts.parts] == [BLOCK, BLOCK, 100]
     assert in_parts.tally(0).equals(whole)
     assert in_parts.tally(0).fingerprint == whole.fingerprint
-    assert Selection(whole, group="b").measure("lost_devices") == 5
+    assert Selected(whole, Selection(group="b")).measure("lost_devices") == 5
 
 
 def test_a_result_that_keeps_no_rows_simulates_them_again(monkeypatch: pytest.MonkeyPatch) -> None:

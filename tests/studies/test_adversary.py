@@ -19,7 +19,7 @@ from sim.scenario.building import plan_of
 from sim.scenario.roster import roster_of
 from sim.studies.files import OutputError
 from sim.studies.worst_case.attacks import Attack, worst_cases
-from sim.studies.worst_case.breaking import breaks, needed_devices
+from sim.studies.worst_case.breaking import needed_devices
 from sim.studies.worst_case.worst import as_scenario, lines, sentence, write_worst_cases
 from sim.world.draws import Draws
 from sim.world.fleet import Away, Fleet
@@ -385,7 +385,7 @@ def test_no_shorter_absence_at_all_breaks_it(seed: int, guarantee: dict[str, Any
         holds_reserve=np.zeros(n, np.bool_),
         numbered=(n,),
     )
-    broken = breaks(made.guarantees[0], simulate(plan, Fleet.start(many, Draws.of(1, 0))))
+    broken = made.guarantees[0].bound.breaking(simulate(plan, Fleet.start(many, Draws.of(1, 0))))
     lengths = [
         b - a for (_, a, b), is_broken in zip(still + cases, broken.tolist(), strict=True) if is_broken
     ]

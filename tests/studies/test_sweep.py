@@ -18,7 +18,7 @@ from sweeps import DELAYS, document, world
 
 import sim
 from sim.cli import cli
-from sim.results.measures import MEASURES
+from sim.results.measures import NUMBERS
 from sim.scenario import Scenario
 from sim.scenario.writing import to_yaml
 from sim.studies.crews.archive import Archive
@@ -45,7 +45,7 @@ def test_every_row_is_the_run_at_its_point() -> None:
     ]
     for row, point in zip(found.rows, found.points, strict=True):
         run = sim.run(scenario.changed(point))
-        assert {name: row[name] for name in MEASURES} == {name: run.measures[name] for name in MEASURES}
+        assert {name: row[name] for name in NUMBERS} == {name: run.measures[name] for name in NUMBERS}
         assert row["fingerprint"] == run.fingerprint
 
 

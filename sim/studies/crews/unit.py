@@ -19,7 +19,7 @@ from importlib.metadata import version
 from typing import Any, Final, Literal, cast
 
 from sim.errors import InputError
-from sim.results.measures import MEASURES, Selection
+from sim.results.measures import NUMBERS, Selected, Selection
 from sim.results.tally import Tally
 from sim.scenario.fleet import Away
 from sim.scenario.inventory import Inventory
@@ -151,9 +151,11 @@ def compute(unit: Unit, *, threads: int | None = 1) -> bytes:
     return canonical(
         {
             "fingerprint": tally.fingerprint,
-            "measures": Selection(tally).measures(),
-            "groups": {name: Selection(tally, group=name).measures() for name in sorted(groups)},
-            "platforms": {name: Selection(tally, platform=name).measures() for name in sorted(platforms)},
+            "measures": Selected(tally).measures(),
+            "groups": {name: Selected(tally, Selection(group=name)).measures() for name in sorted(groups)},
+            "platforms": {
+                name: Selected(tally, Selection(platform=name)).measures() for name in sorted(platforms)
+            },
         }
     )
 
@@ -181,7 +183,7 @@ def _are_measures(value: object) -> bool:
     )
 
 
-_SORTED: Final = tuple(sorted(MEASURES))
+_SORTED: Final = tuple(sorted(NUMBERS))
 
 
 @lru_cache(maxsize=4)

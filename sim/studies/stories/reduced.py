@@ -71,7 +71,7 @@ def reduced(scenario: Scenario, device: str, replication: int | None = None) -> 
             for written, guarantee in zip(
                 scenario.document.get("guarantees") or (), scenario.guarantees, strict=True
             )
-            if guarantee.group in (None, profile.group) and guarantee.platform in (None, profile.platform)
+            if guarantee.bound.selection.takes(profile)
         ],
     }
     return from_document(document, folder=scenario.folder, inventories=inventories)

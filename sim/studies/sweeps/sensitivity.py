@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sim.results.measures import MEASURES
+from sim.results.measures import MEASURES, NUMBERS
 from sim.studies.sweeps.sampling import SamplingError, unit_cube
 
 if TYPE_CHECKING:
@@ -72,12 +72,9 @@ def check_measure(measure: str) -> None:
     Raises:
         SamplingError: see above.
     """
-    known = [name for name in MEASURES if name not in _MAY_BE_NONE]
+    known = [name for name in NUMBERS if MEASURES[name].nothing is None]
     if measure not in known:
         raise SamplingError(f"there is no measure {measure!r} to explain: choose {', '.join(known)}")
-
-
-_MAY_BE_NONE: Final = ("reserve_coverage", "reconnected_share")
 
 
 def sensitivity_of(sweep: Sweep, measure: str) -> Sensitivity:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import visible
-from sim.results.measures import MEASURES
+from sim.results.measures import NUMBERS
 from sim.results.summary import mean_of, summary_of
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.crews.archive import Archive, archive_at
@@ -273,10 +273,10 @@ def crew_of(
 
 def _measured(rows: list[dict[str, Any]], *, is_repeated: bool) -> Row:
     means = mean_of(rows)
-    measured: Row = {name: means[name] for name in MEASURES}
+    measured: Row = {name: means[name] for name in NUMBERS}
     if is_repeated:
         summary = summary_of(rows)
-        for name in MEASURES:
+        for name in NUMBERS:
             measured.update({f"{name}_{each}": summary[name][each] for each in _SPREAD})
     return measured
 

@@ -29,7 +29,7 @@ from sim.studies.worst_case.absences import (
     shortest,
     undisturbed,
 )
-from sim.studies.worst_case.breaking import breaks, can_be_attacked, needed_devices, thresholds_s
+from sim.studies.worst_case.breaking import needed_devices, thresholds_s
 from sim.studies.worst_case.shifts import Kind, Shift
 from sim.world.draws import Draws, Purpose, identity_of_group
 from sim.world.fleet import Fleet, Profile, Roster
@@ -139,12 +139,10 @@ class _Adversary:
         concerned = [
             (profile, count)
             for profile, count in _counted(experiment)
-            if count > 0
-            and guarantee.group in (None, profile.group)
-            and guarantee.platform in (None, profile.platform)
+            if count > 0 and guarantee.bound.selection.takes(profile)
         ]
         self.size = sum(count for _, count in concerned)
-        self.needed = needed_devices(guarantee, self.size) if can_be_attacked(guarantee) else None
+        self.needed = needed_devices(guarantee, self.size)
         found = [
             replace(profile, success=1.0, presence="always")
             for profile, count in concerned
@@ -171,7 +169,7 @@ class _Adversary:
         return Attack(self.number, kind, None, reason=_ALL_TRIED[kind])
 
     def _why_not(self) -> str | None:
-        if not can_be_attacked(self.guarantee):
+        if not self.guarantee.bound.forbids_losses:
             return "losing devices does not break it"
         if self.size == 0:
             return "it is about no device"
@@ -300,7 +298,7 @@ class _Adversary:
         if plan.recovery is not None:  # nobody waits for the others
             technicians = max(n, plan.recovery.technicians)
             plan = replace(plan, recovery=replace(plan.recovery, technicians=technicians))
-        return breaks(self.guarantee, _simulator(n)(plan, Fleet.start(roster, self.draws)))
+        return self.guarantee.bound.breaking(_simulator(n)(plan, Fleet.start(roster, self.draws)))
 
 
 def _counted(experiment: Experiment) -> list[tuple[Profile, int]]:
