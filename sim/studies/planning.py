@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from sim.results.measures import Bound
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.assumptions import with_absences
@@ -76,9 +77,9 @@ def plan(
     if notice is not None:
         for sentence in search.experiment(0).notices():
             notice(sentence)
-    most_lost = (
-        math.floor(lost_at_most * search.size + 1e-9) if lost_at_most < 1 else math.floor(lost_at_most)
-    )
+    measure = "lost_share" if lost_at_most < 1 else "lost_devices"
+    most_lost = Bound(measure=measure, at_most=lost_at_most).most_lost(search.size)
+    assert most_lost is not None
     floors = floors_of(scenario, follow_advice=follow_advice)
     tails = [
         (length, scaled)
