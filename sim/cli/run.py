@@ -38,11 +38,6 @@ if TYPE_CHECKING:
     metavar="LIMIT",
     help="Add replications until every guarantee with a probability is decided, up to so many.",
 )
-@click.option(
-    "--until",
-    metavar="PRECISION",
-    help="Add replications until a mean is known so well: 'lost_share +- 0.05%' (95 % interval).",
-)
 @cluster_options
 @click.option(
     "--out",
@@ -66,7 +61,6 @@ def run(
     seed: int | None,
     replications: int | None,
     until_decided: int | None,
-    until: str | None,
     cluster: str | None,
     store: Path | None,
     no_store: bool,
@@ -82,8 +76,6 @@ def run(
     from sim.studies.run import run as simulate
     from sim.studies.store import make_folder, to_text, write
 
-    if until is not None and until_decided is not None:
-        raise click.UsageError("--until and --until-decided are two reasons to stop: choose one")
     check_cluster_options(cluster, store, no_store=no_store)
     if report is not None and len(files) > 1:
         raise click.UsageError("--report makes the page of one scenario: run them one by one")
@@ -103,7 +95,6 @@ def run(
                 seed=seed,
                 replications=replications,
                 until_decided=until_decided,
-                until=until,
                 cluster=cluster,
                 store=store,
                 keep=not no_store,
@@ -119,7 +110,6 @@ def run(
                     seed=seed,
                     replications=replications,
                     until_decided=until_decided,
-                    until=until,
                 )
                 publisher = Publisher(result, command=again, with_figures=not no_figures)
             if directories:

@@ -134,7 +134,6 @@ def reproducing(
     seed: int | None = None,
     replications: int | None = None,
     until_decided: int | None = None,
-    until: str | None = None,
 ) -> str:
     """The command that gives the same numbers again; of the file only its name, since folders are private."""
     words = ["reissue", "run", Path(file).name]
@@ -144,7 +143,6 @@ def reproducing(
         ("--seed", seed),
         ("--replications", replications),
         ("--until-decided", until_decided),
-        ("--until", until),
     ):
         if given is not None:
             words += [option, str(given)]

@@ -15,7 +15,6 @@ from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies import stopping
 from sim.studies.crews.archive import archive_at
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
-from sim.studies.precision import MOST, Precision
 from sim.studies.result import Result
 from sim.world.outcome import Outcome
 
@@ -33,7 +32,6 @@ def run(
     seed: int | None = None,
     replications: int | None = None,
     until_decided: int | None = None,
-    until: str | None = None,
     cluster: str | None = None,
     store: str | os.PathLike[str] | None = None,
     keep: bool = True,
@@ -50,7 +48,6 @@ def run(
         replications: instead of the scenario's; replication r draws with (seed, r).
         until_decided: add replications to those until every guarantee with a `probability` is decided, up to
             so many in all. Their test allows a look after each (docs/guarantees.md).
-        until: add replications until the 95 % interval of a mean is so narrow: `lost_share +- 0.05%`.
         cluster: address of a dask.distributed scheduler: its workers run the replications, and parts of a
             large fleet without a help desk. The result is the same; rows of devices are simulated again here
             when they are asked for.
@@ -61,7 +58,6 @@ def run(
 
     Raises:
         ScenarioError: the scenario cannot be run.
-        PrecisionError: `until` is not a precision.
         ValueError: an argument is impossible.
         EngineUnavailableError: the array engine is asked for, and numba is not installed.
         WorkersError: the cluster cannot be used, or only one of its workers could be.
@@ -76,12 +72,8 @@ def run(
     if until_decided is not None and not 1 <= until_decided <= MANY:
         raise ValueError(f"until_decided is a number of replications from 1 to {MANY:,}, not {until_decided}")
 
-    if until_decided is not None and until is not None:
-        raise ValueError("until_decided and until are two reasons to stop: choose one")
-    precision = None if until is None else Precision.parse(until)
-
     began = time.perf_counter()
-    goes_on = until is not None or until_decided is not None
+    goes_on = until_decided is not None
     runs = max(scenario.replications, _LIKELY_MANY) if goes_on else None
     experiment = Experiment.of(scenario, engine=engine, runs=runs)
     kept: dict[int, Outcome] = {}
@@ -102,9 +94,6 @@ def run(
         if until_decided is not None:
             further = source.further(len(tallies), until_decided)
             stopping.until_decided(experiment, tallies, further, limit=until_decided, progress=progress)
-        if precision is not None:
-            further = source.further(len(tallies), MOST)
-            stopping.until_precise(tallies, further, precision, progress=progress, notice=notice)
     return Result(
         experiment=experiment,
         tallies=tuple(tallies),

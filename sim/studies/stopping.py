@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import Look
-from sim.results.measures import Selected
 from sim.results.tally import Tally
 from sim.studies.experiment import Experiment, Progress
-from sim.studies.precision import MOST, Precision
 
 
 def until_decided(
@@ -45,37 +43,3 @@ def until_decided(
             progress(len(tallies) / limit)
         if not open_ones or len(tallies) >= limit:
             return
-
-
-def until_precise(
-    tallies: list[Tally],
-    further: Iterable[Tally],
-    precision: Precision,
-    *,
-    progress: Progress | None = None,
-    notice: Callable[[str], None] | None = None,
-) -> None:
-    """Add replications until the precision is reached; of those added only counts are kept.
-
-    Args:
-        tallies: of the replications so far, at least one; it grows.
-        further: the tallies of the next ones, in order.
-        precision: what is wanted.
-        progress: called with the share of the replications that it will take, as far as one can tell.
-        notice: called with a sentence where the precision is not reached.
-    """
-    for tally in tallies:
-        precision.add(Selected(tally).measure(precision.measure))
-    if precision.is_reached:
-        return
-    for tally in further:
-        tallies.append(tally.thin(beside=tallies[0]))
-        precision.add(Selected(tallies[-1]).measure(precision.measure))
-        if progress is not None:
-            progress(max(precision.share, len(tallies) / MOST))
-        if precision.is_reached:
-            return
-        if len(tallies) >= MOST:
-            break
-    if notice is not None:
-        notice(f"the precision is not reached after {len(tallies):,} replications")

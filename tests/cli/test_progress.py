@@ -30,7 +30,6 @@ guarantees:
 
 COMMANDS = {
     "run": ["run", "plan.yaml", "--replications", "8"],
-    "until": ["run", "plan.yaml", "--until", "lost_share +- 2%"],
     "until decided": ["run", "plan.yaml", "--until-decided", "200"],
     "compare": ["compare", "plan.yaml", "plan.yaml", "--replications", "4"],
     "curve": ["curve", "plan.yaml", "--replications", "6"],
@@ -62,7 +61,7 @@ def on_terminal(arguments: list[str], folder: Path) -> bytes:
     return shown
 
 
-@pytest.mark.parametrize("command", ["until", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("command", ["until decided", pytest.param("all", marks=pytest.mark.slow)])
 def test_every_long_command_shows_progress_with_time_left(command: str, tmp_path: Path) -> None:
     (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
     for name in COMMANDS if command == "all" else [command]:
@@ -72,7 +71,7 @@ def test_every_long_command_shows_progress_with_time_left(command: str, tmp_path
         assert (b"[red]phones[/red]" in shown) != (name == "compare"), name  # no markup of a name is obeyed
 
 
-@pytest.mark.parametrize("command", ["until", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("command", ["until decided", pytest.param("all", marks=pytest.mark.slow)])
 def test_off_a_terminal_there_is_none(command: str, tmp_path: Path) -> None:
     (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
     for name in COMMANDS if command == "all" else [command]:

@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -28,7 +31,8 @@ from sim.studies.crews.scattered import NotSplitError, check_splits, split, tall
 from sim.studies.crews.unit import Source, compute
 from sim.studies.experiment import Experiment
 from sim.studies.sweeps.grid import VaryError
-from sim.studies.sweeps.sampling import SamplingError
+from sim.studies.sweeps.sampling import SamplingError, shares
+from sim.studies.sweeps.sensitivity import indices_of
 from sim.studies.sweeps.sweep import Sweep, prepare, sweep
 from sim.world.outcome import BLOCK
 
@@ -380,6 +384,21 @@ def test_a_key_that_does_nothing_explains_nothing() -> None:
     assert devices.first_high is not None
     assert devices.first_low < devices.first < devices.first_high
     assert list(found.sensitivity().table["key"]) == list(vary)
+
+
+@pytest.mark.parametrize(
+    ("function", "first", "total"),
+    [
+        (lambda x: 3 * x[:, 0] + x[:, 1], (0.9, 0.1, 0.0), (0.9, 0.1, 0.0)),
+        (lambda x: x[:, 0] * x[:, 1], (3 / 7, 3 / 7, 0.0), (4 / 7, 4 / 7, 0.0)),
+    ],
+)
+def test_indices_are_those_of_theory(function: Any, first: Sequence[float], total: Sequence[float]) -> None:
+    """A sum has no interactions; of a product of two uniform factors each explains 3/7 by itself."""
+    values = function(shares("sobol", 1024, 3, seed=5))
+    for found, expected in zip(indices_of(values, 1024, seed=5), (first, total), strict=True):
+        assert np.all(np.abs(found[:, 0] - expected) <= 2 * found[:, 1] + 1e-12)
+        assert np.all(found[:, 1] < 0.15)
 
 
 def test_what_never_moves_has_no_indices() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Final, Literal
 
 import numpy as np
@@ -22,7 +21,7 @@ def draws_of(sampling: Sampling, samples: int, keys: int) -> int:
     """How many points so many samples of so many keys are; Sobol indices need (keys + 2) for each.
 
     Raises:
-        SamplingError: the number is impossible, or SALib is missing.
+        SamplingError: the number is impossible.
     """
     if sampling not in SAMPLINGS:
         raise SamplingError(f"there is no sampling {sampling!r}: choose {', '.join(SAMPLINGS)}")
@@ -32,8 +31,6 @@ def draws_of(sampling: Sampling, samples: int, keys: int) -> int:
         return samples
     if samples & (samples - 1) or samples < 2:
         raise SamplingError(f"Sobol indices need a power of two of samples, such as 64, not {samples:,}")
-    if find_spec("SALib") is None:
-        raise SamplingError("Sobol indices need SALib: install it with pip install 'reissue[sensitivity]'")
     return samples * (keys + 2)
 
 
@@ -46,18 +43,14 @@ def shares(sampling: Sampling, samples: int, keys: int, *, seed: int) -> NDArray
     draws = draws_of(sampling, samples, keys)
     if sampling == "random":
         return np.random.Generator(np.random.PCG64(seed)).random((draws, keys))
-    if sampling == "latin-hypercube":
-        from scipy.stats import qmc
+    from scipy.stats import qmc
 
+    if sampling == "latin-hypercube":
         drawn: NDArray[np.float64] = qmc.LatinHypercube(keys, seed=np.random.default_rng(seed)).random(draws)
         return drawn
-    from SALib.sample import sobol
-
-    drawn = sobol.sample(unit_cube(keys), samples, calc_second_order=False, seed=seed % 2**32)
-    return np.clip(drawn, 0.0, np.nextafter(1.0, 0.0))
-
-
-def unit_cube(keys: int) -> dict[str, object]:
-    """The problem as SALib takes it."""
-    names = [f"key{number}" for number in range(keys)]
-    return {"num_vars": keys, "names": names, "bounds": [[0.0, 1.0]] * keys}
+    both: NDArray[np.float64] = qmc.Sobol(2 * keys, seed=seed % 2**32).random(samples)
+    one, other = both[:, :keys], both[:, keys:]
+    rows = np.repeat(one[:, None, :], keys + 2, axis=1)  # one point; with each key of another; the other
+    rows[:, np.arange(1, keys + 1), np.arange(keys)] = other
+    rows[:, -1] = other
+    return np.minimum(rows.reshape(draws, keys), np.nextafter(1.0, 0.0))
