@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sim.notebook.what_if import what_if
-    from sim.rehearsal.study import Rehearsal, rehearse
+    from sim.rehearsal.result import Rehearsal
+    from sim.rehearsal.study import rehearse
     from sim.scenario import Scenario, ScenarioError, load
     from sim.studies.compare import Comparison, compare
     from sim.studies.curve import Curve, curve
@@ -49,7 +50,7 @@ _ROOMS = {
     "Comparison": "sim.studies.compare",
     "Curve": "sim.studies.curve",
     "Recommendation": "sim.studies.recommendation",
-    "Rehearsal": "sim.rehearsal.study",
+    "Rehearsal": "sim.rehearsal.result",
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",

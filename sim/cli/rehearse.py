@@ -10,8 +10,6 @@ from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS, UNDECIDED
 from sim.cli.reading import json_option, read_all, set_option
 
-_MOST_ROWS = 40
-
 
 @click.command(epilog=examples("reissue rehearse scenarios/immediate_taken_back.yaml"))
 @click.argument("file", type=click.Path(path_type=Path))
@@ -37,19 +35,17 @@ def rehearse(
     from sim.cli.progress import Progress, notice
     from sim.rehearsal.study import DEVICES
     from sim.rehearsal.study import rehearse as play
-    from sim.rehearsal.telling import lines_of, to_json
     from sim.studies.store import to_text
+    from sim.summary import terminal
 
     with Progress(scenario.name) as progress:
         rehearsal = play(
             scenario, devices=devices or DEVICES, seed=seed, progress=progress.show, notice=notice
         )
     if as_json:
-        click.echo(to_text(to_json(rehearsal)), nl=False)
+        click.echo(to_text(rehearsal.to_json()), nl=False)
     else:
-        click.echo(click.style(scenario.name, bold=True))
-        for line in lines_of(rehearsal, most_rows=_MOST_ROWS):
-            click.echo(line)
+        click.echo(terminal.to_text(rehearsal.summary(), is_coloured=True))
     if not rehearsal.agrees:
         return FAILS
     return UNDECIDED if rehearsal.is_vacuous else DONE

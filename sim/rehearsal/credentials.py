@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property, lru_cache
+from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sim.pki.issue import issue, server_key
@@ -34,7 +33,7 @@ class Credential:
     Attributes:
         generation: its number in the run.
         address: the connection address that comes with it (model 4.3).
-        certificate: as it goes over the wire.
+        certificate: the certificate that is presented.
         key: its private key, only ever handed to OpenSSL in memory; None: it is never presented.
         chain: further certificates that the server sends along.
     """
@@ -70,8 +69,8 @@ def credentials_of(scenario: Scenario, server: Server) -> Mapping[int, Credentia
     """The real certificate and key behind every generation of a run, and one that is never presented.
 
     Args:
-        scenario: whose certificate files are read.
-        server: as it is at the end of its run.
+        scenario: it may name certificate files, which are read.
+        server: the server at the end of its run.
 
     Raises:
         ScenarioError: a file cannot be read, or holds no private key although its certificate is presented.
@@ -126,38 +125,3 @@ def _made_up(scenario: Scenario, certificate: Certificate) -> Credential:
         issuer=certificate.issuer,
     )
     return Credential(certificate.generation, certificate.address, issued.x509, server_key())
-
-
-@lru_cache(maxsize=64)
-def twin_of(certificate: x509.Certificate, *, shift: timedelta) -> x509.Certificate:
-    """The same certificate with its dates moved, signed by a key that everyone knows.
-
-    Names, key, serial number and extensions stay. Whoever trusts the certificate itself does not look at
-    the signature (RFC 5280 6.1.1 (d): a trust anchor is given, not verified).
-
-    Raises:
-        OddCertificateError: it says something that `cryptography` reads but does not write.
-    """
-    try:
-        return _moved(certificate, shift)
-    except (ValueError, TypeError, x509.DuplicateExtension, OverflowError):
-        raise OddCertificateError(certificate.serial_number) from None
-
-
-class OddCertificateError(Exception):
-    """A certificate that cannot be written anew."""
-
-
-def _moved(certificate: x509.Certificate, shift: timedelta) -> x509.Certificate:
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(certificate.subject)
-        .issuer_name(certificate.issuer)
-        .public_key(certificate.public_key())
-        .serial_number(certificate.serial_number)
-        .not_valid_before(certificate.not_valid_before_utc.astimezone(UTC) + shift)
-        .not_valid_after(certificate.not_valid_after_utc.astimezone(UTC) + shift)
-    )
-    for extension in certificate.extensions:
-        builder = builder.add_extension(extension.value, extension.critical)
-    return builder.sign(server_key(), SHA256())

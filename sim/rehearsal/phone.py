@@ -6,19 +6,23 @@ is written here from the model alone, so that agreement with a simulation means 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Final, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 
+from sim.pki.issue import issue
+from sim.pki.reading import Material
+from sim.pki.requirements import judge
 from sim.rehearsal.credentials import Credential, fingerprint_of
-from sim.rehearsal.platforms import PlatformRule
 from sim.rehearsal.server import ANY_STRENGTH, LENGTHS, LOOK, SYNCHRONIZE, LoopbackServer
-from sim.rehearsal.wire import OpenSSLRecords, Talk, Wire, converse, dial
+from sim.rehearsal.wire import Talk, Wire, converse, dial
 
 Verdict = Literal["accepted", "refused", "unreachable"]
 """How an attempt to connect ends (model 5.4)."""
@@ -77,16 +81,14 @@ class Phone:
         name: as in the results.
         main: its main slot.
         reserve: its reserve slot.
-        refuses: what its platform asks beyond identity and validity; None: nothing.
+        platform: `ios` asks more of a certificate than identity and validity (model 5.6).
     """
 
-    def __init__(
-        self, name: str, main: Held, reserve: Held | None, *, refuses: PlatformRule | None = None
-    ) -> None:
+    def __init__(self, name: str, main: Held, reserve: Held | None, *, platform: str = "android") -> None:
         self.name = name
         self.main = main
         self.reserve = reserve
-        self.refuses = refuses
+        self.platform = platform
 
     @property
     def slots(self) -> tuple[str | None, str | None]:
@@ -129,7 +131,7 @@ class Phone:
         connection = SSL.Connection(context)
         connection.set_connect_state()
         with sock:
-            wire = Wire(sock, OpenSSLRecords(connection))
+            wire = Wire(sock, connection)
             try:
                 reserve = converse(
                     self._talk(wire, connection, address, synchronizes), server.answer(address)
@@ -150,7 +152,7 @@ class Phone:
         leaf, *chain = _received(connection)
         if fingerprint_of(_der(leaf)) not in self.slots:
             raise ObjectionError(ISSUER_ONLY)
-        objection = None if self.refuses is None else self.refuses(leaf, chain, address)
+        objection = _apple_objection(leaf, chain, address) if self.platform == "ios" else None
         if objection is not None:
             raise ObjectionError(objection)
         request = SYNCHRONIZE if synchronizes else LOOK
@@ -187,6 +189,38 @@ class Phone:
 
 class ObjectionError(Exception):
     """The device does not accept a certificate that OpenSSL accepts; the text says why."""
+
+
+@cache
+def counts_not_after_in() -> bool:
+    """Whether this OpenSSL accepts a certificate in the second that its notAfter names.
+
+    Up to 3.x it does not, as the model (1.4); from 4.0 on it does, as RFC 5280 4.1.2.5 says (openssl issue
+    15124).
+    """
+    end = datetime(2030, 1, 2, tzinfo=UTC)
+    issued = issue(
+        generation=0, host="localhost", not_before=end - timedelta(days=1), not_after=end, issuer="ksc"
+    )
+    certificate = crypto.X509.from_cryptography(issued.x509)
+    store = crypto.X509Store()
+    store.add_cert(certificate)
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    store.set_time(end)
+    try:
+        crypto.X509StoreContext(store, certificate).verify_certificate()
+    except crypto.X509StoreContextError:
+        return False
+    return True
+
+
+def _apple_objection(
+    certificate: x509.Certificate, chain: Sequence[x509.Certificate], address: str
+) -> str | None:
+    """Which of Apple's requirements for trusted certificates are not met (support.apple.com/en-us/103769)."""
+    received = Material(certificate=certificate, chain=tuple(chain), key=None, path=Path("received"))
+    broken = judge(received, address=address).broken("ios")
+    return "; ".join(f"{each.rule.name} ({each.found})" for each in broken) or None
 
 
 def _store_of(context: SSL.Context) -> crypto.X509Store:

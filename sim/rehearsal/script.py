@@ -1,24 +1,27 @@
-"""What the model says of the devices of a rehearsal, encounter by encounter.
+"""Which devices of a fleet are rehearsed, and what the model says of them, encounter by encounter.
 
-The process engine runs, and its devices write down how each of their attempts ends. Long stretches of equal
-attempts are told by their first and last one. Beside the attempts there are probes: at every control instant,
-one second before it and one after, one device of every kind is asked whether it would be accepted.
+The process engine runs, and its devices record how each of their attempts ends. A long stretch of equal
+attempts is represented by its first and last one. Beside the attempts there are probes: at every control
+instant, one second before it and one after, one device of every kind is asked whether it would be accepted.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from sim.processes.device import Device, Life
+import numpy as np
+from numpy.typing import NDArray
+
 from sim.processes.engine import simulate
+from sim.processes.recording import Happening, RecordedDevice, Recorder, Slots
 from sim.rehearsal.phone import Verdict
+from sim.text import evenly
 from sim.world.fleet import Fleet
-from sim.world.order import Phase
-from sim.world.outcome import Outcome
+from sim.world.outcome import NEVER, Outcome
 from sim.world.plan import Plan
 from sim.world.timeline import Timeline
 
@@ -26,13 +29,17 @@ MOST_PROBED: Final = 100
 """Of more control instants than this, evenly spread ones are probed; switches before others."""
 
 Kind = Literal["attempt", "probe", "reinstall"]
-Slots = tuple[int, int]
-"""Generations in the main and the reserve slot."""
+
+_VERDICTS: Final[dict[str, Verdict]] = {
+    "synced": "accepted",
+    "refused": "refused",
+    "unreachable": "unreachable",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Encounter:
-    """One attempt of a device, or a probe, as the model tells it.
+    """One attempt of a device, or a probe, as the model says it goes.
 
     Attributes:
         sequence: place in the engine's order of events.
@@ -40,8 +47,7 @@ class Encounter:
         device: index among the devices of the rehearsal.
         kind: `attempt`, `probe` (changes nothing), or `reinstall` (slots filled, then an attempt).
         verdict: how it ends.
-        presented: generation that the server presents.
-        before: slots when it begins; of a reinstallation, as it fills them.
+        before: slots when it begins; for a reinstallation, when it has filled them.
         after: slots when it has ended.
     """
 
@@ -50,67 +56,52 @@ class Encounter:
     device: int
     kind: Kind
     verdict: Verdict
-    presented: int
     before: Slots
     after: Slots
 
 
-@dataclass(slots=True)
-class Stretch:
-    """Attempts of one device that go alike: under the same state of the server, with the same slots."""
-
-    key: object
-    first: Encounter
-    last: Encounter
-
-
-@dataclass(slots=True)
-class Trace:
-    """What the devices write down.
+class Script:
+    """The encounters to be played, gathered from what devices record.
 
     Attributes:
-        control_s: instants at which the server changes, ascending.
-        probed_s: instants of probes, ascending.
-        encounters: to be played; complete and in order after `close`.
+        encounters: complete and in order after `close`.
         attempts: how many attempts there were, failed ones included.
         failed: how many of them failed on the way, so that no certificate was looked at (model 5.4 b).
     """
 
-    control_s: Sequence[int]
-    probed_s: Sequence[int]
-    encounters: list[Encounter] = field(default_factory=list)
-    attempts: int = 0
-    failed: int = 0
-    _sequence: int = 0
-    _stretches: dict[int, Stretch] = field(default_factory=dict)
-    _probed: set[tuple[int, str, Slots]] = field(default_factory=set)
+    def __init__(self, fleet: Fleet, control_s: Sequence[int]) -> None:
+        self.encounters: list[Encounter] = []
+        self.attempts = self.failed = 0
+        self._fleet, self._control_s = fleet, control_s
+        self._sequence = 0
+        self._stretches: dict[int, tuple[object, Encounter, Encounter]] = {}
+        self._probed: set[tuple[int, str, Slots]] = set()
 
-    def next_sequence(self) -> int:
-        """A number above all before."""
+    def add(self, happening: Happening) -> None:
+        """Keep what TLS can show: reinstallations, new probes, both ends of a stretch of attempts."""
         self._sequence += 1
-        return self._sequence
-
-    def attempted(self, encounter: Encounter) -> None:
-        """Keep the attempt if a stretch begins with it; the last one follows when the stretch ends."""
-        self.attempts += 1
-        key = (bisect_right(self.control_s, encounter.at_s), encounter.verdict, encounter.before)
-        stretch = self._stretches.get(encounter.device)
-        if stretch is not None and stretch.key == key:
-            stretch.last = encounter
-            return
-        self._end_stretch(encounter.device)
-        self._stretches[encounter.device] = Stretch(key, encounter, encounter)
-
-    def keep(self, encounter: Encounter) -> None:
-        """Keep a probe or a reinstallation."""
-        self.encounters.append(encounter)
-
-    def is_new_kind(self, at_s: int, platform: str, slots: Slots) -> bool:
-        """Whether no device like this has been probed at this instant."""
-        kind = (at_s, platform, slots)
-        is_new = kind not in self._probed
-        self._probed.add(kind)
-        return is_new
+        what, device = happening.what, happening.device
+        if what == "probed":
+            roster = self._fleet.roster
+            kind = happening.at_s, roster.profiles[roster.profile[device]].platform, happening.after
+            if kind not in self._probed:
+                self._probed.add(kind)
+                self.encounters.append(self._encounter(happening, "probe", happening.detail))
+        elif what == "reinstalled":
+            self.encounters.append(self._encounter(happening, "reinstall", happening.detail))
+        elif what == "failed":
+            self.attempts += 1
+            self.failed += 1
+        elif what in _VERDICTS and happening.detail != "reinstall":
+            self.attempts += 1
+            encounter = self._encounter(happening, "attempt", what)
+            key = bisect_right(self._control_s, happening.at_s), what, happening.before
+            stretch = self._stretches.get(device)
+            if stretch is not None and stretch[0] == key:
+                self._stretches[device] = key, stretch[1], encounter
+            else:
+                self._end_stretch(device)
+                self._stretches[device] = key, encounter, encounter
 
     def close(self) -> None:
         """End all stretches and put the encounters in order."""
@@ -118,89 +109,35 @@ class Trace:
             self._end_stretch(device)
         self.encounters.sort(key=lambda encounter: encounter.sequence)
 
+    def _encounter(self, happening: Happening, kind: Kind, met: str) -> Encounter:
+        return Encounter(
+            sequence=self._sequence,
+            at_s=happening.at_s,
+            device=happening.device,
+            kind=kind,
+            verdict=_VERDICTS[met],
+            before=happening.before,
+            after=happening.after,
+        )
+
     def _end_stretch(self, device: int) -> None:
         stretch = self._stretches.pop(device, None)
         if stretch is not None:
-            self.encounters.append(stretch.first)
-            if stretch.last is not stretch.first:
-                self.encounters.append(stretch.last)
+            _, first, last = stretch
+            self.encounters += [first] if last is first else [first, last]
 
 
-class TracedDevice(Device):
-    """A device of the process engine that writes down what becomes of its attempts."""
-
-    def __init__(self, trace: Trace, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.trace = trace
-
-    def live(self) -> Life:
-        """Live as any device; and be probed."""
-        self.clock.process(self._probes())
-        return super().live()
-
-    def attempt(self, now_s: int, succeeds: bool) -> None:
-        """Try to synchronize, and write down how it ended."""
-        before, syncs = self._slots, self.syncs
-        is_answered = self._is_answered()
-        super().attempt(now_s, succeeds)
-        if self.syncs == syncs and is_answered and not succeeds:
-            self.trace.attempts += 1
-            self.trace.failed += 1
-            return
-        is_synced = self.syncs > syncs
-        self.trace.attempted(self._encounter("attempt", before, _verdict(is_synced, is_answered)))
-
-    def reinstall(self) -> None:
-        """Be reinstalled, and write down whether the device synchronized at once."""
-        syncs = self.syncs
-        super().reinstall()
-        verdict = _verdict(self.syncs > syncs, self._is_answered())
-        self.trace.keep(self._encounter("reinstall", self._slots, verdict))
-
-    def _probes(self) -> Life:
-        for at_s in self.trace.probed_s:
-            yield self.clock.at(at_s, Phase.OBSERVATION, self.index)
-            if self.trace.is_new_kind(at_s, self.profile.platform, self._slots):
-                is_answered = self._is_answered()
-                verdict = _verdict(is_answered and self.is_able(), is_answered)
-                self.trace.keep(self._encounter("probe", self._slots, verdict))
-
-    @property
-    def _slots(self) -> Slots:
-        return self.main_slot, self.reserve_slot
-
-    def _is_answered(self) -> bool:
-        return self.server.is_reachable_at(self.server.address_dialled_with(*self._slots))
-
-    def _encounter(self, kind: Kind, before: Slots, verdict: Verdict) -> Encounter:
-        return Encounter(
-            sequence=self.trace.next_sequence(),
-            at_s=self.clock.now,
-            device=self.index,
-            kind=kind,
-            verdict=verdict,
-            presented=self.server.main.generation,
-            before=before,
-            after=self._slots,
-        )
+def script_of(plan: Plan, fleet: Fleet, timeline: Timeline) -> tuple[Script, Outcome]:
+    """What the process engine says of a fleet, and its outcome."""
+    control_s = _control_instants(timeline, plan.horizon_s)
+    script = Script(fleet, control_s)
+    recorder = Recorder(script.add, probes_s=_probes(control_s, timeline, plan.horizon_s))
+    outcome = simulate(plan, fleet, kind=partial(RecordedDevice, recorder))
+    script.close()
+    return script, outcome
 
 
-def _verdict(is_accepted: bool, is_answered: bool) -> Verdict:
-    if is_accepted:
-        return "accepted"
-    return "refused" if is_answered else "unreachable"
-
-
-def script_of(plan: Plan, fleet: Fleet, timeline: Timeline) -> tuple[Trace, Outcome]:
-    """Run the process engine on the fleet: what its devices wrote down, and the outcome."""
-    control_s = control_instants(timeline, plan.horizon_s)
-    trace = Trace(control_s, _around(_probed_of(control_s, timeline), plan.horizon_s))
-    outcome = simulate(plan, fleet, kind=partial(TracedDevice, trace))
-    trace.close()
-    return trace, outcome
-
-
-def control_instants(timeline: Timeline, horizon_s: int) -> list[int]:
+def _control_instants(timeline: Timeline, horizon_s: int) -> list[int]:
     """When the server changes, or the validity of one of its certificates; ascending, within the run."""
     instants = {state.from_s for state in timeline.states}
     for certificate in timeline.server.certificates:
@@ -208,19 +145,51 @@ def control_instants(timeline: Timeline, horizon_s: int) -> list[int]:
     return sorted(instant for instant in instants if 0 <= instant < horizon_s)
 
 
-def _probed_of(control_s: list[int], timeline: Timeline) -> list[int]:
-    """The control instants that are probed: switches before others, evenly thinned to `MOST_PROBED`."""
+def _probes(control_s: list[int], timeline: Timeline, horizon_s: int) -> list[int]:
+    """The seconds around control instants, of switches before others; ascending, within the run."""
     switches = {after.from_s for _, after in timeline.switches}
-    chosen = _thinned(sorted(switches), MOST_PROBED)
-    return chosen + _thinned([each for each in control_s if each not in switches], MOST_PROBED - len(chosen))
-
-
-def _thinned(instants: list[int], most: int) -> list[int]:
-    if len(instants) <= most:
-        return instants
-    return [instants[i * len(instants) // most] for i in range(most)]
-
-
-def _around(instants: list[int], horizon_s: int) -> list[int]:
-    around = {instant + step for instant in instants for step in (-1, 0, 1)}
+    chosen = evenly(sorted(switches), MOST_PROBED)
+    if len(chosen) < MOST_PROBED - 1:
+        others = [each for each in control_s if each not in switches]
+        chosen += evenly(others, MOST_PROBED - len(chosen))
+    around = {instant + step for instant in chosen for step in (-1, 0, 1)}
     return sorted(instant for instant in around if 0 <= instant < horizon_s)
+
+
+# --- the devices ---------------------------------------------------------------------------------------
+
+
+def sample_of(outcome: Outcome, *, devices: int) -> NDArray[np.int64]:
+    """Indices of at most `devices` devices, in device order: some of every group, and of every fate in it.
+
+    Devices are alike if group, platform, cause of the loss, way back, times lost (0, 1, more), being lost
+    at the end and having received the latest reserve agree. Turn by turn every group gives one device of
+    its next kind, rare kinds first; within a kind those come first that received the reserve last.
+    """
+    turns: dict[int, list[list[int]]] = {}
+    for kind in sorted(_kinds(outcome), key=len):
+        profile = outcome.roster.profiles[outcome.roster.profile[kind[0]]]
+        most = devices if profile.ever_on else 1  # who never comes on is worth one place, for the probes
+        turns.setdefault(int(outcome.roster.group[kind[0]]), []).append(kind[:most].tolist())
+    queues = [_in_turn(kinds)[:devices] for _, kinds in sorted(turns.items())]
+    return np.array(sorted(_in_turn(queues)[:devices]), dtype=np.int64)
+
+
+def _kinds(outcome: Outcome) -> list[NDArray[np.int64]]:
+    roster, d = outcome.roster, outcome.devices
+    has_received = d.reserve_received_at_s != NEVER
+    times_lost = np.minimum(d.times_lost, 2)
+    features = (roster.group, roster.profile, d.lost_cause, d.reconnected_by, times_lost, outcome.is_lost)
+    if not len(roster):
+        return []
+    columns = np.stack([*features, has_received], axis=1).astype(np.int64)
+    _, kind = np.unique(columns, axis=0, return_inverse=True)
+    latest_first = np.lexsort((-d.reserve_received_at_s, kind.reshape(-1)))
+    starts = np.flatnonzero(np.diff(kind.reshape(-1)[latest_first])) + 1
+    return np.split(latest_first, starts)
+
+
+def _in_turn(queues: list[list[int]]) -> list[int]:
+    """The first of each queue, then the second of each, and so on."""
+    longest = max(map(len, queues), default=0)
+    return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]

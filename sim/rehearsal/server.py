@@ -11,7 +11,7 @@ from typing import Final
 from OpenSSL import SSL
 
 from sim.rehearsal.credentials import Credential
-from sim.rehearsal.wire import LOOPBACK, LoopbackError, OpenSSLRecords, Talk, Wire
+from sim.rehearsal.wire import LOOPBACK, LoopbackError, Talk, Wire
 from sim.world.timeline import State
 
 SYNCHRONIZE: Final = b"S"
@@ -109,7 +109,7 @@ class LoopbackServer:
         with sock:
             connection = SSL.Connection(self._context(self.main))
             connection.set_accept_state()
-            wire = Wire(sock, OpenSSLRecords(connection))
+            wire = Wire(sock, connection)
             yield from wire.until(connection.do_handshake)
             request = yield from wire.until(lambda: connection.recv(1))
             reserve = self.reserve if request == SYNCHRONIZE else None

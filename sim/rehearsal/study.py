@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import Final
@@ -12,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.rehearsal.credentials import Credential, credentials_of
-from sim.rehearsal.phone import Held, Phone
-from sim.rehearsal.platforms import rule_of
-from sim.rehearsal.play import Played, Stage
-from sim.rehearsal.sample import sample_of
-from sim.rehearsal.script import script_of
+from sim.rehearsal.phone import Held, Phone, counts_not_after_in
+from sim.rehearsal.result import Played, Rehearsal
+from sim.rehearsal.script import Encounter, sample_of, script_of
 from sim.rehearsal.server import LoopbackServer
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
@@ -25,7 +24,6 @@ from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Roster
 from sim.world.outcome import COLUMNS, Outcome
 from sim.world.plan import Plan
-from sim.world.server import Event
 from sim.world.timeline import Timeline, play
 
 DEVICES: Final = 20
@@ -34,62 +32,6 @@ MOST_ENCOUNTERS: Final = 2_500
 """With more connections than this fewer devices take part: a connection takes 3 to 10 ms."""
 MOST_ATTEMPTS: Final = 1_000_000
 """The process engine lives through this many attempts, and writes them down, in some seconds."""
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """What came of playing a plan with real TLS.
-
-    Attributes:
-        scenario: as it was played.
-        devices: names of those that took part.
-        groups: the group of each.
-        platforms: the platform of each.
-        fleet_devices: how many the scenario has.
-        played: every connection, in order.
-        attempts: of these devices in the simulation, of which the script is an extract.
-        failed: how many of these failed on the way (model 5.4 b): no TLS in them.
-        difference: the first between simulations: of these devices on the other engine, or among the whole
-            fleet; None where there is none.
-        events: what the server and the operator did.
-        certificates: fingerprints by generation.
-    """
-
-    scenario: Scenario
-    devices: tuple[str, ...]
-    groups: tuple[str, ...]
-    platforms: tuple[str, ...]
-    fleet_devices: int
-    played: tuple[Played, ...]
-    attempts: int
-    failed: int
-    difference: Difference | None
-    events: tuple[Event, ...]
-    certificates: dict[int, str]
-
-    @property
-    def disagreements(self) -> tuple[Played, ...]:
-        """Connections that went otherwise than the model says."""
-        return tuple(each for each in self.played if not each.agrees)
-
-    @property
-    def agrees(self) -> bool:
-        """Whether every connection went as the model says, and the engines agree."""
-        return not self.disagreements and self.difference is None
-
-    @property
-    def is_vacuous(self) -> bool:
-        """Whether no connection was made at all."""
-        return not any(each.is_judged for each in self.played)
-
-    @property
-    def not_judged(self) -> int:
-        """Connections in the second of notAfter that no library here leaves out as the model does."""
-        return sum(not each.is_judged for each in self.played)
-
-    def at(self, instant_s: int) -> datetime:
-        """The date of an instant."""
-        return self.scenario.start + timedelta(seconds=instant_s)
 
 
 def rehearse(
@@ -107,7 +49,7 @@ def rehearse(
     from one attempt to the next. Only the first replication is played.
 
     Args:
-        scenario: whose plan to play.
+        scenario: its plan is played.
         devices: how many devices take part at most; fewer, if there would be too many connections.
         seed: instead of the scenario's.
         progress: called now and then with the share that is done.
@@ -135,8 +77,8 @@ def rehearse(
     chosen = sample_of(whole, devices=min(devices, _affordable(plan, roster)))
     while True:
         fleet = Fleet.start(roster.only(chosen), draws)
-        trace, outcome = script_of(plan, fleet, timeline)
-        if len(trace.encounters) <= MOST_ENCOUNTERS or len(chosen) <= 1:
+        script, outcome = script_of(plan, fleet, timeline)
+        if len(script.encounters) <= MOST_ENCOUNTERS or len(chosen) <= 1:
             break
         chosen = sample_of(whole, devices=len(chosen) // 2)
     names = [roster.name(device) for device in chosen.tolist()]
@@ -145,8 +87,11 @@ def rehearse(
         difference = _difference_from_the_array_engine(plan, fleet, outcome, names, notice)
     with LoopbackServer(credentials) as server:
         phones = list(_phones(fleet, names, timeline, credentials))
-        stage = Stage(server, phones, timeline.states, start=scenario.start)
-        played = tuple(stage.play(trace.encounters, progress=progress))
+        played = []
+        for number, encounter in enumerate(script.encounters):
+            played.append(_play(server, phones[encounter.device], encounter, timeline, scenario.start))
+            if progress is not None:
+                progress((number + 1) / len(script.encounters))
     profiles = [roster.profiles[number] for number in roster.profile[chosen].tolist()]
     return Rehearsal(
         scenario=scenario,
@@ -154,9 +99,9 @@ def rehearse(
         groups=tuple(profile.group for profile in profiles),
         platforms=tuple(profile.platform for profile in profiles),
         fleet_devices=experiment.size,
-        played=played,
-        attempts=trace.attempts,
-        failed=trace.failed,
+        played=tuple(played),
+        attempts=script.attempts,
+        failed=script.failed,
         difference=difference,
         events=timeline.events,
         certificates={each.generation: each.fingerprint for each in credentials.values()},
@@ -178,9 +123,36 @@ def _phones(
     for index, name in enumerate(names):
         reserve = credentials[timeline.first_reserve] if roster.holds_reserve[index] else None
         platform = roster.profiles[roster.profile[index]].platform
-        yield Phone(
-            name, Held.of(main), None if reserve is None else Held.of(reserve), refuses=rule_of(platform)
-        )
+        yield Phone(name, Held.of(main), None if reserve is None else Held.of(reserve), platform=platform)
+
+
+def _play(
+    server: LoopbackServer, phone: Phone, encounter: Encounter, timeline: Timeline, start: datetime
+) -> Played:
+    """One encounter over TLS, after the server has done what it does up to this instant (model 2)."""
+    number = bisect_right(timeline.states, encounter.at_s, key=lambda state: state.from_s) - 1
+    state = timeline.states[number]
+    if server.state is not state:
+        server.become(state)
+    if encounter.kind == "reinstall":
+        phone.reinstall(Held.of(server.main), None if server.reserve is None else Held.of(server.reserve))
+    at, presented = start + timedelta(seconds=encounter.at_s), server.main.fingerprint
+    ever_presented = {server.credentials[generation].fingerprint for generation in state.activated}
+    address = phone.dials(presented=presented, ever_presented=ever_presented)
+    meeting = None
+    if not (server.is_open(address) and server.main.not_after == at and counts_not_after_in()):
+        meeting = phone.meet(server, address, at=at, synchronizes=encounter.kind != "probe")
+    main, reserve = (server.credentials.get(generation) for generation in encounter.after)
+    return Played(
+        encounter=encounter,
+        fingerprint=presented,
+        meeting=meeting,
+        slots=phone.slots,
+        expected_slots=(
+            None if main is None else main.fingerprint,
+            None if reserve is None else reserve.fingerprint,
+        ),
+    )
 
 
 def _difference_from_the_array_engine(

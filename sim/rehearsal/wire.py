@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import select
 import socket
-import ssl
 from collections.abc import Callable, Generator
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from OpenSSL import SSL
 
@@ -46,70 +45,21 @@ def dial(port: int) -> socket.socket | None:
         raise LoopbackError(f"{LOOPBACK} cannot be dialled here: {error.strerror or error}") from None
 
 
-class Records(Protocol):
-    """A TLS engine that reads and writes records in memory."""
-
-    def outgoing(self) -> bytes:
-        """What is to be sent; empty if nothing is."""
-
-    def incoming(self, data: bytes) -> None:
-        """What has arrived; empty: the other end has closed."""
-
-
-class OpenSSLRecords:
-    """The records of a pyOpenSSL connection that was made without a socket."""
-
-    def __init__(self, connection: SSL.Connection) -> None:
-        self.connection = connection
-
-    def outgoing(self) -> bytes:
-        """What is to be sent; empty if nothing is."""
-        try:
-            return self.connection.bio_read(1 << 20)
-        except SSL.WantReadError:
-            return b""
-
-    def incoming(self, data: bytes) -> None:
-        """What has arrived; empty: the other end has closed."""
-        if data:
-            self.connection.bio_write(data)
-        else:
-            self.connection.bio_shutdown()
-
-
-class PythonRecords:
-    """The records of an `ssl.SSLObject` between two memory buffers."""
-
-    def __init__(self, arrived: ssl.MemoryBIO, leaving: ssl.MemoryBIO) -> None:
-        self.arrived, self.leaving = arrived, leaving
-
-    def outgoing(self) -> bytes:
-        """What is to be sent; empty if nothing is."""
-        return self.leaving.read()
-
-    def incoming(self, data: bytes) -> None:
-        """What has arrived; empty: the other end has closed."""
-        if data:
-            self.arrived.write(data)
-        else:
-            self.arrived.write_eof()
-
-
 class Wire:
-    """One end: a connected socket and the TLS engine above it."""
+    """One end: a connected socket, and the TLS connection whose records it carries."""
 
-    def __init__(self, sock: socket.socket, records: Records) -> None:
+    def __init__(self, sock: socket.socket, connection: SSL.Connection) -> None:
         sock.setblocking(False)
-        self.sock, self.records = sock, records
+        self.sock, self.connection = sock, connection
 
     def until(self, action: Callable[[], T]) -> Talk[T]:
         """Repeat a TLS action until it needs no more bytes; what it has to say is sent in any case."""
         while True:
             try:
                 result = action()
-            except (SSL.WantReadError, ssl.SSLWantReadError):
+            except SSL.WantReadError:
                 self._send()
-            except (SSL.Error, ssl.SSLError):
+            except SSL.Error:
                 self._send()  # the alert that tells the other end why
                 raise
             else:
@@ -119,7 +69,10 @@ class Wire:
             self._receive()
 
     def _send(self) -> None:
-        waiting = self.records.outgoing()
+        try:
+            waiting = self.connection.bio_read(1 << 20)
+        except SSL.WantReadError:
+            return
         while waiting:
             try:
                 waiting = waiting[self.sock.send(waiting) :]
@@ -131,11 +84,15 @@ class Wire:
 
     def _receive(self) -> None:
         try:
-            self.records.incoming(self.sock.recv(_READ_BYTES))
+            data = self.sock.recv(_READ_BYTES)
         except BlockingIOError:
             return
         except ConnectionResetError:
-            self.records.incoming(b"")
+            data = b""
+        if data:
+            self.connection.bio_write(data)
+        else:
+            self.connection.bio_shutdown()
 
 
 def converse(client: Talk[T], server: Talk[None]) -> T:

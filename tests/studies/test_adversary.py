@@ -14,7 +14,7 @@ import pytest
 import sim
 from sim.fleet.engine import simulate
 from sim.processes.engine import simulate as simulate_as_processes
-from sim.processes.story import Diary, WatchedDevice
+from sim.processes.recording import RecordedDevice, Recorder
 from sim.scenario.building import plan_of
 from sim.scenario.roster import roster_of
 from sim.studies.files import OutputError
@@ -443,8 +443,8 @@ def test_no_shorter_absence_breaks_it_with_the_jitters_that_are_searched(
     plan, roster = plan_of(made), roster_of(made.changed({"fleet.0.devices": len(lives)}))
     off = replace(roster, profiles=(replace(roster.profiles[0], presence="never"),))
 
-    def kind_of(clock: Any, server: Any, tally: Any, fleet: Any, index: int, **named: Any) -> WatchedDevice:
-        return WatchedDevice(Diary(lives[index]), clock, server, tally, fleet, index, **named)
+    def kind_of(clock: Any, server: Any, tally: Any, fleet: Any, index: int, **named: Any) -> RecordedDevice:
+        return RecordedDevice(Recorder(id, lives[index]), clock, server, tally, fleet, index, **named)
 
     outcome = simulate_as_processes(plan, Fleet.start(off, Draws.of(1, 0)), kind=kind_of)
     broken = {life for life, at_s in zip(lives, outcome.devices.lost_at_s.tolist(), strict=True) if at_s >= 0}

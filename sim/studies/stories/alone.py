@@ -13,7 +13,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from sim.processes.engine import simulate
-from sim.processes.story import Diary, Happening, WatchedDevice
+from sim.processes.recording import Happening, RecordedDevice, Recorder
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment, Progress
@@ -110,9 +110,10 @@ class Alone:
         if profile is not None:
             profiles = [profile if each is self.profile else each for each in roster.profiles]
             roster = replace(roster, profiles=tuple(profiles))
-        diary = Diary(attempts_s, reinstalls_s)
-        outcome = simulate(plan, Fleet.start(roster, self.draws), kind=partial(WatchedDevice, diary))
-        return Life(plan, tuple(diary.happenings), outcome)
+        happenings: list[Happening] = []
+        recorder = Recorder(happenings.append, attempts_s, reinstalls_s)
+        outcome = simulate(plan, Fleet.start(roster, self.draws), kind=partial(RecordedDevice, recorder))
+        return Life(plan, tuple(happenings), outcome)
 
 
 def reinstalls_of(

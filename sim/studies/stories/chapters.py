@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
-from sim.processes.story import Happening
+from sim.processes.recording import Happening
 from sim.studies.experiment import Experiment
 from sim.studies.stories.alone import Alone, Life, response_s, work_s
 from sim.studies.stories.sentences import CAUSES, PLATFORMS, date, plural, spaced

@@ -1,0 +1,297 @@
+"""The result of a rehearsal: every connection beside what the model says, in words and as JSON."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from OpenSSL import SSL
+
+from sim.errors import visible
+from sim.rehearsal.phone import Meeting, counts_not_after_in
+from sim.rehearsal.script import Encounter
+from sim.scenario.scenario import Scenario
+from sim.studies.verify import Difference
+from sim.summary import Column, Notes, Summary, Table, notes
+from sim.summary.card import to_html
+from sim.text import date, iso
+from sim.world.server import Event
+
+LIBRARY: Final = "OpenSSL of cryptography"
+MOST_ROWS: Final = 40
+"""Rows of a summary's table; JSON has all."""
+MOST_DISAGREEMENTS: Final = 10
+"""Disagreements that a summary names one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """An encounter and what came of it.
+
+    Attributes:
+        encounter: what the model says.
+        fingerprint: the certificate presented.
+        meeting: how the device met the server; None: in the second of notAfter, which this OpenSSL counts in.
+        slots: fingerprints that the device holds afterwards: main, reserve; None: an empty slot.
+        expected_slots: those that the model says.
+    """
+
+    encounter: Encounter
+    fingerprint: str
+    meeting: Meeting | None
+    slots: tuple[str | None, str | None]
+    expected_slots: tuple[str | None, str | None]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a connection was made."""
+        return self.meeting is not None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it went as the model says, and the slots are as they should be."""
+        if self.meeting is not None and self.meeting.verdict != self.encounter.verdict:
+            return False
+        return self.slots == self.expected_slots
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How devices of one kind met the server between two control instants.
+
+    Attributes:
+        from_s: the control instant at which this begins.
+        group: group of the devices.
+        platform: platform of the devices.
+        events: what the server and the operator did then.
+        presented: fingerprints presented since, as keys.
+        ends: how often connections ended in each way.
+    """
+
+    from_s: int
+    group: str
+    platform: str
+    events: tuple[str, ...]
+    presented: dict[str, None]
+    ends: Counter[Meeting]
+
+
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """What came of playing a plan with real TLS.
+
+    Attributes:
+        scenario: the scenario as it was played.
+        devices: names of those that took part.
+        groups: the group of each.
+        platforms: the platform of each.
+        fleet_devices: how many the scenario has.
+        played: every encounter, in order.
+        attempts: attempts of these devices in the simulation, of which the script is an extract.
+        failed: how many of these failed on the way (model 5.4 b): no TLS in them.
+        difference: the first between simulations: of these devices on the other engine, or among the whole
+            fleet; None where there is none.
+        events: what the server and the operator did.
+        certificates: fingerprints by generation.
+    """
+
+    scenario: Scenario
+    devices: tuple[str, ...]
+    groups: tuple[str, ...]
+    platforms: tuple[str, ...]
+    fleet_devices: int
+    played: tuple[Played, ...]
+    attempts: int
+    failed: int
+    difference: Difference | None
+    events: tuple[Event, ...]
+    certificates: dict[int, str]
+
+    @property
+    def disagreements(self) -> tuple[Played, ...]:
+        """Connections that went otherwise than the model says."""
+        return tuple(each for each in self.played if not each.agrees)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every connection went as the model says, and the engines agree."""
+        return not self.disagreements and self.difference is None
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether no connection was made at all."""
+        return not any(each.is_judged for each in self.played)
+
+    @property
+    def not_judged(self) -> int:
+        """Encounters in the second of notAfter, which this OpenSSL counts in and the model does not."""
+        return sum(not each.is_judged for each in self.played)
+
+    def at(self, instant_s: int) -> datetime:
+        """The date of an instant."""
+        return self.scenario.start + timedelta(seconds=instant_s)
+
+    def rows(self) -> list[Row]:
+        """The connections, counted by control instant and kind of device, in order."""
+        starts = sorted({0, *(event.at_s for event in self.events)})
+        rows: dict[tuple[int, str, str], Row] = {}
+        for each in self.played:
+            if each.meeting is None:
+                continue
+            device = each.encounter.device
+            from_s = starts[bisect_right(starts, each.encounter.at_s) - 1]
+            key = (from_s, self.groups[device], self.platforms[device])
+            if key not in rows:
+                events = tuple(event.name for event in self.events if event.at_s == from_s)
+                rows[key] = Row(*key, events=events, presented={}, ends=Counter())
+            rows[key].presented[each.fingerprint] = None
+            rows[key].ends[each.meeting] += 1
+        return [rows[key] for key in sorted(rows)]
+
+    # --- words -----------------------------------------------------------------------------------
+
+    def summary(self) -> Summary:
+        """The rehearsal for reading; of a long table the first rows, of many disagreements the first ones."""
+        connections = len(self.played) - self.not_judged
+        about = (
+            f"{len(self.devices):,} of {self.fleet_devices:,} devices; {connections:,} TLS connections on "
+            f"127.0.0.1, which stand for {self.attempts:,} attempts; by {_version()}"
+        )
+        parts: list[Table | Notes] = []
+        if self.not_judged:
+            parts.append(
+                notes(
+                    f"{self.not_judged:,} connections in the very second of a notAfter were not made: this "
+                    "OpenSSL counts that second in, and the model (1.4) does not"
+                )
+            )
+        wrong = [self._sentence(each) for each in self.disagreements[:MOST_DISAGREEMENTS]]
+        if len(self.disagreements) > len(wrong):
+            wrong.append(f"and {len(self.disagreements) - len(wrong):,} more")
+        if self.difference is not None:
+            d = self.difference
+            device = f" of {d.device}" if d.device else ""
+            wrong.append(
+                f"the simulations differ: {d.column}{device} is {d.process} in one and {d.fleet} in the other"
+            )
+        if wrong:
+            parts.append(notes(*wrong, title="Disagreements", is_list=True))
+        return Summary(
+            title=self.scenario.name,
+            answer=self._answer(),
+            parts=(self._table(), *parts),
+            about=about,
+            tone="bad" if not self.agrees else "open" if self.is_vacuous else "good",
+        )
+
+    def _answer(self) -> str:
+        if self.agrees:
+            if self.is_vacuous:
+                return "Nothing was rehearsed: no device ever connects."
+            return "Agreed: every connection went as the simulation says."
+        if self.disagreements:
+            return f"{len(self.disagreements):,} connections went otherwise than the simulation says."
+        return "The simulations differ."
+
+    def _table(self) -> Table:
+        titles = ("From", "What happened", "Certificate", "Group", "Platform", "Connections")
+        rows = self.rows()
+        cells = tuple(
+            (
+                date(self.at(row.from_s)),
+                ", ".join(row.events) or "start",
+                ", ".join(_short(each) for each in row.presented),
+                row.group,
+                row.platform,
+                "; ".join(f"{n:,} {_met(meeting)}" for meeting, n in row.ends.items()),
+            )
+            for row in rows[:MOST_ROWS]
+        )
+        return Table(tuple(map(Column, titles)), cells, hidden=max(0, len(rows) - MOST_ROWS))
+
+    def _sentence(self, played: Played) -> str:
+        """A disagreement: which device, when, what it was shown, and who says what."""
+        encounter, meeting = played.encounter, played.meeting
+        where = (
+            f"{self.devices[encounter.device]} at {self.at(encounter.at_s):%Y-%m-%d %H:%M:%S} "
+            f"({encounter.kind}), presented {played.fingerprint}: "
+        )
+        if meeting is not None and meeting.verdict != encounter.verdict:
+            return f"{where}the model says {encounter.verdict}, {LIBRARY} says {_met(meeting)}"
+        held, expected = (
+            " and ".join("nothing" if each is None else _short(each) for each in slots)
+            for slots in (played.slots, played.expected_slots)
+        )
+        return (
+            f"{where}{encounter.verdict} as the model says, but afterwards the device holds {held}, and "
+            f"should hold {expected}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Rehearsal {visible(self.scenario.name)}: {self._answer()}>"
+
+    def _repr_html_(self) -> str:
+        return to_html(self.summary())
+
+    # --- JSON ------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `reissue rehearse --json` prints."""
+        document: dict[str, Any] = {
+            "scenario": self.scenario.name,
+            "seed": self.scenario.seed,
+            "agrees": self.agrees,
+            "devices": list(self.devices),
+            "fleet_devices": self.fleet_devices,
+            "connections": len(self.played) - self.not_judged,
+            "not_judged": self.not_judged,
+            "attempts": self.attempts,
+            "attempts_failed": self.failed,
+            "libraries": {LIBRARY: {"version": _version(), "accepts_at_not_after": counts_not_after_in()}},
+            "rows": [
+                {
+                    "from": iso(self.at(row.from_s)),
+                    "events": list(row.events),
+                    "presented": list(row.presented),
+                    "group": row.group,
+                    "platform": row.platform,
+                    "ends": [{**asdict(meeting), "connections": n} for meeting, n in row.ends.items()],
+                }
+                for row in self.rows()
+            ],
+            "disagreements": [
+                {
+                    "device": self.devices[each.encounter.device],
+                    "at": iso(self.at(each.encounter.at_s)),
+                    "kind": each.encounter.kind,
+                    "certificate": each.fingerprint,
+                    "model": each.encounter.verdict,
+                    "tls": {} if each.meeting is None else {LIBRARY: asdict(each.meeting)},
+                    "message": self._sentence(each),
+                }
+                for each in self.disagreements
+            ],
+        }
+        if self.difference is not None:
+            document["difference"] = {
+                "column": self.difference.column,
+                "device": self.difference.device,
+                "one": self.difference.process,
+                "other": self.difference.fleet,
+            }
+        return document
+
+
+def _version() -> str:
+    return SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
+
+
+def _met(meeting: Meeting) -> str:
+    return f"{meeting.verdict} ({meeting.reason})" if meeting.reason else meeting.verdict
+
+
+def _short(fingerprint: str) -> str:
+    return fingerprint[:19]
