@@ -11,14 +11,12 @@ import click
 
 from sim.cli.examples import examples
 from sim.cli.exits import DONE
+from sim.cli.output import show
 from sim.cli.reading import file_argument, json_option, read_all, set_option
 from sim.cli.study import study_options
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
-    from sim.studies.compare import Comparison
-
-_NAMES = 10
 
 
 @click.command(
@@ -73,7 +71,7 @@ def compare(
     if as_json:
         click.echo(to_text(found.to_json()), nl=False)
     else:
-        _print(found)
+        show(found.summary())
     return DONE
 
 
@@ -83,48 +81,3 @@ def _names(scenarios: Sequence[Scenario], files: Sequence[Path]) -> list[str]:
     return [
         f"{name} ({file})" if names.count(name) > 1 else name for name, file in zip(names, files, strict=True)
     ]
-
-
-def _print(found: Comparison) -> None:
-    from sim.cli.table import aligned
-    from sim.errors import visible
-    from sim.studies.decisions import difference_words
-    from sim.studies.words import number, share
-
-    first = found.results[0]
-    runs = "" if first.replications == 1 else f", {first.replications:,} replications (means)"
-    click.echo(f"{first.tallies[0].size:,} devices, seed {first.scenario.seed}{runs}\n")
-    rows = [("strategy", "lost", "share", "reconnected", "still lost", "device days lost")]
-    for name, result in zip(found.names, found.results, strict=True):
-        m = result.measures
-        rows.append(
-            (
-                visible(name),
-                number(m["lost_devices"]),
-                share(m["lost_share"]),
-                number(m["reconnected_devices"]),
-                number(m["still_lost_devices"]),
-                f"{m['device_days_lost'] or 0:,.1f}",
-            )
-        )
-    for line in aligned(rows):
-        click.echo(line)
-    for each in found.differences:
-        if each.measure == "lost_devices":
-            click.echo(f"  {visible(difference_words(each))}")
-    for pair in found.discordances:
-        for name, other, devices in ((pair.a, pair.b, pair.only_a), (pair.b, pair.a, pair.only_b)):
-            if devices:
-                more = "" if len(devices) <= _NAMES else ", ..."
-                click.echo(
-                    f"  lost under {visible(name)} and not under {visible(other)}: {len(devices):,} "
-                    f"({visible(', '.join(devices[:_NAMES]))}{more})"
-                )
-    click.echo("\nFewest losses first: " + "; then ".join(_place(place) for place in found.ranking))
-
-
-def _place(names: tuple[str, ...]) -> str:
-    from sim.errors import visible
-
-    together = " and ".join(visible(name) for name in names)
-    return together if len(names) == 1 else f"{together} (no difference shown)"

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS
+from sim.cli.output import show
 from sim.cli.reading import json_option, read_all, set_option
 from sim.cli.study import Share, one_file, study_options
-
-if TYPE_CHECKING:
-    from sim.studies.recommendation import Recommendation
-
-_NAMES = 20
 
 
 @click.command(
@@ -89,30 +85,5 @@ def plan(
     if as_json:
         click.echo(to_text(found.to_json()), nl=False)
     else:
-        _print(found)
+        show(found.summary())
     return FAILS if found.delay_days is None else DONE
-
-
-def _print(found: Recommendation) -> None:
-    from sim.cli.table import aligned
-    from sim.errors import visible
-    from sim.studies.decisions import recommendation_words
-    from sim.studies.words import number
-
-    click.echo(click.style(visible(found.scenario.name), bold=True))
-    for number_of_line, sentence in enumerate(recommendation_words(found)):
-        click.echo(f"  {click.style(sentence, bold=number_of_line == 0)}")
-    if found.delay_days is None and found.lost:
-        more = "" if len(found.lost) <= _NAMES else f" and {len(found.lost) - _NAMES:,} more"
-        click.echo(
-            f"  Lost then, in the first of the fleets: {visible(', '.join(found.lost[:_NAMES]))}{more}."
-        )
-    if found.variants:
-        click.echo("\nHow the answer moves, for a reserve that is specified at the start")
-        rows = [("if", "days that the target needs")]
-        rows += [
-            (v.assumption, "no delay is enough" if v.delay_days is None else number(v.delay_days))
-            for v in found.variants
-        ]
-        for line in aligned(rows):
-            click.echo(line)

@@ -8,6 +8,7 @@ import click
 
 from sim.cli.examples import examples
 from sim.cli.exits import DONE, FAILS, UNDECIDED
+from sim.cli.output import show
 from sim.cli.reading import json_option, read_all, set_option
 
 
@@ -36,7 +37,6 @@ def rehearse(
     from sim.rehearsal.study import DEVICES
     from sim.rehearsal.study import rehearse as play
     from sim.studies.store import to_text
-    from sim.summary import terminal
 
     with Progress(scenario.name) as progress:
         rehearsal = play(
@@ -45,7 +45,7 @@ def rehearse(
     if as_json:
         click.echo(to_text(rehearsal.to_json()), nl=False)
     else:
-        click.echo(terminal.to_text(rehearsal.summary(), is_coloured=True))
+        show(rehearsal.summary())
     if not rehearsal.agrees:
         return FAILS
     return UNDECIDED if rehearsal.is_vacuous else DONE

@@ -161,10 +161,10 @@ def directories_of(files: tuple[Path, ...], out: Path | None, *, overwrite: bool
 
 
 def _print(result: Result, *, first: bool, directory: Path | None) -> None:
-    from sim.cli.table import print_result
+    from sim.cli.output import show
 
     if not first:
         click.echo()
-    print_result(result)
+    show(result.summary())
     if directory is not None:
         click.echo(f"written to {directory}", err=True)

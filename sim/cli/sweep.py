@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 import click
 
 from sim.cli.examples import examples
 from sim.cli.exits import DONE
+from sim.cli.output import show
 from sim.cli.reading import json_option, read_all, set_option
-
-if TYPE_CHECKING:
-    from sim.studies.sweeps.sensitivity import Sensitivity
-    from sim.studies.sweeps.sweep import Prepared, Sweep
-
-_MOST_ROWS: Final = 200
-_NARROWEST: Final = 60
 
 
 class KeyValues(click.ParamType[tuple[str, str]]):
@@ -163,7 +154,7 @@ def sweep(
             runs, units = list(prepared.design.points), len(prepared.units)
             click.echo(to_text({"runs": runs, "replications": units, "stored": stored}), nl=False)
         else:
-            _print(_dry(prepared, stored))
+            show(prepared.summary(stored), fits=True)
         return DONE
     with (
         crew_of(prepared, workers=workers, cluster=cluster, notice=notice) as crew,
@@ -178,9 +169,10 @@ def sweep(
         told = {} if found is None else {"sensitivity": found.to_json()}
         click.echo(to_text({**swept.to_json(), **told}), nl=False)
     else:
-        _print(_told(swept))
+        show(swept.summary(), fits=True)
         if found is not None:
-            _print(_explained(found))
+            click.echo()
+            show(found.summary())
     return DONE
 
 
@@ -197,66 +189,3 @@ def _sampling(
     if latin_hypercube is not None:
         return latin_hypercube, "latin-hypercube"
     return samples, "random"
-
-
-def _print(lines: Iterator[str]) -> None:
-    for line in lines:
-        click.echo(line)
-
-
-def _dry(prepared: Prepared, stored: int) -> Iterator[str]:
-    from sim.studies.sweeps.words import titles, written
-
-    keys = list(prepared.design.values)
-    rows = [titles(keys), *([written(point[key]) for key in keys] for point in prepared.design.points)]
-    yield from _table(rows, texts=len(keys))
-    points, units = len(prepared.design.points), len(prepared.units)
-    runs = "" if units == points else f", {units:,} runs"
-    yield f"{points:,} points{runs}; {stored:,} are kept already"
-
-
-def _told(swept: Sweep) -> Iterator[str]:
-    from sim.studies.sweeps.words import cells
-
-    yield click.style(swept.scenario.name, bold=True)
-    yield ""
-    yield from _table(list(cells(swept)), texts=len(swept.design.values))
-
-
-def _explained(found: Sensitivity) -> Iterator[str]:
-    from sim.studies.sweeps.words import titles
-
-    if any(index.first is None for index in found.indices):
-        yield f"{found.measure} is the same at every point: there is nothing to explain."
-        return
-    yield f"Share of the variance of {found.measure} (95 % intervals)"
-    rows = [["", "by itself", "", "with others", ""]]
-    for title, index in zip(titles([each.key for each in found.indices]), found.indices, strict=True):
-        one = f"{index.first_low:.2f} to {index.first_high:.2f}"
-        both = f"{index.total_low:.2f} to {index.total_high:.2f}"
-        rows.append([title, f"{index.first:.2f}", one, f"{index.total:.2f}", both])
-    yield from _table(rows, texts=1)
-
-
-def _table(rows: list[list[str]], *, texts: int) -> Iterator[str]:
-    """Aligned columns, the first so many of them texts; cut to the terminal, and in the middle if long."""
-    head, body = rows[0], rows[1:]
-    hidden = max(0, len(body) - _MOST_ROWS)
-    if hidden:
-        body = [*body[: _MOST_ROWS // 2], ["…"] * len(head), *body[-(_MOST_ROWS // 2) :]]
-    widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
-    room = max(_NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
-    shown = len(head)
-    while room is not None and shown > texts + 2 and sum(widths[:shown]) + 2 * shown > room:
-        shown -= 1
-    for row in (head, *body):
-        cells = [
-            cell.ljust(width) if number < texts else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row[:shown], widths[:shown], strict=True))
-        ]
-        yield ("  " + "  ".join(cells)).rstrip()
-    if shown < len(head):
-        yield f"  (no room for {', '.join(each for each in head[shown:] if each)}: see --json or --out)"
-    if hidden:
-        yield f"  ({hidden:,} points are not shown: see --json or --out)"
-    yield ""

@@ -24,26 +24,8 @@ def verify(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...]) ->
     (scenario,) = read_all([file], overrides)
     with Progress(scenario.name) as progress:
         verification = compare(scenario, progress=progress.show, notice=notice)
-    difference = verification.difference
     if as_json:
-        document: dict[str, object] = {"equal": verification.equal, "fingerprint": verification.fingerprint}
-        if difference is not None:
-            document["difference"] = {
-                "device": difference.device,
-                "at_s": difference.at_s,
-                "column": difference.column,
-                "process": difference.process,
-                "fleet": difference.fleet,
-                "replication": difference.replication,
-            }
-        click.echo(to_text(document), nl=False)
-    elif difference is None:
-        click.echo(f"equal: {verification.fingerprint}")
+        click.echo(to_text(verification.to_json()), nl=False)
     else:
-        whose = "" if difference.device is None else f" of {difference.device}"
-        when = "" if difference.at_s is None else f" at second {difference.at_s}"
-        click.echo(
-            f"different: {difference.column}{whose}{when} is {difference.process} in the process engine "
-            f"and {difference.fleet} in the array engine (replication {difference.replication})"
-        )
+        click.echo(verification.summary().answer)
     return DONE if verification.equal else FAILS

@@ -8,6 +8,7 @@ import click
 
 from sim.cli.examples import examples
 from sim.cli.exits import DONE
+from sim.cli.output import show
 from sim.cli.reading import json_option, read_all, set_option
 
 
@@ -59,6 +60,5 @@ def why(
     if as_json:
         click.echo(to_text(story.to_json()), nl=False)
     else:
-        for line in story.lines:
-            click.echo(line)
+        show(story.summary())
     return DONE

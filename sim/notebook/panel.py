@@ -10,12 +10,13 @@ import ipywidgets as widgets
 
 from sim.errors import InputError
 from sim.notebook.answers import Answers, answers_of, longest_days, prepared, step_meant
-from sim.notebook.card import card, note, shown, table
 from sim.notebook.chart import curve_svg
 from sim.notebook.question import Habits, asked
 from sim.scenario.problems import ScenarioError
 from sim.scenario.scenario import Scenario
-from sim.studies.decisions import thinned
+from sim.summary import Column, Summary, Table, notes
+from sim.summary.card import escaped, to_html
+from sim.text import evenly, percent, plural
 
 _WIDE = {"description_width": "9.5em"}
 
@@ -148,7 +149,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         kept = "The answer is still that of the values before."
         self._trouble.value = (
             f'<div role="alert" style="border-left:4px solid #d55e00;padding-left:.8em;max-width:24em;'
-            f'line-height:1.4">{shown(words)}<br>{kept}</div>'
+            f'line-height:1.4">{escaped(words)}<br>{kept}</div>'
             if words
             else ""
         )
@@ -161,25 +162,31 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         by_group = answers.lost_by_group(days)
         curve = answers.lost().tolist()
         sizes = dict(zip(answers.groups, map(len, answers.delays_s), strict=True))
-        rows = [
-            [name, f"{sizes[name]:,}", f"{lost:,}", _share(lost, sizes[name])]
-            for name, lost in by_group.items()
-        ]
+        rows = [(name, sizes[name], lost, _share(lost, sizes[name])) for name, lost in by_group.items()]
         lost = sum(by_group.values())
+        share = _share(lost, answers.devices)
         if len(rows) > 1:
-            rows.append(["all", f"{answers.devices:,}", f"{lost:,}", _share(lost, answers.devices)])
-        some = thinned(list(enumerate(curve, start=1)), 7)
-        word = "day" if days == 1 else "days"
-        return card(
+            rows.append(("all", answers.devices, lost, share))
+        columns = (
+            Column("group"),
+            Column("devices", "count"),
+            Column("lost", "count"),
+            Column("share", "share"),
+        )
+        some = evenly(list(enumerate(curve, start=1)), 7)
+        delays = (Column("delay (days)"), *(Column(f"{day}", "count") for day, _ in some))
+        summary = Summary(
             self._scenario.name,
-            f"After {days} {word}, {lost:,} of {answers.devices:,} devices lose the server "
-            f"({_share(lost, answers.devices)}).",
-            curve_svg(curve, days),
-            table(["group", "devices", "lost", "share"], rows, total=len(rows) > 1),
-            table(["delay (days)", *(f"{day}" for day, _ in some)], [["lost", *(f"{n:,}" for _, n in some)]]),
-            note("Losses at this activation; a help desk comes after them."),
+            f"After {plural(days, 'day')}, {lost:,} of {answers.devices:,} devices lose the server "
+            f"({percent(share)}).",
+            (
+                Table(columns, tuple(rows), has_total=len(rows) > 1),
+                Table(delays, (("lost", *(n for _, n in some)),)),
+                notes("Losses at this activation; a help desk comes after them."),
+            ),
             tone="bad" if lost else "good",
         )
+        return to_html(summary, drawing=curve_svg(curve, days))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The live panel, and the answer as it stands for viewers without a kernel."""
@@ -200,8 +207,8 @@ def _words(error: InputError) -> str:
     return str(error)
 
 
-def _share(lost: int, devices: int) -> str:
-    return f"{100 * lost / devices:.2f} %" if devices else "-"
+def _share(lost: int, devices: int) -> float | None:
+    return lost / devices if devices else None
 
 
 def _label(name: str) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from sim.report.record import Delays, NeedRow, Record
-from sim.studies.words import number
+from sim.text import number
 from sim.text import rounded as span_words
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 

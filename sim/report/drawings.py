@@ -14,7 +14,7 @@ from sim.report.decision import unit_of
 from sim.report.record import Delays, Record
 from sim.report.scenes import DelayCurve
 from sim.report.style import svg_bytes
-from sim.studies.words import number
+from sim.text import number
 from sim.text import rounded as span_words
 
 

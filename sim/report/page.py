@@ -13,7 +13,7 @@ from sim.report.decision import decide, unit_of
 from sim.report.drawings import Drawing, drawings_of, inline_svg
 from sim.report.record import MOST_REPLICATIONS, Record
 from sim.scenario.durations import format_duration
-from sim.studies.words import number, share
+from sim.text import number, percent
 from sim.world.order import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, share=share, duration=format_duration, date=_date)
+    environment.filters.update(number=number, share=percent, duration=format_duration, date=_date)
     return environment
 
 
@@ -109,7 +109,7 @@ def _slider(record: Record) -> dict[str, Any] | None:
             "delay": f"{delay_s // unit_of(told)} {'day' if in_days else 'hour'}"
             + ("" if delay_s == unit_of(told) else "s"),
             "lost": number(lost),
-            "share": share(lost / max(record.devices, 1)),
+            "share": percent(lost / max(record.devices, 1)),
             "band": "" if low is None or high is None else f"{number(low)} to {number(high)}",
             "by": _date(told.expires_s - delay_s, record)[:16],
             "kept": [need.needed_s is not None and need.needed_s <= delay_s for need in told.needs],

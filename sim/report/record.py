@@ -17,7 +17,7 @@ from sim.scenario.findings import findings_of
 from sim.studies.curve import CurveError
 from sim.studies.margins import Margins, MarginsGatherer
 from sim.studies.planning import ADVISED_DAYS
-from sim.studies.words import answer, groups_and_all, observed, promise
+from sim.studies.words import observed, promise
 from sim.world import SEMANTICS
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.outcome import Outcome
@@ -241,8 +241,8 @@ class RecordGatherer:
             start=scenario.start,
             end_s=scenario.duration,
             devices=result.tallies[0].size,
-            answer=answer(result),
-            groups=tuple(GroupRow(name, dict(m)) for name, m in groups_and_all(result)),
+            answer=result.answer,
+            groups=tuple(GroupRow(name, dict(m)) for name, m in result.groups_and_all()),
             platforms=tuple(GroupRow(name, dict(m)) for name, m in result.platforms.items()),
             promises=tuple(
                 Promise(v.verdict, promise(v), observed(v, first_replication=first))

@@ -1,4 +1,4 @@
-"""A scenario as YAML that reads back as the same values."""
+"""A scenario as YAML that reads back as the same values; a value on one line."""
 
 from __future__ import annotations
 
@@ -31,6 +31,17 @@ def _write_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _write_text)
+
+
+def to_line(value: object) -> str:
+    """A value of the language on one line: `{exponential: 16h}`, `[6h, 9h]`, `true`, `null`."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {to_line(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(to_line, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else str(value)
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:

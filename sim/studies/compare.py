@@ -7,23 +7,34 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from sim.errors import InputError, visible
 from sim.results.measures import MEASURES, NUMBERS
 from sim.results.summary import CONFIDENCE
-from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies import words
 from sim.studies.experiment import Engine, Progress, share_of
 from sim.studies.result import Result
 from sim.studies.run import run
+from sim.summary import Column, Summary, Table, notes
+from sim.summary.card import to_html
+from sim.text import number, span
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+_MOST_NAMES: Final = 10
+_COLUMNS: Final = {
+    "lost_devices": Column("lost", "count"),
+    "lost_share": Column("share", "share"),
+    "reconnected_devices": Column("reconnected", "count"),
+    "still_lost_devices": Column("still lost", "count"),
+    "device_days_lost": Column("days lost", "tenths"),
+    "reinstalls": Column("reinstalls", "count"),
+}
 
 
 class CompareError(InputError):
@@ -53,6 +64,20 @@ class Difference:
         """Whether the interval leaves no doubt about the sign."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
+    @property
+    def sentence(self) -> str:
+        """How many devices one strategy loses more or fewer than the other."""
+        interval = ""
+        if self.low is not None and self.high is not None:
+            interval = f" (95 %: {number(round(self.low, 2))} to {number(round(self.high, 2))})"
+        if self.difference == 0:
+            return f"{self.a} against {self.b}: no difference shown{interval}"
+        if not self.is_shown:
+            devices = f"{number(self.difference)} lost devices{interval}"
+            return f"{self.a} against {self.b}: {devices}: no difference shown"
+        word = "more" if self.difference > 0 else "fewer"
+        return f"{self.a} loses {number(abs(self.difference))} devices {word} than {self.b}{interval}"
+
 
 @dataclass(frozen=True, slots=True)
 class Discordance:
@@ -68,6 +93,14 @@ class Discordance:
     b: str
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
+
+    def sentences(self) -> Iterator[str]:
+        """Who is lost under one strategy alone; nothing where nobody is."""
+        for name, other, devices in ((self.a, self.b, self.only_a), (self.b, self.a, self.only_b)):
+            if devices:
+                more = "" if len(devices) <= _MOST_NAMES else ", …"
+                names = f"{', '.join(devices[:_MOST_NAMES])}{more}"
+                yield f"lost under {name} and not under {other}: {len(devices):,} ({names})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +187,33 @@ class Comparison:
 
     def __repr__(self) -> str:
         lost = (
-            f"{visible(name)} loses {words.number(result.measures['lost_devices'])}"
+            f"{visible(name)} loses {number(result.measures['lost_devices'])}"
             for name, result in zip(self.names, self.results, strict=True)
         )
         return f"<Comparison: {'; '.join(lost)}>"
 
-    def _repr_html_(self) -> str:
-        from sim.notebook.cards import comparison_card
+    def summary(self) -> Summary:
+        """The ranking, the strategies in the order given, and how they differ."""
+        first = self.results[0]
+        runs = "" if first.replications == 1 else f", {first.replications:,} replications; counts are means"
+        rows = tuple(
+            (name, *(result.measures[measure] for measure in _COLUMNS))
+            for name, result in zip(self.names, self.results, strict=True)
+        )
+        differences = [each.sentence for each in self.differences if each.measure == "lost_devices"]
+        devices = [sentence for pair in self.discordances for sentence in pair.sentences()]
+        return Summary(
+            f"{len(self.names)} strategies, the same {first.tallies[0].size:,} devices, the same days",
+            f"Fewest devices lost: {'; then '.join(map(_place, self.ranking))}.",
+            (
+                Table((Column("strategy"), *_COLUMNS.values()), rows),
+                notes(*differences, *devices, is_list=True),
+            ),
+            about=f"seed {first.scenario.seed}{runs}",
+        )
 
-        return comparison_card(self)
+    def _repr_html_(self) -> str:
+        return to_html(self.summary())
 
     def _differences(self, i: int, j: int, a: str, b: str) -> Iterator[Difference]:
         for measure in NUMBERS:
@@ -243,8 +294,8 @@ def compare(
     seed = first.seed if seed is None else seed
     replications = first.replications if replications is None else replications
     results = []
-    for number, scenario in enumerate(scenarios):
-        tell = share_of(progress, number, len(scenarios))
+    for place, scenario in enumerate(scenarios):
+        tell = share_of(progress, place, len(scenarios))
         results.append(
             run(scenario, engine=engine, seed=seed, replications=replications, progress=tell, notice=notice)
         )
@@ -288,7 +339,7 @@ def _differing(first: Scenario, other: Scenario) -> Iterator[tuple[str, str, str
         (what, one, two)
         for what, one, two in (
             ("start", f"{first.start:%Y-%m-%d %H:%M:%S}", f"{other.start:%Y-%m-%d %H:%M:%S}"),
-            ("duration", format_duration(first.duration), format_duration(other.duration)),
+            ("duration", span(first.duration), span(other.duration)),
         )
         if one != two
     )
@@ -307,6 +358,11 @@ def _groups(scenario: Scenario) -> dict[str, str]:
         else f"inventory {scenario.inventories[number].sha256[:12]}"
         for number, group in enumerate(scenario.fleet)
     }
+
+
+def _place(names: tuple[str, ...]) -> str:
+    """Strategies that share a place of the ranking."""
+    return names[0] if len(names) == 1 else f"{' and '.join(names)} (no difference shown)"
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from sim.errors import InputError, visible
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Selected
-from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies import words
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.studies.reception import critical_delays
+from sim.summary import Column, Summary, Table
+from sim.summary.card import to_html
+from sim.text import evenly, number, span
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Plan, Reissue
 from sim.world.timeline import Timeline, play
@@ -30,6 +31,7 @@ Ints = NDArray[np.int64]
 
 BAND: Final = (0.05, 0.95)
 """Quantiles over the replications that a band lies between."""
+_MOST_ROWS: Final = 31
 
 
 class CurveError(InputError):
@@ -108,19 +110,52 @@ class Curve:
         if not len(self.delays_s):
             return "No delay was tried."
         lost = self.lost.mean(axis=0)
-        first, last = (format_duration(int(self.delays_s[end])) for end in (0, -1))
+        first, last = (span(int(self.delays_s[end])) for end in (0, -1))
         return (
-            f"Of {self.devices:,} devices, a delay of {first} loses {words.number(float(lost[0]))}, "
-            f"one of {last} {words.number(float(lost[-1]))}."
+            f"Of {self.devices:,} devices, a delay of {first} loses {number(float(lost[0]))}, "
+            f"one of {last} {number(float(lost[-1]))}."
         )
 
     def __repr__(self) -> str:
         return f"<Curve {visible(self.scenario.name)}: {self.answer}>"
 
-    def _repr_html_(self) -> str:
-        from sim.notebook.cards import curve_card
+    def summary(self) -> Summary:
+        """What the ends of the curve lose, and rows between them."""
+        runs = f"{len(self.lost):,} replications; counts are means" if len(self.lost) > 1 else "one run"
+        if self.runs > 1:
+            runs = f"{self.runs:,} runs, since more happens than one activation"
+        has_band = "low" in self.table
+        rows = evenly(self.table.to_dict(orient="records"), _MOST_ROWS)
+        most = max((row["lost_devices"] for row in rows), default=0) or 1
+        table = Table(
+            (
+                Column("delay (days)", "number"),
+                Column("lost", "count"),
+                Column("share", "share"),
+                *([Column("nine of ten lie in", "range")] if has_band else []),
+                Column("", "bar"),
+            ),
+            tuple(
+                (
+                    row["delay_days"],
+                    row["lost_devices"],
+                    row["lost_share"],
+                    *([(row["low"], row["high"])] if has_band else []),
+                    row["lost_devices"] / most,
+                )
+                for row in rows
+            ),
+            hidden=len(self.table) - len(rows),
+        )
+        return Summary(
+            self.scenario.name,
+            self.answer,
+            (table,),
+            about=f"{self.devices:,} devices, lost by activation delay; seed {self.scenario.seed}, {runs}",
+        )
 
-        return curve_card(self)
+    def _repr_html_(self) -> str:
+        return to_html(self.summary())
 
 
 def curve(
@@ -297,7 +332,7 @@ def _by_separate_runs(
 ) -> Curve:
     lost = np.zeros((scenario.replications, len(delays_s)), dtype=np.int64)
     size = 0
-    for number, delay_s in enumerate(delays_s.tolist()):
+    for place, delay_s in enumerate(delays_s.tolist()):
         key = f"strategy.{step}.reissue.activate"
         experiment = Experiment.of(scenario.changed({key: f"after {delay_s}s"}), engine=engine)
         size = experiment.size
@@ -305,7 +340,7 @@ def _by_separate_runs(
             tally = experiment.tally(replication)
             measured = Selected(tally).measure("lost_devices")
             assert measured is not None
-            lost[replication, number] = int(measured)
+            lost[replication, place] = int(measured)
         if progress is not None:
-            progress((number + 1) / len(delays_s))
+            progress((place + 1) / len(delays_s))
     return Curve(scenario, step, delays_s, lost, size, runs=len(delays_s))

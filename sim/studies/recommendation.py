@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sim.errors import visible
 from sim.scenario.scenario import Scenario
-from sim.studies.result import iso
+from sim.summary import Column, Summary, Table, notes
+from sim.summary.card import to_html
+from sim.text import iso, span
+
+_MOST_NAMES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,55 @@ class Recommendation:
             "variants": [{"assumption": v.assumption, "delay_days": v.delay_days} for v in self.variants],
         }
 
-    def __repr__(self) -> str:
-        from sim.studies.decisions import recommendation_words
+    @property
+    def answer(self) -> str:
+        """By when to specify the reserve, and for how long it waits; or that no plan is good enough."""
+        if self.specify_by is None or self.activated is None:
+            return f"No plan keeps this promise: {self._promise}."
+        return (
+            f"Specify the reserve by {self.specify_by:%Y-%m-%d %H:%M} UTC, to be activated after "
+            f"{self.delay_days} days ({self.activated:%Y-%m-%d %H:%M}, when the main certificate expires)."
+        )
 
-        return f"<Recommendation {visible(self.scenario.name)}: {recommendation_words(self)[0]}>"
+    @property
+    def _promise(self) -> str:
+        most = f"at most {self.most_lost:,} of {self.devices:,} devices" if self.most_lost else "no device"
+        sure = f"with {100 * self.confidence:.4g} % confidence"
+        return f"{most} lost, {sure} ({self.replications:,} fleets simulated)"
+
+    def summary(self) -> Summary:
+        """When and how to reissue, what that promises, what it is due to, and how it moves."""
+        lost = f"{100 * self.lost_share:.3g} %"
+        if self.delay_days is None:
+            sentences = [
+                "Even a reserve that is specified at the start and activated when the main certificate "
+                f"expires ({self.expires:%Y-%m-%d %H:%M} UTC) loses {lost} of the devices on average.",
+                f"What binds: {self.binding}.",
+            ]
+            if self.lost:
+                more = len(self.lost) - _MOST_NAMES
+                names = ", ".join(self.lost[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+                sentences.append(f"Lost then, in the first of the fleets: {names}.")
+        else:
+            sentences = [
+                f"The promise: {self._promise}; on average {lost}.",
+                f"What binds: {self.binding}. The target alone needs {span(self.needed_s or 0)}.",
+            ]
+        rows = tuple(
+            (v.assumption, "no delay is enough" if v.delay_days is None else v.delay_days)
+            for v in self.variants
+        )
+        title = "How the answer moves, for a reserve that is specified at the start"
+        variants = Table((Column("if"), Column("days that the target needs", "count")), rows, title)
+        return Summary(
+            self.scenario.name,
+            self.answer,
+            (notes(*sentences), *([variants] if rows else [])),
+            tone="bad" if self.delay_days is None else "good",
+        )
+
+    def __repr__(self) -> str:
+        return f"<Recommendation {visible(self.scenario.name)}: {self.answer}>"
 
     def _repr_html_(self) -> str:
-        from sim.notebook.cards import recommendation_card
-
-        return recommendation_card(self)
+        return to_html(self.summary())

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import visible
 from sim.guarantees.proofs import Proofs
@@ -17,8 +17,10 @@ from sim.results.summary import mean_of, summary_of
 from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
-from sim.studies.words import answer
-from sim.text import iso as iso
+from sim.studies.words import observed, promise
+from sim.summary import Column, Note, Notes, Summary, Table, Tone
+from sim.summary.card import to_html
+from sim.text import iso, number, span
 from sim.world import SEMANTICS
 from sim.world.fleet import Profile
 from sim.world.outcome import Outcome
@@ -110,7 +112,7 @@ class Result:
         return mean_of(self.runs)
 
     @cached_property
-    def summary(self) -> dict[str, dict[str, Any]]:
+    def statistics(self) -> dict[str, dict[str, Any]]:
         """Per measure: mean, standard deviation, 95 % interval of the mean, extremes and quantiles."""
         return summary_of(self.runs)
 
@@ -222,7 +224,7 @@ class Result:
             "events": list(self._events()),
         }
         if self.replications > 1:
-            document["summary"] = self.summary
+            document["summary"] = self.statistics
             document["runs"] = [{"replication": self.number_of(r), **row} for r, row in enumerate(self.runs)]
         return document
 
@@ -257,10 +259,102 @@ class Result:
                 **{key: value for key, value in told.items() if value is not None},
             }
 
+    # --- in words --------------------------------------------------------------------------------
+
+    @property
+    def answer(self) -> str:
+        """How many devices lose the server, in a sentence."""
+        m = self.measures
+        devices, lost, still = m["devices"] or 0, m["lost_devices"] or 0, m["still_lost_devices"] or 0
+        if devices == 0:
+            return "The fleet has no devices."
+        if lost == 0:
+            return f"None of {devices:,.0f} devices loses the server."
+        if still == lost:
+            end = "all of them are still without it at the end"
+        elif still:
+            end = f"{number(still)} still without it at the end"
+        else:
+            end = "all are connected again at the end"
+        share = f"{100 * (m['lost_share'] or 0):.3g} %"
+        return f"{number(lost)} of {devices:,.0f} devices lose the server ({share}); {end}."
+
+    def groups_and_all(self) -> list[tuple[str, dict[str, float | None]]]:
+        """The measures of each group by its name, and of all together where there are several."""
+        rows = list(self.groups.items())
+        if len(rows) != 1:
+            rows.append(("all groups" if "all" in self.groups else "all", self.measures))
+        return rows
+
+    def summary(self) -> Summary:
+        """The answer, the groups, what the server and the operator did, and the guarantees."""
+        scenario = self.scenario
+        runs = "" if self.replications == 1 else f", {self.replications:,} replications; counts are means"
+        loses, tones = bool(self.measures["lost_devices"]), {_TONES[v.verdict] for v in self.guarantees}
+        return Summary(
+            scenario.name,
+            self.answer,
+            (self._groups_in_words(), *self._events_in_words(), *self._guarantees_in_words()),
+            about=(
+                f"{self.at(0):%Y-%m-%d} to {self.at(scenario.duration):%Y-%m-%d} "
+                f"({span(scenario.duration)}), seed {scenario.seed}, {self.engine} engine{runs}"
+            ),
+            tone="bad" if "bad" in tones or (loses and not tones) else "good",
+        )
+
+    def _groups_in_words(self) -> Table:
+        rows = tuple((name, *(row[measure] for measure in _COLUMNS)) for name, row in self.groups_and_all())
+        return Table((Column("group"), *_COLUMNS.values()), rows, has_total=len(rows) > 1)
+
+    def _events_in_words(self) -> Iterator[Table]:
+        rows = []
+        for event in self.tallies[0].events:
+            words = [event.name]
+            if event.by != "server":
+                words.append(f"by {'the operator' if event.by == 'operator' else 'automatic reissue'}")
+            if event.detail:
+                words.append(event.detail)
+            if event.generation is not None:
+                words.append(f"[{self.certificates[event.generation][:19]}]")
+            if event.reason:
+                words.append(f"- {event.reason}")
+            rows.append((f"{self.at(event.at_s):%Y-%m-%d %H:%M:%S}", "  ".join(words)))
+        if rows:
+            title, hidden = "What the server and the operator did", max(0, len(rows) - _MOST_EVENTS)
+            yield Table((Column(""), Column("")), tuple(rows[:_MOST_EVENTS]), title, hidden=hidden)
+
+    def _guarantees_in_words(self) -> Iterator[Notes]:
+        first = self.scenario.first_replication
+        notes = tuple(
+            Note(f"{promise(v)}: {observed(v, first_replication=first)}", v.verdict, _TONES[v.verdict])
+            for v in self.guarantees
+        )
+        if notes:
+            yield Notes(notes, "Guarantees", is_list=True)
+
     def __repr__(self) -> str:
-        return f"<Result {visible(self.scenario.name)}: {answer(self)}>"
+        return f"<Result {visible(self.scenario.name)}: {self.answer}>"
 
     def _repr_html_(self) -> str:
-        from sim.notebook.cards import result_card
+        return to_html(self.summary())
 
-        return result_card(self)
+
+_MOST_EVENTS: Final = 30
+_TONES: Final[Mapping[str, Tone]] = {
+    "proved": "good",
+    "holds": "good",
+    "fails": "bad",
+    "undecided": "open",
+    "vacuous": "open",
+}
+_COLUMNS: Final = {
+    "devices": Column("devices", "count"),
+    "lost_devices": Column("lost", "count"),
+    "lost_share": Column("share", "share"),
+    "reconnected_devices": Column("reconnected", "count"),
+    "still_lost_devices": Column("still lost", "count"),
+    "reserve_coverage": Column("held it in time", "share"),
+    "device_days_lost": Column("days lost", "tenths"),
+    "reinstalls": Column("reinstalls", "count"),
+}
+"""The measures that a planner asks for first."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.run import run
+from sim.summary import Summary
 from sim.world.outcome import SERIES, Outcome
+
+_IN_JSON: Final = ("device", "at_s", "column", "process", "fleet", "replication")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,16 @@ class Difference:
     fleet: object
     replication: int = 0
 
+    @property
+    def sentence(self) -> str:
+        """What differs, of which device, when, and how."""
+        device = "" if self.device is None else f" of {self.device}"
+        when = "" if self.at_s is None else f" at second {self.at_s}"
+        return (
+            f"{self.column}{device}{when} is {self.process} in the process engine and {self.fleet} in the "
+            f"array engine (replication {self.replication})"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -49,6 +63,19 @@ class Verification:
     def equal(self) -> bool:
         """Whether every column, event and sample is equal."""
         return self.difference is None
+
+    def summary(self) -> Summary:
+        """One fingerprint, or the first difference."""
+        if self.difference is None:
+            return Summary("Both engines", f"equal: {self.fingerprint}", tone="good")
+        return Summary("Both engines", f"different: {self.difference.sentence}", tone="bad")
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `reissue verify --json` prints."""
+        document: dict[str, Any] = {"equal": self.equal, "fingerprint": self.fingerprint}
+        if self.difference is not None:
+            document["difference"] = {name: getattr(self.difference, name) for name in _IN_JSON}
+        return document
 
 
 def verify(

@@ -1,47 +1,15 @@
-"""A result in words: the answer, promises, what was observed."""
+"""Guarantees in words: what is promised, what was observed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sim.results.measures import MEASURES
-from sim.scenario.durations import format_duration
-from sim.text import number as number
-from sim.text import percent
-
-share = percent
+from sim.text import number, span
 
 if TYPE_CHECKING:
     from sim.guarantees.verdicts import Verdict
     from sim.scenario.guarantees import Guarantee
-    from sim.studies.result import Result
-
-
-def answer(result: Result) -> str:
-    """How many devices lose the server, in a sentence."""
-    m = result.measures
-    devices, lost, still = m["devices"] or 0, m["lost_devices"] or 0, m["still_lost_devices"] or 0
-    if devices == 0:
-        return "The fleet has no devices."
-    if lost == 0:
-        return f"None of {devices:,.0f} devices loses the server."
-    end = (
-        "all of them are still without it at the end"
-        if still == lost
-        else (
-            f"{number(still)} still without it at the end" if still else "all are connected again at the end"
-        )
-    )
-    share = f"{100 * (m['lost_share'] or 0):.3g} %"
-    return f"{number(lost)} of {devices:,.0f} devices lose the server ({share}); {end}."
-
-
-def groups_and_all(result: Result) -> list[tuple[str, dict[str, float | None]]]:
-    """The measures of each group, and of all together where there are several."""
-    rows = list(result.groups.items())
-    if len(rows) != 1:
-        rows.append(("all groups" if "all" in result.groups else "all", result.measures))
-    return rows
 
 
 def promise(verdict: Verdict) -> str:
@@ -55,7 +23,7 @@ def promise_of(g: Guarantee) -> str:
     if g.quantile is not None:
         words.append(f"({100 * g.quantile:g} % of devices)")
     if g.within is not None:
-        words.append(f"within {format_duration(g.within)}")
+        words.append(f"within {span(g.within)}")
     side, threshold = ("at most", g.at_most) if g.at_most is not None else ("at least", g.at_least)
     words.append(f"{side} {_value(g.measure, threshold)}")
     if g.probability is not None:
@@ -95,7 +63,7 @@ def _value(measure: str, value: float | None) -> str:
         return "nothing to measure"
     match MEASURES[measure].unit:
         case "duration":
-            return "not within the run" if value == float("inf") else format_duration(int(value))
+            return "not within the run" if value == float("inf") else span(int(value))
         case "share":
             return f"{100 * value:.6g} %"
         case "days":

@@ -109,6 +109,11 @@ def notes(*sentences: str, title: str = "", is_list: bool = False) -> Notes:
     return Notes(tuple(map(Note, sentences)), title, is_list)
 
 
+def is_empty(part: Table | Notes) -> bool:
+    """Whether it has nothing to show."""
+    return not (part.rows if isinstance(part, Table) else part.notes)
+
+
 def _text(column: Column, cell: Cell) -> str:
     """A cell for reading; a bar as its length in per cent."""
     if cell is None:

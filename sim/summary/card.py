@@ -11,7 +11,7 @@ from html import escape
 from typing import Final
 
 from sim.errors import visible
-from sim.summary import Note, Notes, Summary, Table
+from sim.summary import Note, Notes, Summary, Table, is_empty
 
 STYLE: Final = (
     "<style>"
@@ -46,7 +46,11 @@ def to_html(summary: Summary, *, drawing: str = "") -> str:
         drawing: HTML or SVG to stand below the answer.
     """
     about = f'<div class="note">{escaped(summary.about)}</div>' if summary.about else ""
-    parts = "".join(_table(part) if isinstance(part, Table) else _notes(part) for part in summary.parts)
+    parts = "".join(
+        _table(part) if isinstance(part, Table) else _notes(part)
+        for part in summary.parts
+        if not is_empty(part)
+    )
     return (
         f'{STYLE}<div class="reissue {summary.tone}"><div class="title">{escaped(summary.title)}</div>'
         f'<div class="answer">{escaped(summary.answer)}</div>{about}{drawing}{parts}</div>'

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sim.errors import visible
-from sim.summary import Notes, Summary, Table
+from sim.summary import Notes, Summary, Table, is_empty
 
 _CODES: Final = {"bold": 1, "good": 32, "bad": 31, "open": 33}
 _BAR: Final = 40
@@ -38,6 +38,8 @@ def to_text(summary: Summary, *, width: int | None = None, is_coloured: bool = F
         yield ""
         yield f"  {styled(summary.answer, 'bold')}"
         for part in summary.parts:
+            if is_empty(part):
+                continue
             yield ""
             if part.title:
                 yield visible(part.title)

@@ -13,8 +13,9 @@ from sim.guarantees.verdicts import Verdict
 from sim.results.measures import Selected
 from sim.scenario.findings import findings_of
 from sim.studies.result import Result
-from sim.studies.words import number, observed, promise
+from sim.studies.words import observed, promise
 from sim.testing.mending import mend, spaced
+from sim.text import number
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
 
 _CAUSES: Final[Mapping[str, str]] = {

@@ -52,7 +52,7 @@ def test_why_tells_the_story_and_exits_0(
 ) -> None:
     code, out, err = run(monkeypatch, capsys, "why", file, "phones/0")
     assert (code, err) == (0, "")
-    assert out.startswith("phones/0 is an Android device of 'phones'")
+    assert "\n  phones/0 is an Android device of 'phones'" in out
     assert "  - An activation delay of at least 18 d 1 s.\n" in out
 
 

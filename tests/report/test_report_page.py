@@ -21,7 +21,6 @@ from sim.report.record import Record, RecordError, record_of
 from sim.studies.files import OutputError
 from sim.studies.margins import margins_of
 from sim.studies.store import write
-from sim.studies.words import answer
 from sim.text import rounded
 
 ROOT = Path(__file__).parents[2]
@@ -109,9 +108,9 @@ def page(content: bytes) -> Page:
 
 def test_the_answer_comes_first(page: Page, result: sim.Result) -> None:
     assert page.texts["h2"][0] == "The answer"
-    assert answer(result) in page.texts["p"]
-    assert answer(result).startswith("5 of 10 devices lose the server")
-    before = [text for text in page.texts["p"][: page.texts["p"].index(answer(result))] if text]
+    assert result.answer in page.texts["p"]
+    assert result.answer.startswith("5 of 10 devices lose the server")
+    before = [text for text in page.texts["p"][: page.texts["p"].index(result.answer)] if text]
     assert len(before) <= 3  # kind, description, dates
 
 

@@ -15,12 +15,15 @@ from sim.scenario.problems import quoted
 from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.experiment import Experiment, Progress
-from sim.studies.result import iso
 from sim.studies.stories.alone import Alone, Life, reinstalls_of
 from sim.studies.stories.chapters import Entry, entries_of
 from sim.studies.stories.reduced import reduced
 from sim.studies.stories.rescue import Claim, Rescue
 from sim.studies.stories.sentences import NOTHING_ALONE, claim_in_words, claims_heading, introduction
+from sim.summary import Column, Summary, Table, notes
+from sim.summary.card import to_html
+from sim.summary.terminal import to_text
+from sim.text import iso
 from sim.world.fleet import Profile, Roster
 from sim.world.outcome import CAUSES, MEANS, NEVER, Devices
 
@@ -78,27 +81,29 @@ class Story:
     @property
     def lines(self) -> list[str]:
         """The story for reading, a line each."""
-        lines = [f"{self.at(e.at_s):%Y-%m-%d %H:%M:%S}  {e.text}" for e in self.entries]
-        if closing := self.closing:
-            lines += ["", closing[0], *(f"  - {claim}" for claim in closing[1:])]
-        return [self.introduction, "", *lines]
+        return to_text(self.summary()).splitlines()
 
-    @property
-    def closing(self) -> list[str]:
-        """What would have saved it, or how near it was: a heading, then the claims; may be empty."""
-        if self.claims:
-            claims = (claim_in_words(claim, self.profile, self.at) for claim in self.claims)
-            return [claims_heading(self.is_lost), *claims]
-        return [NOTHING_ALONE] if self.is_lost else []
+    def summary(self) -> Summary:
+        """Who it is, what became of it in order, and what would have saved it or how near a loss was."""
+        rows = tuple((f"{self.at(entry.at_s):%Y-%m-%d %H:%M:%S}", entry.text) for entry in self.entries)
+        claims = [claim_in_words(claim, self.profile, self.at) for claim in self.claims]
+        if claims:
+            closing = [notes(*claims, title=claims_heading(self.is_lost), is_list=True)]
+        else:
+            closing = [notes(NOTHING_ALONE)] if self.is_lost else []
+        return Summary(
+            f"{self.scenario.name}: {self.device}",
+            self.introduction,
+            (Table((Column(""), Column("")), rows), *closing),
+            tone="bad" if self.is_lost else "good",
+        )
 
     def __repr__(self) -> str:
         end = "lost" if self.is_lost else "never lost"
         return f"<Story {visible(self.device)}: {end}, {len(self.entries)} entries>"
 
     def _repr_html_(self) -> str:
-        from sim.notebook.cards import story_card
-
-        return story_card(self)
+        return to_html(self.summary())
 
     def __str__(self) -> str:
         return "\n".join(self.lines)

@@ -33,6 +33,11 @@ class Design:
     samples: int | None
     seed: int
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Short names of the keys: the last step, and as many before it as tell them apart."""
+        return titles(list(self.values))
+
     @classmethod
     def of(
         cls,
@@ -129,3 +134,18 @@ def _overlaps(keys: list[str]) -> Iterator[str]:
             if key.startswith(f"{later}."):
                 above = visible(later)
                 yield f"{visible(key)}: it lies in {above}, which overwrites it: name {above} first"
+
+
+def titles(keys: list[str]) -> tuple[str, ...]:
+    """Short names of dotted keys: the last step, and as many before it as tell them apart."""
+    return tuple(_title(key, keys) for key in keys)
+
+
+def _title(key: str, keys: list[str]) -> str:
+    steps = key.split(".")
+    for taken in range(1, len(steps)):
+        short = ".".join(steps[-taken:])
+        is_shared = any(f".{other}".endswith(f".{short}") for other in keys if other != key)
+        if not (short.isdigit() or short == "devices" or is_shared):
+            return short
+    return key

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.results.measures import MEASURES, NUMBERS
+from sim.studies.sweeps.design import titles
 from sim.studies.sweeps.sampling import SamplingError
+from sim.summary import Column, Summary, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +66,27 @@ class Sensitivity:
             "confidence": CONFIDENCE,
             "indices": self._rows(),
         }
+
+    def summary(self) -> Summary:
+        """The share of the variance that each key explains, the most important key in the answer."""
+        title = f"Share of the variance of {self.measure} (95 % intervals)"
+        if any(index.first is None for index in self.indices):
+            return Summary(title, f"{self.measure} is the same at every point: there is nothing to explain.")
+        names = titles([index.key for index in self.indices])
+        rows = tuple(
+            (
+                name,
+                f"{index.first:.2f}",
+                f"{index.first_low:.2f} to {index.first_high:.2f}",
+                f"{index.total:.2f}",
+                f"{index.total_low:.2f} to {index.total_high:.2f}",
+            )
+            for name, index in zip(names, self.indices, strict=True)
+        )
+        heads = ("by itself", "", "with others", "")
+        columns = (Column(""), *(Column(head, "number") for head in heads))
+        most = max(rows, key=lambda row: float(row[3]))[0]
+        return Summary(title, f"{most} matters most to {self.measure}.", (Table(columns, rows),))
 
     def _rows(self) -> list[dict[str, Any]]:
         return [{name: getattr(index, name) for name in Index.__slots__} for index in self.indices]

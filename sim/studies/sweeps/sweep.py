@@ -15,6 +15,7 @@ from sim.errors import visible
 from sim.results.measures import NUMBERS
 from sim.results.summary import mean_of, summary_of
 from sim.scenario.scenario import Scenario, expect_scenario
+from sim.scenario.writing import to_line
 from sim.studies.crews.archive import Archive, archive_at
 from sim.studies.crews.crew import Alone, Crew, Local, collect, cores
 from sim.studies.crews.unit import Unit, Value
@@ -22,8 +23,9 @@ from sim.studies.experiment import MANY_SYNCS, Engine, Progress
 from sim.studies.sweeps.design import Design, Point
 from sim.studies.sweeps.points import Ready, make_ready
 from sim.studies.sweeps.sampling import Sampling
-from sim.studies.sweeps.words import written
-from sim.studies.words import number
+from sim.summary import Column, Summary, Table
+from sim.summary.card import to_html
+from sim.text import number, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,14 @@ Row = dict[str, Any]
 _QUICK: Final = 150_000
 """Attempts in all up to which no process is started: starting takes as long."""
 _SPREAD: Final = ("sd", "low", "high")
+_LONGEST: Final = 40
+"""Characters of a varied value that are shown."""
+_COLUMNS: Final = {
+    "lost_share": Column("share", "share"),
+    "still_lost_devices": Column("still lost", "count"),
+    "reserve_coverage": Column("held it in time", "share"),
+    "device_days_lost": Column("days lost", "tenths"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +84,17 @@ class Prepared:
         attempts = sum(each.attempts * each.replications for each in self.ready)
         is_short = attempts < _QUICK or len(self.units) == 1
         return Alone() if is_short or processes == 1 else Local(processes)
+
+    def summary(self, stored: int) -> Summary:
+        """The points, of whose runs so many are kept already."""
+        points, units = len(self.design.points), len(self.units)
+        runs = "" if units == points else f", {units:,} runs"
+        rows = tuple(tuple(_shown(point)) for point in self.design.points)
+        return Summary(
+            self.scenario.name,
+            f"{points:,} points{runs}; {stored:,} are kept already.",
+            (Table(tuple(map(Column, self.design.titles)), rows),),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,10 +178,30 @@ class Sweep:
     def __repr__(self) -> str:
         return f"<Sweep {visible(self.scenario.name)}: {self.answer}>"
 
-    def _repr_html_(self) -> str:
-        from sim.notebook.cards import sweep_card
+    def summary(self) -> Summary:
+        """A row for each point: the varied keys, and the measures that a planner asks for first."""
+        is_repeated = any(len(values) > 1 for values in self.runs)
+        columns = (
+            *map(Column, self.design.titles),
+            Column("devices", "count"),
+            Column("lost", "count"),
+            *([Column("95 %", "range")] if is_repeated else []),
+            *_COLUMNS.values(),
+        )
+        rows = tuple(
+            (
+                *_shown(point),
+                row["devices"],
+                row["lost_devices"],
+                *([_interval(row)] if is_repeated else []),
+                *(row[measure] for measure in _COLUMNS),
+            )
+            for point, row in zip(self.points, self.rows, strict=True)
+        )
+        return Summary(self.scenario.name, self.answer, (Table(columns, rows),))
 
-        return sweep_card(self)
+    def _repr_html_(self) -> str:
+        return to_html(self.summary())
 
 
 def sweep(
@@ -271,6 +312,17 @@ def crew_of(
         yield crew
 
 
+def _shown(point: Point) -> Iterator[str]:
+    """The values of a point, each on one line."""
+    return (shortened(to_line(value), _LONGEST) for value in point.values())
+
+
+def _interval(row: Row) -> tuple[float, float] | None:
+    """The 95 % interval of the mean of lost devices; None where it has none."""
+    low, high = row["lost_devices_low"], row["lost_devices_high"]
+    return None if low is None else (round(max(low, 0), 1), round(high, 1))
+
+
 def _measured(rows: list[dict[str, Any]], *, is_repeated: bool) -> Row:
     means = mean_of(rows)
     measured: Row = {name: means[name] for name in NUMBERS}
@@ -294,5 +346,5 @@ def _frame(rows: Any, *, keys: list[str]) -> pd.DataFrame:
     for key in keys:
         column = [row[key] for row in rows]
         if len({type(value) for value in column}) > 1 or isinstance(column[0], dict | list):
-            frame[key] = [written(value) for value in column]
+            frame[key] = [to_line(value) for value in column]
     return frame

@@ -12,11 +12,11 @@ from sim.scenario.durations import format_duration
 from sim.scenario.scenario import Scenario
 from sim.scenario.strategy import Reissue
 from sim.studies.files import OutputError, write_files
-from sim.studies.result import iso
 from sim.studies.stories.reduced import scenario_files
 from sim.studies.stories.sentences import date, plural, spaced
 from sim.studies.words import promise_of
 from sim.studies.worst_case.attacks import Attack
+from sim.text import iso
 from sim.world.fleet import Away
 
 _NAMES: Final = {
