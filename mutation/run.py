@@ -62,22 +62,19 @@ READY = (
     "icalendar",
     "sim.world.server",
     "sim.world.timeline",
-    "sim.scenario.building",
-    "sim.scenario.roster",
-    "sim.scenario.findings",
 )
 """Imported once, before any fork; nothing that imports a mutant."""
 
 FATAL = {
     "guarantees": (
-        "sim/guarantees/measured.py",
-        "return value <= guarantee.at_most",
-        "return value > guarantee.at_most",
+        "sim/guarantees/verdicts.py",
+        "broken=kept.count(False)",
+        "broken=kept.count(True)",
     ),
     "results": (
         "sim/results/measures.py",
-        "return self._sum(tally.lost)\n",
-        "return self._sum(tally.lost) + 1\n",
+        "return value <= self.at_most",
+        "return value > self.at_most",
     ),
     "processes": ("sim/processes/device.py", "self.syncs += 1", "self.syncs += 2"),
     "fleet": ("sim/fleet/kernels.py", "row[SYNCS] += 1", "row[SYNCS] += 2"),

@@ -7,34 +7,23 @@ docs/guarantees.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.guarantees.delivery import (
-    Delivery,
-    Span,
-    are_within,
-    deliveries_of,
-    loses_everybody,
-    merged,
-    phases_at_risk,
-    reach_s,
-    windows_of_dues,
-)
-from sim.guarantees.grounds import certain, chanceless, everybody_is_lost, few_at_risk
-from sim.results.measures import Extent
+from sim.guarantees import delivery
+from sim.guarantees.delivery import Delivery
+from sim.results.measures import Bound, Extent
 from sim.results.tally import Tally
-from sim.scenario.guarantees import Guarantee
-from sim.world.fleet import PHASE_IS_DRAWN, Profile, Roster, Spells
+from sim.text import span
+from sim.world.fleet import PHASE_IS_DRAWN, Away, Profile, Roster, Spells
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Plan
 from sim.world.timeline import Timeline, play
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +40,35 @@ class Proof:
 
 
 @dataclass(slots=True)
-class _Crowd:
-    """The devices of one profile; those whose phase is written by (phase, holds the first reserve)."""
+class _Phases:
+    """The phases of the devices of one profile, apart for those that hold the first reserve at the start.
 
-    devices: int = 0
+    Attributes:
+        drawn: how many are drawn; by whether they hold it.
+        written: the others, in seconds; by whether they hold it.
+    """
+
     drawn: list[int] = field(default_factory=lambda: [0, 0])
     written: list[list[NDArray[np.int64]]] = field(default_factory=lambda: [[], []])
 
-    def holding(self, holds: bool) -> tuple[int, NDArray[np.int64]]:
-        """Of devices that hold the first reserve at the start, or do not: how many drawn, written phases."""
-        return self.drawn[holds], np.concatenate([np.zeros(0, np.int64), *self.written[holds]])
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """The devices of one profile, and what is certain about them.
+
+    Attributes:
+        profile: of all of them.
+        devices: how many there are.
+        is_certain: whether no draw changes what becomes of them, the help desk apart.
+        at_risk: how many of them some draw can lose.
+        deliveries: what they must be handed; None where that does not save them.
+    """
+
+    profile: Profile
+    devices: int
+    is_certain: bool
+    at_risk: int
+    deliveries: tuple[Delivery, ...] | None
 
 
 class Proofs:
@@ -69,168 +77,182 @@ class Proofs:
     Args:
         plan: what the server and the operator will do.
         rosters: the parts of the fleet, in device order; all with the same profiles.
+        timeline: the server's life under the plan; None: it is played where it is needed.
     """
 
-    def __init__(self, plan: Plan, rosters: Iterable[Roster]) -> None:
+    def __init__(self, plan: Plan, rosters: Iterable[Roster], timeline: Timeline | None = None) -> None:
         self._plan = plan
+        self._given = timeline
         self._profiles: tuple[Profile, ...] = ()
-        self._crowds: list[_Crowd] = []
+        self._phases: list[_Phases] = []
         for roster in rosters:
+            if not self._phases:
+                self._profiles = roster.profiles
+                self._phases = [_Phases() for _ in roster.profiles]
             self._add(roster)
 
     def _add(self, roster: Roster) -> None:
-        if not self._crowds:
-            self._profiles = roster.profiles
-            self._crowds = [_Crowd() for _ in roster.profiles]
         for number in np.unique(roster.profile).tolist():
-            crowd, members = self._crowds[number], roster.profile == number
-            crowd.devices += int(members.sum())
+            phases, members = self._phases[number], roster.profile == number
             for holds in (False, True):
                 phases_s = roster.phase_s[members & (roster.holds_reserve == holds)]
-                crowd.drawn[holds] += int((phases_s == PHASE_IS_DRAWN).sum())
-                crowd.written[holds].append(phases_s[phases_s != PHASE_IS_DRAWN])
+                phases.drawn[holds] += int((phases_s == PHASE_IS_DRAWN).sum())
+                phases.written[holds].append(phases_s[phases_s != PHASE_IS_DRAWN])
 
     # --- the answer ------------------------------------------------------------------------------
 
-    def settle(self, guarantee: Guarantee, tally: Tally) -> Proof | None:
-        """What is certain about the guarantee, given one run; None where it is left to chance.
+    def settle(self, bound: Bound, tally: Tally) -> Proof | None:
+        """What is certain about a bound, given one run; None where it is left to chance.
 
         Args:
-            guarantee: which something exercised.
+            bound: of a guarantee that something exercised.
             tally: of any replication.
         """
-        bound = guarantee.bound
-        chosen = [
-            number
-            for number, (profile, crowd) in enumerate(zip(self._profiles, self._crowds, strict=True))
-            if bound.selection.takes(profile) and crowd.devices > 0
-        ]
-        value, decided_by = bound.value(tally), bound.asks.decided_by
-        if decided_by == "scenario":
-            return Proof(guarantee.bound.is_kept(value), "the scenario says how many devices there are")
-        all_chanceless = all(self._is_chanceless[number] for number in chosen)
-        if all_chanceless and (decided_by == "losses" or self._desk_is_chanceless):
-            return Proof(guarantee.bound.is_kept(value), chanceless())
-        least = self._least_lost(guarantee, chosen, tally)
-        if least and guarantee.bound.is_kept(least) == (guarantee.at_least is not None):
-            return Proof(guarantee.at_least is not None, everybody_is_lost())
-        worst = self._worst(guarantee, chosen, tally)
-        if worst is None or not guarantee.bound.is_kept(worst):
+        measure, value = bound.asks, bound.value(tally)
+        if measure.decided_by == "scenario":
+            return Proof(bound.is_kept(value), "the scenario says how many devices there are")
+        kinds = {
+            number: kind
+            for number, kind in enumerate(self._kinds)
+            if kind.devices and bound.selection.takes(kind.profile)
+        }
+        drawn = [kind for kind in kinds.values() if not kind.is_certain]
+        if not drawn and (measure.decided_by == "losses" or self._is_desk_certain):
+            return Proof(bound.is_kept(value), "nothing here depends on chance: every run is this run")
+        devices = sum(kind.devices for kind in kinds.values())
+        surely_lost = sum(self._surely_lost(kind, int(tally.lost[n])) for n, kind in kinds.items())
+        wants_more = bound.at_least is not None
+        if surely_lost and measure.least and bound.is_kept(measure.least(surely_lost, devices)) == wants_more:
+            return Proof(wants_more, EVERYBODY)
+        at_risk = {n: int(tally.lost[n]) if kind.is_certain else kind.at_risk for n, kind in kinds.items()}
+        if wants_more:
+            worst = self._least_coverage(kinds, tally) if measure.decided_by == "reception" else None
+        else:
+            worst = measure.most(self._extent(devices, sum(at_risk.values())))
+        if worst is None or not bound.is_kept(worst):
             return None
-        at_risk = self._lost_at_most(chosen, tally)
-        drawn = [number for number in chosen if not self._is_chanceless[number]]
-        if at_risk == 0:
-            return Proof(True, certain([(self._profiles[n], self._deliveries[n] or ()) for n in drawn]))
-        devices = sum(self._crowds[number].devices for number in chosen)
-        groups = sorted({self._profiles[n].group for n in chosen if self._lost_at_most([n], tally)})
-        return Proof(True, few_at_risk(at_risk, devices, groups))
+        if not any(at_risk.values()):
+            return Proof(True, _nobody([(kind.profile, kind.deliveries or ()) for kind in drawn]))
+        groups = sorted({kinds[n].profile.group for n, count in at_risk.items() if count})
+        return Proof(True, _few(sum(at_risk.values()), devices, groups))
 
-    def _worst(self, guarantee: Guarantee, chosen: list[int], tally: Tally) -> float | None:
-        """The value of the measure that no run exceeds, or with `at_least` falls below; None: not known."""
-        measure = guarantee.bound.asks
-        if guarantee.at_least is not None:
-            return self._least_coverage(chosen, tally) if measure.decided_by == "reception" else None
+    def _surely_lost(self, kind: _Kind, lost: int) -> int:
+        if kind.is_certain:
+            return lost
+        return kind.devices if delivery.loses_everybody(self._timeline, kind.profile.platform) else 0
+
+    def _extent(self, devices: int, lost: int) -> Extent:
         switches = [after.from_s for _, after in self._timeline.switches]
-        extent = Extent(
-            devices=sum(self._crowds[number].devices for number in chosen),
-            lost=self._lost_at_most(chosen, tally),
+        return Extent(
+            devices=devices,
+            lost=lost,
             changes=len(switches),
             days=(self._plan.horizon_s - min(switches, default=0)) / SECONDS_PER_DAY,
             is_helped=self._plan.recovery is not None,
         )
-        return measure.most(extent)
 
-    def _least_lost(self, guarantee: Guarantee, chosen: list[int], tally: Tally) -> float | None:
-        """What no run goes below, of a measure that counts losses; None for others."""
-        lost = devices = 0
-        for number in chosen:
-            devices += self._crowds[number].devices
-            if self._is_chanceless[number]:
-                lost += int(tally.lost[number])
-            elif loses_everybody(self._timeline, self._profiles[number].platform):
-                lost += self._crowds[number].devices
-        least = guarantee.bound.asks.least
-        return None if least is None else least(lost, devices)
-
-    def _least_coverage(self, chosen: list[int], tally: Tally) -> float | None:
-        devices = sum(self._crowds[number].devices for number in chosen)
+    def _least_coverage(self, kinds: dict[int, _Kind], tally: Tally) -> float | None:
         if len(tally.coverage_held) == 0:
             return None
         held = np.zeros(len(tally.coverage_held), dtype=np.int64)
-        for number in chosen:
-            if not self._is_chanceless[number]:
-                held += self._crowds[number].devices - self._at_risk[number]
+        for number, kind in kinds.items():
+            if not kind.is_certain:
+                held += kind.devices - kind.at_risk
             elif self._plan.recovery is None or tally.lost[number] == 0:
                 held += tally.coverage_held[:, number]
-        return float(held.min()) / devices
+        return float(held.min()) / sum(kind.devices for kind in kinds.values())
 
     # --- devices ---------------------------------------------------------------------------------
 
-    def _lost_at_most(self, chosen: list[int], tally: Tally) -> int:
-        """How many of the chosen devices can be lost at most."""
-        return sum(
-            int(tally.lost[number]) if self._is_chanceless[number] else self._at_risk[number]
-            for number in chosen
-        )
+    @cached_property
+    def _timeline(self) -> Timeline:
+        return play(self._plan) if self._given is None else self._given
 
     @cached_property
-    def _is_chanceless(self) -> list[bool]:
-        """Of each profile, whether no draw changes what becomes of its devices, the help desk apart."""
-        return [
-            profile.presence == "never"
-            or profile.success == 0.0
-            or (
-                sum(crowd.drawn) == 0
-                and profile.jitter_s == 0
-                and profile.success == 1.0
-                and not isinstance(profile.presence, Spells)
-            )
-            for profile, crowd in zip(self._profiles, self._crowds, strict=True)
-        ]
-
-    @cached_property
-    def _desk_is_chanceless(self) -> bool:
+    def _is_desk_certain(self) -> bool:
         """Whether the help desk's work is the same in every run: it serves one queue for the whole fleet."""
         desk = self._plan.recovery
         if desk is None:
             return True
-        fleet = zip(self._is_chanceless, self._at_risk, strict=True)
-        return (
-            not desk.owner_responds.is_random
-            and not desk.takes.is_random
-            and all(is_chanceless or at_risk == 0 for is_chanceless, at_risk in fleet)
+        is_drawn = desk.owner_responds.is_random or desk.takes.is_random
+        return not is_drawn and all(kind.is_certain or kind.at_risk == 0 for kind in self._kinds)
+
+    @cached_property
+    def _kinds(self) -> tuple[_Kind, ...]:
+        of = {platform: delivery.deliveries_of(self._timeline, platform) for platform in ("android", "ios")}
+        return tuple(
+            self._kind(profile, phases, of[profile.platform])
+            for profile, phases in zip(self._profiles, self._phases, strict=True)
         )
 
-    @cached_property
-    def _timeline(self) -> Timeline:
-        return play(self._plan)
+    def _kind(self, profile: Profile, phases: _Phases, deliveries: tuple[Delivery, ...] | None) -> _Kind:
+        devices = sum(phases.drawn) + sum(len(each) for part in phases.written for each in part)
+        is_certain = profile.presence == "never" or profile.success == 0.0
+        is_certain |= (
+            sum(phases.drawn) == 0
+            and profile.jitter_s == 0
+            and profile.success == 1.0
+            and not isinstance(profile.presence, Spells)
+        )
+        at_risk = devices if deliveries is None else self._at_risk(profile, phases, deliveries)
+        return _Kind(profile, devices, is_certain, at_risk, deliveries)
 
-    @cached_property
-    def _deliveries(self) -> list[tuple[Delivery, ...] | None]:
-        """Of each profile, what its devices must be handed."""
-        of = {platform: deliveries_of(self._timeline, platform) for platform in ("android", "ios")}
-        return [of[profile.platform] for profile in self._profiles]
-
-    @cached_property
-    def _at_risk(self) -> list[int]:
-        """Of each profile, how many devices some draw can lose."""
-        return [
-            self._count(crowd, profile, deliveries)
-            for profile, crowd, deliveries in zip(self._profiles, self._crowds, self._deliveries, strict=True)
-        ]
-
-    def _count(self, crowd: _Crowd, profile: Profile, deliveries: tuple[Delivery, ...] | None) -> int:
-        if deliveries is None:
-            return crowd.devices
-        reach, count = reach_s(profile), 0
+    def _at_risk(self, profile: Profile, phases: _Phases, deliveries: tuple[Delivery, ...]) -> int:
+        """How many devices some draw can lose."""
+        reach_s, count = delivery.reach_s(profile), 0
         for holds in (False, True):
-            drawn, phases_s = crowd.holding(holds)
-            spans: list[Span] = []
-            for delivery in deliveries:
-                if holds and delivery.generation == self._timeline.first_reserve:
+            spans: list[delivery.Span] = []
+            for each in deliveries:
+                if holds and each.generation == self._timeline.first_reserve:
                     continue
-                windows = () if reach is None else windows_of_dues(delivery.windows, profile)
-                spans += phases_at_risk(windows, every_s=profile.every_s, reach_s=reach or 0)
-            at_risk = merged(spans)
-            count += int(are_within(phases_s, at_risk).sum()) + (drawn if at_risk else 0)
+                windows = () if reach_s is None else delivery.windows_of_dues(each.windows, profile)
+                spans += delivery.phases_at_risk(windows, every_s=profile.every_s, reach_s=reach_s or 0)
+            at_risk = delivery.merged(spans)
+            count += phases.drawn[holds] if at_risk else 0
+            count += sum(int(delivery.are_within(each, at_risk).sum()) for each in phases.written[holds])
         return count
+
+
+# --- why, in a planner's words -------------------------------------------------------------------------
+
+EVERYBODY: Final = (
+    "the server comes to present a certificate that no device can have been handed, or that none accepts"
+)
+
+
+def _nobody(reasons: Sequence[tuple[Profile, Sequence[Delivery]]]) -> str:
+    """Why no draw loses a device.
+
+    Args:
+        reasons: profiles whose phase, jitter or absences are drawn, and what their devices must be handed.
+    """
+    if not reasons:
+        return "nothing here depends on chance, and no device is lost"
+    deliveries = [each for _, needed in reasons for each in needed]
+    if not deliveries:
+        return "no change of certificate takes the server away from these devices"
+    reserves = len({each.generation for each in deliveries})
+    each_reserve = "the reserve" if reserves == 1 else f"each of {reserves:,} reserves"
+    gap_s = max(profile.every_s + (delivery.reach_s(profile) or 0) for profile, _ in reasons)
+    window_s = min(each.longest_window_s for each in deliveries)
+    if gap_s > window_s or any(isinstance(profile.presence, Away) for profile, _ in reasons):
+        return (
+            "wherever its schedule stands and however late it is, every device makes an attempt in the time "
+            f"in which {each_reserve} is handed out"
+        )
+    returns = any(isinstance(profile.presence, Spells) for profile, _ in reasons)
+    every = "every device, absences included," if returns else "every device"
+    waits_s = min(each.at_s - each.specified_s for each in deliveries)
+    if waits_s == window_s:
+        waits = f"{each_reserve} waits {'at least ' if reserves > 1 else ''}{span(waits_s)}"
+    else:
+        waits = f"{each_reserve} is handed out for {span(window_s)} on end"
+    return f"{every} synchronizes at least once in any {span(gap_s)}; {waits}"
+
+
+def _few(at_risk: int, devices: int, groups: Sequence[str]) -> str:
+    """Why at most some devices, of some groups, can be lost."""
+    if at_risk == devices:
+        return f"there are no more than {devices:,} devices to lose"
+    of = f" ({', '.join(groups)})" if groups else ""
+    return f"whatever is drawn, no more than {at_risk:,} of {devices:,} devices{of} can be lost"

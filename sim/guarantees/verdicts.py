@@ -6,21 +6,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal
 
-from sim.guarantees.measured import why_vacuous
+import numpy as np
+
+from sim.guarantees import statistics
 from sim.guarantees.proofs import Proofs
-from sim.guarantees.statistics import (
-    MANY,
-    Judge,
-    judged_in_turn,
-    judged_once,
-    judged_so_far,
-    lower_bound,
-    more_replications,
-    upper_bound,
-)
-from sim.guarantees.witness import witness_of
+from sim.guarantees.statistics import MANY, lower_bound, upper_bound
+from sim.results.measures import Bound, Selected
 from sim.results.tally import Tally
 from sim.scenario.guarantees import Guarantee
 from sim.world.outcome import Outcome
@@ -65,9 +58,8 @@ class Verdict:
     @property
     def passes(self) -> bool:
         """Whether a test that rests on it may pass."""
-        return self.verdict in ("proved", "holds") or (
-            self.verdict == "vacuous" and self.guarantee.allow_vacuous
-        )
+        allowed = self.verdict == "vacuous" and self.guarantee.allow_vacuous
+        return allowed or self.verdict in ("proved", "holds")
 
 
 def judge(
@@ -95,51 +87,93 @@ def judge(
     values = [bound.value(tally) for tally in tallies]
     kept = [bound.is_kept(value) for value in values]
     measured = [value for value in values if value is not None]
-    empty = why_vacuous(guarantee, tallies[0], measured=bool(measured))
+    empty = why_vacuous(bound, tallies[0], measured=bool(measured))
     if empty is not None and all(kept):
         return Verdict(guarantee, "vacuous", measured[0] if measured else None, empty, replications=len(kept))
-    worst = max(measured) if guarantee.at_most is not None else min(measured)
-    said = Verdict(guarantee, "holds", worst, replications=len(kept), broken=kept.count(False))
-    proof = None if proofs is None else proofs.settle(guarantee, tallies[0])
+    worst = max(measured) if bound.at_most is not None else min(measured)
+    verdict = Verdict(guarantee, "holds", worst, replications=len(kept), broken=kept.count(False))
+    proof = None if proofs is None else proofs.settle(bound, tallies[0])
     if proof is not None:
-        assert all(one == proof.keeps for one in kept), f"a run contradicts the proof: {proof.sentence}"
+        assert all(each == proof.keeps for each in kept), f"a run contradicts the proof: {proof.sentence}"
         answer: Answer = "proved" if proof.keeps else "fails"
-        said = replace(said, verdict=answer, proof=proof.sentence)
+        verdict = replace(verdict, verdict=answer, proof=proof.sentence)
     elif guarantee.probability is None:
-        said = _in_every_one(said)
+        verdict = _in_every_one(verdict)
     else:
-        said = _in_a_share(said, kept, limit=limit)
-    if said.verdict != "fails":
-        return said
-    replication = next((number for number, is_good in enumerate(kept) if not is_good), None)
-    witness = None if replication is None else witness_of(guarantee, outcomes(replication))
-    return replace(said, witness=witness, replication=replication)
+        verdict = _in_a_share(verdict, guarantee.probability, kept, limit=limit)
+    if verdict.verdict != "fails" or all(kept):
+        return verdict
+    first = kept.index(False)
+    return replace(verdict, replication=first, witness=witness_of(bound, outcomes(first)))
 
 
-class _Stated(TypedDict):
-    probability: float
-    confidence: float
+def why_vacuous(bound: Bound, tally: Tally, *, measured: bool) -> str | None:
+    """Why nothing exercised a bound; None where something did.
+
+    Args:
+        bound: of the guarantee.
+        tally: of any replication; what the server did is the same in all.
+        measured: whether there was something to measure in any of them.
+    """
+    if Selected(tally, bound.selection).measure("devices") == 0:
+        return "it is about no device"
+    changed = len(tally.coverage_held) > 0
+    expired = any(event.name == "certificate expired" for event in tally.events)
+    if bound.asks.decided_by != "scenario" and not (changed or expired):
+        return "the main certificate neither changed nor expired within the run"
+    return None if measured else bound.asks.nothing
 
 
-def _in_every_one(said: Verdict) -> Verdict:
-    n = said.replications
-    if said.broken:
-        return replace(
-            said, verdict="fails", reason=None if n == 1 else f"broken in {said.broken:,} of {n:,}"
-        )
-    breaks = percent(_breaks_at_most(n))
-    if n == 1:
-        seen = (
-            f"kept in 1 replication, which says little: up to {breaks} of replications could break it "
-            f"({percent(CONFIDENCE)} confidence); if {ENOUGH:,} keep it, at most "
-            f"{percent(_breaks_at_most(ENOUGH))} could"
-        )
+def witness_of(bound: Bound, parts: Iterable[Outcome]) -> str | None:
+    """The device that shows how a bound was broken; None where no single one does.
+
+    It is the first in device order that counts where it should not, or does not where it should; of a measure
+    with a quantile, the one with the greatest value, or the least where it should be greater.
+
+    Args:
+        bound: which was broken.
+        parts: the outcomes of the fleet's parts, of the replication in which it was.
+    """
+    if "quantile" in bound.asks.keys:
+        return _extreme(bound, parts)
+    for outcome in parts:
+        where = np.flatnonzero(bound.counting(outcome))
+        if len(where):
+            return outcome.roster.name(int(where[0]))
+    return None
+
+
+def _extreme(bound: Bound, parts: Iterable[Outcome]) -> str | None:
+    """Of a measure with a quantile, the lost device with the greatest value, or the least if it should be."""
+    alone, sign = bound.asks.alone, 1.0 if bound.at_most is not None else -1.0
+    assert alone is not None
+    best: tuple[float, str] | None = None
+    for outcome in parts:
+        members = bound.selection.devices(outcome.roster)
+        where = np.flatnonzero(members & (outcome.devices.lost_at_s >= 0))
+        values = sign * alone(outcome)[where]
+        if len(where) and (best is None or values.max() > best[0]):
+            best = float(values.max()), outcome.roster.name(int(where[values.argmax()]))
+    return None if best is None else best[1]
+
+
+# --- the replications ----------------------------------------------------------------------------------
+
+
+def _in_every_one(verdict: Verdict) -> Verdict:
+    n = verdict.replications
+    if verdict.broken:
+        reason = None if n == 1 else f"broken in {verdict.broken:,} of {n:,}"
+        return replace(verdict, verdict="fails", reason=reason)
+    could, sure = percent(_breaks_at_most(n)), f"({percent(CONFIDENCE)} confidence)"
+    if n > 1:
+        seen = f"kept in all {n:,} replications: at most {could} of replications could break it {sure}"
     else:
         seen = (
-            f"kept in all {n:,} replications: at most {breaks} of replications could break it "
-            f"({percent(CONFIDENCE)} confidence)"
+            f"kept in 1 replication, which says little: up to {could} of replications could break it {sure}; "
+            f"if {ENOUGH:,} keep it, at most {percent(_breaks_at_most(ENOUGH))} could"
         )
-    return replace(said, reason=seen)
+    return replace(verdict, reason=seen)
 
 
 def _breaks_at_most(n: int) -> float:
@@ -147,35 +181,30 @@ def _breaks_at_most(n: int) -> float:
     return 1 - lower_bound(n, n, CONFIDENCE)
 
 
-def _in_a_share(said: Verdict, kept: Sequence[bool], *, limit: int | None) -> Verdict:
-    guarantee, n = said.guarantee, said.replications
-    assert guarantee.probability is not None
-    confidence = confidence_of(guarantee)
-    stated = _Stated(probability=guarantee.probability, confidence=confidence)
-    good = n - said.broken
+def _in_a_share(verdict: Verdict, probability: float, kept: Sequence[bool], *, limit: int | None) -> Verdict:
+    n, confidence = len(kept), confidence_of(verdict.guarantee)
+    good = n - verdict.broken
     if limit is not None:
-        answer, after = judged_in_turn(kept, **stated)
-        good_then = sum(kept[:after])
-        seen = f"kept in {good_then:,} of {after:,} replications"
-        sure = f"that is clear with {percent(confidence)} confidence, looking after each of them"
-        judge_later = partial(judged_so_far, **stated)
+        later = partial(statistics.judged_so_far, probability=probability, confidence=confidence)
+        answer, after = statistics.judged_in_turn(kept, probability=probability, confidence=confidence)
+        seen = f"kept in {sum(kept[:after]):,} of {after:,} replications"
+        why = f"that is clear with {percent(confidence)} confidence, looking after each of them"
+        is_open = f"not decided at the limit of {limit:,} replications"
     else:
-        answer = judged_once(good, n, **stated)
+        later = partial(statistics.judged_once, probability=probability, confidence=confidence)
+        answer = later(good, n)
         seen = f"kept in {good:,} of {n:,} replications"
         low, high = lower_bound(good, n, confidence), upper_bound(good, n, confidence)
         side = f"at least {percent(low)}" if answer == "holds" else f"at most {percent(high)}"
-        sure = f"with {percent(confidence)} confidence that is {side} of all cases"
-        judge_later = partial(judged_once, **stated)
+        why = f"with {percent(confidence)} confidence that is {side} of all cases"
+        is_open = "too few to decide"
     if answer == "undecided":
-        would = what_it_would_take(good, n, guarantee.probability, judge_later)
-        is_open = (
-            "too few to decide" if limit is None else f"not decided at the limit of {limit:,} replications"
-        )
-        sure = would if guarantee.probability >= 1.0 else f"{is_open}; {would}"
-    return replace(said, verdict=answer, reason=f"{seen}: {sure}")
+        would = what_it_would_take(good, n, probability, later)
+        why = would if probability >= 1.0 else f"{is_open}; {would}"
+    return replace(verdict, verdict=answer, reason=f"{seen}: {why}")
 
 
-def what_it_would_take(good: int, n: int, probability: float, judge_later: Judge) -> str:
+def what_it_would_take(good: int, n: int, probability: float, judge_later: statistics.Judge) -> str:
     """How many replications in all would decide what is open, in words.
 
     Args:
@@ -185,16 +214,15 @@ def what_it_would_take(good: int, n: int, probability: float, judge_later: Judge
     """
     if probability >= 1.0:
         return "no number of replications shows that something is kept in 100 % of cases"
-    more = more_replications(good, n, judge_later)
+    more = statistics.more_replications(good, n, judge_later)
     if more is not None:
-        if good == n:
-            return f"{n + more:,} in all would decide it if each keeps it"
-        if good == 0:
-            return f"{n + more:,} in all would decide it if none keeps it"
-        return f"about {n + more:,} in all would probably decide it"
+        if 0 < good < n:
+            return f"about {n + more:,} in all would probably decide it"
+        return f"{n + more:,} in all would decide it if {'each' if good else 'none'} keeps it"
     # The share seen is the promised one, as if by accident; the true one is likely some way off.
     off = max(1, round(math.sqrt(n * probability * (1 - probability))))
-    near = [more_replications(each, n, judge_later) for each in (max(0, good - off), min(n, good + off))]
+    shares = (max(0, good - off), min(n, good + off))
+    near = [statistics.more_replications(each, n, judge_later) for each in shares]
     so_far = f"the share is {percent(probability)} so far"
     if None in near:
         return f"{so_far}, and {MANY:,} may not decide it either"
@@ -213,11 +241,12 @@ class Look:
     def __init__(self, guarantee: Guarantee, tallies: Sequence[Tally], proofs: Proofs) -> None:
         assert guarantee.probability is not None
         self._bound = guarantee.bound
-        self._stated = _Stated(probability=guarantee.probability, confidence=confidence_of(guarantee))
+        self._judge = partial(
+            statistics.judged_so_far, probability=guarantee.probability, confidence=confidence_of(guarantee)
+        )
         self._good = self._n = 0
-        first = tallies[0]
-        is_empty = why_vacuous(guarantee, first, measured=True) is not None
-        self.is_decided = is_empty or proofs.settle(guarantee, first) is not None
+        is_empty = why_vacuous(self._bound, tallies[0], measured=True) is not None
+        self.is_decided = is_empty or proofs.settle(self._bound, tallies[0]) is not None
         for tally in tallies:
             self.add(tally)
 
@@ -225,7 +254,7 @@ class Look:
         """One more replication; `is_decided` stays once it is true."""
         self._n += 1
         self._good += self._bound.is_kept(self._bound.value(tally))
-        self.is_decided |= judged_so_far(self._good, self._n, **self._stated) != "undecided"
+        self.is_decided |= self._judge(self._good, self._n) != "undecided"
 
 
 def confidence_of(guarantee: Guarantee) -> float:

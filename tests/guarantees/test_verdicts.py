@@ -11,9 +11,8 @@ import pytest
 from scipy import stats
 
 import sim
-from sim.guarantees.measured import why_vacuous
 from sim.guarantees.statistics import Answer, lower_bound, upper_bound
-from sim.guarantees.verdicts import Verdict, percent, what_it_would_take
+from sim.guarantees.verdicts import Verdict, percent, what_it_would_take, why_vacuous
 from sim.scenario.findings import findings_of
 from sim.scenario.guarantees import Guarantee
 from sim.studies.words import observed, promise
@@ -189,7 +188,7 @@ def test_of_events_only_an_expiry_exercises_a_guarantee(event: str, exercises: b
     (tally,) = sim.run(sim.Scenario.from_document({**WORLD, **QUIET})).tallies
     assert len(tally.coverage_held) == 0
     guarantee = Guarantee(measure="lost_devices", at_most=0)
-    said = why_vacuous(guarantee, replace(tally, events=(Event(5, event, 0, "server"),)), measured=True)
+    said = why_vacuous(guarantee.bound, replace(tally, events=(Event(5, event, 0, "server"),)), measured=True)
     assert (said is None) is exercises
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.guarantees.witness import witness_of
+from sim.guarantees.verdicts import witness_of
 from sim.processes.engine import simulate
 from sim.scenario.guarantees import Guarantee
 from sim.world.certificates import Certificate
@@ -78,25 +78,24 @@ def test_the_slowest_or_the_fastest_to_come_back(
     parts = [part(lives[0]), part(lives[1], profile=1)]
     at_most = Guarantee(measure="time_to_reconnect", at_most="0s")
     at_least = Guarantee(measure="time_to_reconnect", at_least="1000s")
-    assert witness_of(at_most, parts) == names[slowest]
-    assert witness_of(at_least, parts) == names[fastest]
-    assert witness_of(at_most, [part(*lives)]) == f"phones/{slowest}"
-    assert witness_of(at_least, [part(*lives)]) == f"phones/{fastest}"
+    assert witness_of(at_most.bound, parts) == names[slowest]
+    assert witness_of(at_least.bound, parts) == names[fastest]
+    assert witness_of(at_most.bound, [part(*lives)]) == f"phones/{slowest}"
+    assert witness_of(at_least.bound, [part(*lives)]) == f"phones/{fastest}"
 
 
 def test_only_devices_of_the_group_and_the_platform_are_named() -> None:
     parts = [part((0, 9)), part(NOBODY, (0, 5), profile=1)]
     for chosen in ({"group": "tablets"}, {"platform": "ios"}):
-        assert (
-            witness_of(Guarantee(measure="time_to_reconnect", at_most="0s", **chosen), parts) == "tablets/1"
-        )
-        assert witness_of(Guarantee(measure="lost_devices", at_most=0, **chosen), parts) == "tablets/1"
-        assert witness_of(Guarantee(measure="lost_devices", at_least=9, **chosen), parts) == "tablets/0"
+        slowest = Guarantee(measure="time_to_reconnect", at_most="0s", **chosen)
+        assert witness_of(slowest.bound, parts) == "tablets/1"
+        assert witness_of(Guarantee(measure="lost_devices", at_most=0, **chosen).bound, parts) == "tablets/1"
+        assert witness_of(Guarantee(measure="lost_devices", at_least=9, **chosen).bound, parts) == "tablets/0"
     for nobody in (
         Guarantee(measure="lost_devices", at_most=0, group="phones", platform="ios"),
         Guarantee(measure="time_to_reconnect", at_most="0s", group="phones", platform="ios"),
     ):
-        assert witness_of(nobody, parts) is None
+        assert witness_of(nobody.bound, parts) is None
 
 
 @pytest.mark.parametrize(
@@ -117,4 +116,4 @@ def test_only_devices_of_the_group_and_the_platform_are_named() -> None:
 )
 def test_the_first_device_that_counts_where_it_should_not(guarantee: Guarantee, witness: int) -> None:
     outcome = part(NOBODY, (0, 7), (10, 18), (20, -1), helpdesk_s=[0, 0, 1, 600])
-    assert witness_of(guarantee, [outcome]) == f"phones/{witness}"
+    assert witness_of(guarantee.bound, [outcome]) == f"phones/{witness}"
