@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.results.tally import Tally
+from sim.text import number, span
 from sim.world.fleet import Profile, Roster
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from sim.world.outcome import Outcome
@@ -255,6 +256,21 @@ class Measure:
     of_devices: Callable[[int, int], float] | None = None
     most: Callable[[Extent], float | None] = field(default=lambda extent: None)
     least: Callable[[int, int], float] | None = None
+
+    def in_words(self, value: float | None) -> str:
+        """A value with its unit: `98.79 %`, `3 days`, `1d4h`."""
+        if value is None:
+            return "nothing to measure"
+        match self.unit:
+            case "duration":
+                return "not within the run" if value == math.inf else span(int(value))
+            case "share":
+                return f"{100 * value:.6g} %"
+            case "days":
+                return f"{number(value)} {'day' if value == 1 else 'days'}"
+            case "hours":
+                return f"{number(value)} h"
+        return number(value)
 
 
 def _share_back(selected: Selected) -> float | None:

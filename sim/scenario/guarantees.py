@@ -13,6 +13,7 @@ from sim.scenario.kinds import DISTRIBUTION, YES_NO, Kind, duration, share, text
 from sim.scenario.section import Section
 from sim.scenario.thresholds import parse_threshold
 from sim.scenario.units import Distribution
+from sim.text import span
 
 
 class Recovery(Section):
@@ -80,6 +81,20 @@ class Guarantee(Section):
             within=self.within,
             quantile=self.quantile,
         )
+
+    @property
+    def promise(self) -> str:
+        """What must be achieved, in words: `lost share at most 1 %, phones`."""
+        words = [self.measure.replace("_", " ")]
+        if self.quantile is not None:
+            words.append(f"({100 * self.quantile:g} % of devices)")
+        if self.within is not None:
+            words.append(f"within {span(self.within)}")
+        side, bound = ("at most", self.at_most) if self.at_most is not None else ("at least", self.at_least)
+        words.append(f"{side} {MEASURES[self.measure].in_words(bound)}")
+        if self.probability is not None:
+            words.append(f"in {100 * self.probability:g} % of cases")
+        return ", ".join([" ".join(words), *filter(None, (self.group, self.platform))])
 
     @field_validator("at_most", "at_least", mode="before")
     @classmethod

@@ -20,7 +20,10 @@ from sim.scenario.problems import Place
 from sim.scenario.section import Section
 from sim.scenario.server import Server
 from sim.scenario.strategy import Step
-from sim.text import plural, visible
+from sim.scenario.writing import to_line
+from sim.summary import Column, Summary, Table, notes
+from sim.summary.card import to_html
+from sim.text import plural, shortened, span, visible
 
 __all__ = ["Scenario", "Source"]
 
@@ -211,15 +214,49 @@ class Scenario(Section):
 
     __str__ = __repr__
 
-    def _repr_html_(self) -> str:
-        from sim.notebook.cards import scenario_card
+    def summary(self) -> Summary:
+        """Who there is, what will be done, what is promised."""
+        rows = tuple(
+            (
+                group.name,
+                len(self.inventories[number].rows) if group.inventory else group.devices or 0,
+                group.platform,
+                f"every {span(group.sync.every)}, {100 * group.sync.success:.6g} % succeed",
+                shortened(to_line(self.document["fleet"][number].get("presence", "always")), 90),
+            )
+            for number, group in enumerate(self.fleet)
+        )
+        others = map(Column, ("platform", "synchronizes", "is on"))
+        steps = map(_step_in_words, self.document.get("strategy", ()))
+        promises = [f"promise: {guarantee.promise}" for guarantee in self.guarantees]
+        end = self.start + timedelta(seconds=self.duration)
+        return Summary(
+            self.name,
+            f"{self.start:%Y-%m-%d} to {end:%Y-%m-%d} ({span(self.duration)})",
+            (
+                Table((Column("group"), Column("devices", "count"), *others), rows),
+                notes(*steps, *promises, is_list=True),
+            ),
+            about=shortened(self.description or "", 400),
+        )
 
-        return scenario_card(self)
+    def _repr_html_(self) -> str:
+        return to_html(self.summary())
 
     def _contents(self) -> dict[int, str]:
         return (
             {} if self._origin is None else {i: each.sha256 for i, each in self._origin.inventories.items()}
         )
+
+
+def _step_in_words(step: Mapping[str, Any]) -> str:
+    """A step of the strategy on one line: `at day 10: reissue {activate: after 30d}`."""
+    actions = ", ".join(
+        f"{key.replace('_', ' ')} {shortened(to_line(value), 90) if value else ''}".strip()
+        for key, value in step.items()
+        if key != "at"
+    )
+    return f"at {step['at']}: {actions}"
 
 
 def validity_of(scenario: Scenario, expires: Instant | None, valid_for_s: int) -> tuple[int, int]:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from sim.results.critical import CriticalDelays
 from sim.scenario.certificates import with_certificates
 from sim.studies.curve import BAND, CurveError, Waits, own_delay_s, step_of
-from sim.studies.words import promise_of
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from sim.world.outcome import Outcome
 
@@ -158,7 +157,7 @@ class MarginsGatherer:
         place = len(found) if g is None or g.probability is None else math.ceil(g.probability * len(found))
         needed_s = within[place - 1]
         return Need(
-            promise=NOBODY if g is None else promise_of(g),
+            promise=NOBODY if g is None else g.promise,
             allowed=allowed,
             lost=lost[place - 1],
             needed_s=None if needed_s == math.inf else int(needed_s),

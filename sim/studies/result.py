@@ -17,7 +17,7 @@ from sim.results.summary import mean_of, summary_of
 from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
-from sim.studies.words import observed, promise
+from sim.studies.words import observed
 from sim.summary import Column, Note, Notes, Summary, Table, Tone
 from sim.summary.card import to_html
 from sim.text import iso, number, span
@@ -326,7 +326,9 @@ class Result:
     def _guarantees_in_words(self) -> Iterator[Notes]:
         first = self.scenario.first_replication
         notes = tuple(
-            Note(f"{promise(v)}: {observed(v, first_replication=first)}", v.verdict, _TONES[v.verdict])
+            Note(
+                f"{v.guarantee.promise}: {observed(v, first_replication=first)}", v.verdict, _TONES[v.verdict]
+            )
             for v in self.guarantees
         )
         if notes:

@@ -14,7 +14,6 @@ from sim.scenario.strategy import Reissue
 from sim.studies.files import OutputError, write_files
 from sim.studies.stories.reduced import scenario_files
 from sim.studies.stories.sentences import date, plural, spaced
-from sim.studies.words import promise_of
 from sim.studies.worst_case.attacks import Attack
 from sim.text import iso
 from sim.world.fleet import Away
@@ -124,7 +123,7 @@ def _steps_in_order(scenario: Scenario) -> list[int]:
 
 def sentence(scenario: Scenario, attack: Attack) -> str:
     """An attack as a planner says it."""
-    promise = promise_of(scenario.guarantees[attack.guarantee])
+    promise = scenario.guarantees[attack.guarantee].promise
     if attack.length_s is None or attack.profile is None:
         return f"'{promise}': {attack.reason}{_unsearched(attack)}."
     devices = "One device" if attack.devices == 1 else plural(attack.devices, "device")
