@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from sim.studies.recommendation import Recommendation
     from sim.studies.result import Result
     from sim.studies.run import run
-    from sim.studies.stories.why import Story, why
     from sim.studies.sweeps.sweep import Sweep, sweep
     from sim.studies.verify import verify
+    from sim.studies.why.study import Story, why
 
 __all__ = [
     "Comparison",
@@ -54,7 +54,7 @@ _ROOMS = {
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",
-    "Story": "sim.studies.stories.why",
+    "Story": "sim.studies.why.study",
     "Sweep": "sim.studies.sweeps.sweep",
     "compare": "sim.studies.compare",
     "curve": "sim.studies.curve",
@@ -65,7 +65,7 @@ _ROOMS = {
     "sweep": "sim.studies.sweeps.sweep",
     "verify": "sim.studies.verify",
     "what_if": "sim.notebook.what_if",
-    "why": "sim.studies.stories.why",
+    "why": "sim.studies.why.study",
 }
 
 

@@ -80,7 +80,7 @@ def _worst_cases(
     """What breaks each guarantee: as JSON, or line by line."""
     from sim.cli.progress import Progress
     from sim.studies.worst_case.attacks import worst_cases
-    from sim.studies.worst_case.worst import lines, to_json, write_worst_cases
+    from sim.studies.worst_case.result import lines, to_json, write_worst_cases
 
     for file, scenario in zip(files, scenarios, strict=True):
         with Progress(scenario.name) as progress:

@@ -47,15 +47,15 @@ def why(
 
     from sim.cli.progress import Progress, notice
     from sim.studies.store import to_text
-    from sim.studies.stories.reduced import reduced, write_scenario
-    from sim.studies.stories.why import why as tell
+    from sim.studies.why.extract import write_scenario
+    from sim.studies.why.study import why as tell
 
     if seed is not None:
         scenario = scenario.changed({"seed": seed})
     with Progress(scenario.name) as progress:
         story = tell(scenario, device, replication=replication, progress=progress.show, notice=notice)
     if out is not None:
-        for path in write_scenario(reduced(scenario, device, story.replication), out):
+        for path in write_scenario(story.extract(), out):
             click.echo(f"written to {path}", err=True)
     if as_json:
         click.echo(to_text(story.to_json()), nl=False)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.report.scenes import Strip, reconnected_at
-from sim.studies.stories.alone import Alone, Life, reinstalls_of
-from sim.studies.stories.why import find
+from sim.scenario.prepare import prepare
+from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ def told_of(chased: tuple[Chased, ...]) -> tuple[Chased, ...]:
 
 def strip_of(result: Result, each: Chased) -> Strip:
     """The story of a device to chase, lived again by itself."""
-    alone = Alone.of(result.scenario, result.plan, each.index, result.number_of(0))
+    alone = SingleDevice.of(prepare(result.scenario), each.index, result.number_of(0))
     ends_s = (each.back_at_s,) if each.reinstalls == 1 and each.back_at_s is not None else ()
-    return _strip(alone, alone.live(reinstalls_s=ends_s))
+    return _strip(alone, alone.run(reinstalls_s=ends_s))
 
 
 def strip_by_name(result: Result, device: str) -> Strip:
@@ -136,15 +136,16 @@ def strip_by_name(result: Result, device: str) -> Strip:
     Raises:
         UnknownDeviceError: the scenario has no such device.
     """
-    index, number = find(result.scenario, device), result.number_of(0)
-    alone = Alone.of(result.scenario, result.plan, index, number)
+    prepared, number = prepare(result.scenario), result.number_of(0)
+    index = find(prepared, device)
+    alone = SingleDevice.of(prepared, index, number)
     ends_s: tuple[int, ...] = ()
     if result.plan.recovery is not None:
         ends_s = reinstalls_of(result.experiment, result.outcome(), index, number)
-    return _strip(alone, alone.live(reinstalls_s=ends_s))
+    return _strip(alone, alone.run(reinstalls_s=ends_s))
 
 
-def _strip(alone: Alone, life: Life) -> Strip:
+def _strip(alone: SingleDevice, life: Trace) -> Strip:
     end_s = life.plan.horizon_s
     went_off = life.instants_s("went off")
     if not bool(alone.start.starts_on[0]):

@@ -18,9 +18,8 @@ from sim.processes.recording import RecordedDevice, Recorder
 from sim.scenario.building import plan_of
 from sim.scenario.roster import roster_of
 from sim.studies.files import OutputError
-from sim.studies.worst_case.attacks import Attack, worst_cases
-from sim.studies.worst_case.breaking import needed_devices
-from sim.studies.worst_case.worst import as_scenario, lines, sentence, write_worst_cases
+from sim.studies.worst_case.attacks import Attack, needed_devices, worst_cases
+from sim.studies.worst_case.result import as_scenario, lines, sentence, write_worst_cases
 from sim.world.draws import Draws
 from sim.world.fleet import Away, Fleet
 
@@ -67,24 +66,20 @@ def verdicts(made: sim.Scenario) -> set[str]:
 
 def shortened(attack: Attack, from_s: int) -> Attack:
     """A second less, from an instant on."""
-    assert attack.length_s is not None
-    assert attack.shown is not None
-    less = replace(attack, length_s=attack.length_s - 1, from_s=from_s)
-    if attack.kind != "absence":
-        return less
-    spells = ((from_s, from_s + attack.length_s - 1),) if attack.length_s > 1 else ()
-    return replace(less, shown=replace(attack.shown, presence=Away(spells) if spells else "always"))
+    assert attack.found is not None
+    return replace(attack, found=replace(attack.found, length_s=attack.found.length_s - 1, from_s=from_s))
 
 
 def assert_minimal(made: sim.Scenario, attack: Attack) -> None:
     """The scenario of the attack breaks the guarantee; those of one second less, from either end, do not."""
-    assert attack.length_s is not None
-    assert attack.from_s is not None
+    assert attack.found is not None
+    assert not attack.found.late
+    from_s = attack.found.from_s
     assert verdicts(as_scenario(made, attack)) == {"fails"}
     step_s = {"later": -1, "sooner": 1}.get(attack.kind, 0)
-    assert "fails" not in verdicts(as_scenario(made, shortened(attack, attack.from_s + step_s)))
+    assert "fails" not in verdicts(as_scenario(made, shortened(attack, from_s + step_s)))
     if attack.kind in ("absence", "outage"):
-        assert "fails" not in verdicts(as_scenario(made, shortened(attack, attack.from_s + 1)))
+        assert "fails" not in verdicts(as_scenario(made, shortened(attack, from_s + 1)))
 
 
 # ---- counted by hand ----------------------------------------------------------------------------------
@@ -126,7 +121,7 @@ def test_the_smallest_absence_outage_and_shift(
     }
     for attack in attacks.values():
         if (
-            attack.late or not attack.length_s
+            attack.found is None or attack.found.late or not attack.length_s
         ):  # written with lateness: one second less is for the search below
             assert verdicts(as_scenario(made, attack)) == {"fails"}
         else:
@@ -158,7 +153,8 @@ def test_the_server_that_reissues_by_itself_can_be_late_too() -> None:
     """10 days before the expiry of day 20: the lead shrinks to a second less than the period."""
     made = scenario(duration="22d", strategy=[], server={"automatic_reissue": {"lead": "10d"}})
     attack = found(made)["later"]
-    assert (attack.length_s, attack.from_s) == (10 * DAY - 6 * HOUR + 1, 20 * DAY - 6 * HOUR + 1)
+    assert attack.found is not None
+    assert (attack.length_s, attack.found.from_s) == (10 * DAY - 6 * HOUR + 1, 20 * DAY - 6 * HOUR + 1)
     assert_minimal(made, attack)
     assert "10 d" not in sentence(made, attack)
     assert "by automatic reissue, on 2026-03-20 18:00:01" in sentence(made, attack)
@@ -200,7 +196,8 @@ def test_a_plan_with_many_instants_is_searched_in_full() -> None:
     never counts, so the first after day 3 comes at 06:59:59."""
     made = scenario(**NIGHTS)
     attack = found(made)["absence"]
-    assert (attack.length_s, attack.from_s) == (4 * DAY - 7 * HOUR + 1, 3 * DAY + 7 * HOUR - 1)
+    assert attack.found is not None
+    assert (attack.length_s, attack.found.from_s) == (4 * DAY - 7 * HOUR + 1, 3 * DAY + 7 * HOUR - 1)
     assert attack.searched_s is None
     assert_minimal(made, attack)
 
@@ -248,7 +245,7 @@ def test_as_many_devices_as_it_takes(guarantee: dict[str, Any], devices: int) ->
     attack = found(made)["absence"]
     assert (attack.devices, attack.length_s) == (devices, 4 * DAY - 6 * HOUR + 1)
     assert_minimal(made, attack)
-    assert needed_devices(made.guarantees[0], 10) == devices
+    assert needed_devices(made.guarantees[0].bound, 10) == devices
 
 
 def test_a_lost_device_must_be_back_in_time() -> None:

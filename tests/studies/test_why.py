@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import sim
 from sim.studies.files import OutputError
-from sim.studies.stories.reduced import reduced, write_scenario
-from sim.studies.stories.rescue import Claim
-from sim.studies.stories.why import UnknownDeviceError
+from sim.studies.why.counterfactuals import Claim
+from sim.studies.why.device import UnknownDeviceError
+from sim.studies.why.extract import write_scenario
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -300,12 +300,12 @@ def inventory(folder: Path) -> sim.Scenario:
 
 
 @pytest.mark.parametrize(("device", "guarantees"), [("a/3", 2), ("ä, b", 2), ("c", 2), ("d", 2)])
-def test_a_reduced_scenario_gives_the_same_row_from_its_file(
+def test_an_extracted_scenario_gives_the_same_row_from_its_file(
     device: str, guarantees: int, tmp_path: Path
 ) -> None:
     whole = inventory(tmp_path)
     rows = sim.run(whole.changed({"first_replication": 6})).devices.set_index("device")
-    small = reduced(whole, device, 6)
+    small = sim.why(whole, device, replication=6).extract()
     assert sim.why(small, device).row == sim.why(whole, device, replication=6).row
     folder = tmp_path / "elsewhere"
     folder.mkdir()
@@ -324,7 +324,7 @@ def test_a_scenario_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """The list's name is taken: the scenario is not written either."""
     (tmp_path / "one.csv").write_text("precious")
     with pytest.raises(OutputError, match="exists: choose another name"):
-        write_scenario(reduced(inventory(tmp_path), "c"), tmp_path / "one.yaml")
+        write_scenario(sim.why(inventory(tmp_path), "c").extract(), tmp_path / "one.yaml")
     assert not (tmp_path / "one.yaml").exists()
     assert (tmp_path / "one.csv").read_text() == "precious"
     assert not list(tmp_path.glob(".*"))
@@ -333,7 +333,7 @@ def test_a_scenario_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_certificate_files_keep_a_scenario_in_their_folder(tmp_path: Path) -> None:
     strands = sim.load(ROOT / "scenarios" / "custom_certificate_strands_ios.yaml")
     with pytest.raises(OutputError, match="names certificate files"):
-        write_scenario(reduced(strands, "iphones/0"), tmp_path / "one.yaml")
+        write_scenario(sim.why(strands, "iphones/0").extract(), tmp_path / "one.yaml")
 
 
 # ---- random scenarios ---------------------------------------------------------------------------------
@@ -424,14 +424,14 @@ def check_claim(one: sim.Scenario, claim: Claim, story: sim.Story) -> None:
             assert claim.at_s is not None
             assert specified_s < claim.at_s <= story.row["lost_at_s"]
         case "never synchronized":
-            assert story.row["syncs"] == 0 or story.row["lost_at_s"] <= min(story.life.instants_s("synced"))
+            assert story.row["syncs"] == 0 or story.row["lost_at_s"] <= min(story.trace.instants_s("synced"))
 
 
 def _specified(one: sim.Scenario, story: sim.Story, at_s: int) -> dict[str, Any]:
     """The reserve from an instant on, main when the server changed."""
     lost_at_s = story.row["lost_at_s"]
     written = one.document["strategy"][0]
-    if story.life.outcome.devices.lost_cause[0] == 3:  # expired: a step of its own
+    if story.trace.outcome.devices.lost_cause[0] == 3:  # expired: a step of its own
         step = {"at": f"start + {at_s}s", "reissue": {"activate": "at expiry"}}
         return {"strategy": [step, written]}
     activate = one.strategy[0].reissue.activate.kind  # type: ignore[union-attr]
@@ -458,13 +458,13 @@ def assert_told_truly(made: sim.Scenario) -> None:
         story = sim.why(made, f"g/{number}")
         told = rows.iloc[number]
         _assert_the_same(story, told)
-        at = {what: story.life.instants_s(what) for what in ("lost", "reconnected", "received", "synced")}
+        at = {what: story.trace.instants_s(what) for what in ("lost", "reconnected", "received", "synced")}
         for what, column in (("lost", "lost_at_s"), ("reconnected", "reconnected_at_s")):
             assert story.row[column] == (at[what][0] if at[what] else -1)
         assert len(at["lost"]) == story.row["times_lost"]
         assert len(at["synced"]) == story.row["syncs"]
         assert story.row["last_sync_at_s"] == (at["synced"][-1] if at["synced"] else -1)
-        one = reduced(made, f"g/{number}")
+        one = story.extract()
         if made.recovery is None:
             assert sim.why(one, f"g/{number}").row == story.row
         for claim in story.claims:

@@ -7,34 +7,33 @@ guarantee that is proved is left alone.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import judge
+from sim.results.measures import Bound
 from sim.scenario.guarantees import Guarantee
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment, Progress, Simulator
-from sim.studies.worst_case.absences import (
-    MOST_TRIED,
-    Candidate,
-    Span,
-    Stretches,
-    shortest,
-    undisturbed,
-)
-from sim.studies.worst_case.breaking import needed_devices, thresholds_s
-from sim.studies.worst_case.shifts import Kind, Shift
+from sim.studies.worst_case.absences import MOST_TRIED, Candidate, Stretches, shortest, undisturbed
+from sim.studies.worst_case.shifts import Shift
 from sim.world.draws import Draws, Purpose, identity_of_group
 from sim.world.fleet import Fleet, Profile, Roster
+from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Outage, Plan, Recovery
 from sim.world.timeline import play
+
+Kind = Literal["absence", "outage", "later", "sooner"]
+"""An absence of devices, an outage of the server, a reserve specified later, an activation that is sooner."""
 
 KINDS: Final[tuple[Kind, ...]] = ("absence", "outage", "later", "sooner")
 
@@ -46,15 +45,11 @@ _MANY: Final = 2_000
 
 _AT_A_TIME: Final = 16_384
 
-_ALL_TRIED: Final[dict[Kind, str]] = {
+_NOT_FOUND: Final[dict[Kind, str]] = {
     "absence": "no absence breaks it, even if it lasts the whole run",
     "outage": "no outage breaks it, even if it lasts the whole run",
     "later": "no reserve can be specified so late that it breaks",
     "sooner": "no activation can come so soon that it breaks",
-}
-_SOME_TRIED: Final[dict[Kind, str]] = {
-    "absence": "no absence that was tried breaks it",
-    "outage": "no outage that was tried breaks it",
 }
 
 
@@ -64,15 +59,11 @@ class Attack:
 
     Attributes:
         guarantee: index of the guarantee in the scenario.
-        kind: an absence of the devices, an outage of the server, a reserve specified later, an activation
-            that comes sooner.
-        length_s: length of the absence or outage, or of the shift; 0: broken as it is; None: none.
-        from_s: when it begins; for a shift, when the reserve is now specified or becomes main.
-        action: index of the shifted action in the plan; -1: automatic reissue.
-        profile: the devices, as searched.
-        shown: the devices, as written in a scenario: with their absence, and lateness as absences.
-        phase_s: phase of their schedule.
-        late: attempts that jitter puts off, each from when it is due until it is made.
+        kind: what is changed.
+        found: the absence or outage; for a shift how far, and when the reserve is now specified or becomes
+            main. Its length is 0 where the guarantee is broken as the plan is. None: there is none.
+        profile: the devices, without jitter and absence.
+        step: the step of the strategy that is shifted; None: automatic reissue.
         devices: how many devices it takes.
         reason: why there is none.
         is_proved: whether the guarantee is proved, so that nothing was searched.
@@ -81,17 +72,25 @@ class Attack:
 
     guarantee: int
     kind: Kind
-    length_s: int | None
-    from_s: int | None = None
-    action: int | None = None
+    found: Candidate | None = None
     profile: Profile | None = None
-    shown: Profile | None = None
-    phase_s: int = 0
-    late: tuple[Span, ...] = ()
+    step: int | None = None
     devices: int = 1
-    reason: str | None = None
+    reason: str = ""
     is_proved: bool = False
     searched_s: int | None = None
+
+    @property
+    def length_s(self) -> int | None:
+        """Length of the absence or outage, or of the shift; None: there is none."""
+        return None if self.found is None else self.found.length_s
+
+    @property
+    def shown(self) -> Profile:
+        """The devices as a scenario can say them: with their absence, and lateness as absences."""
+        assert self.found is not None
+        assert self.profile is not None
+        return (self.found.absent if self.kind == "absence" else self.found.present)(self.profile)
 
 
 def worst_cases(
@@ -116,13 +115,13 @@ def worst_cases(
     steps = len(scenario.guarantees) * len(KINDS)
     for number, guarantee in enumerate(scenario.guarantees):
         verdict = judge(guarantee, [tally], lambda _: (), proofs=proofs)
-        adversary = _Adversary(experiment, number, guarantee, most)
+        adversary = _Adversary(experiment, guarantee, most)
         for kind in KINDS:
             if verdict.verdict == "proved":
                 reason = f"proved, so nothing was searched: {verdict.proof}"
-                attacks.append(Attack(number, kind, None, reason=reason, is_proved=True))
+                attacks.append(Attack(number, kind, reason=reason, is_proved=True))
             else:
-                attacks.append(adversary.attack(kind))
+                attacks.append(replace(adversary.attack(kind), guarantee=number))
             if progress is not None:
                 progress(len(attacks) / steps)
     return attacks
@@ -131,45 +130,41 @@ def worst_cases(
 class _Adversary:
     """Searches for one guarantee."""
 
-    def __init__(self, experiment: Experiment, number: int, guarantee: Guarantee, most: int) -> None:
+    def __init__(self, experiment: Experiment, guarantee: Guarantee, most: int) -> None:
         self.plan = replace(experiment.plan, sample_s=experiment.plan.horizon_s)
-        scenario = experiment.scenario
-        self.draws = Draws.of(scenario.seed, scenario.first_replication)
-        self.number, self.guarantee, self.most = number, guarantee, most
-        concerned = [
-            (profile, count)
-            for profile, count in _counted(experiment)
-            if count > 0 and guarantee.bound.selection.takes(profile)
-        ]
-        self.size = sum(count for _, count in concerned)
-        self.needed = needed_devices(guarantee, self.size)
-        found = [
+        self.bound, self.most, self.draws = guarantee.bound, most, experiment.draws(0)
+        counts: Counter[Profile] = Counter()
+        for roster in experiment.rosters():
+            for kind, count in enumerate(np.bincount(roster.profile).tolist()):
+                counts[roster.profiles[kind]] += count
+        concerned = {profile: n for profile, n in counts.items() if n and self.bound.selection.takes(profile)}
+        self.size = sum(concerned.values())
+        self.needed = needed_devices(self.bound, self.size)
+        searched = (
             replace(profile, success=1.0, presence="always")
-            for profile, count in concerned
+            for profile, count in concerned.items()
             if profile.ever_on and self.needed is not None and count >= self.needed
-        ]
-        self.profiles = list(dict.fromkeys(found))
+        )
+        self.profiles = list(dict.fromkeys(searched))
 
     def attack(self, kind: Kind) -> Attack:
         """The smallest change of a kind."""
-        reason = self._why_not()
-        if reason is not None:
-            return Attack(self.number, kind, None, reason=reason)
-        search = self._spell if kind in ("absence", "outage") else self._shift
-        searches = [search(kind, profile) for profile in self.profiles]
-        limits = [attack.searched_s for attack in searches if attack.searched_s is not None]
-        found = [attack for attack in searches if attack.length_s is not None]
-        if found:
-            best = min(found, key=lambda attack: attack.length_s or 0)
-            assert best.length_s is not None
-            searched_s = min(limits, default=best.length_s)
-            return replace(best, searched_s=None if searched_s >= best.length_s else searched_s)
-        if limits:
-            return Attack(self.number, kind, None, reason=_SOME_TRIED[kind], searched_s=min(limits))
-        return Attack(self.number, kind, None, reason=_ALL_TRIED[kind])
+        none = Attack(0, kind, reason=self._why_not() or _NOT_FOUND[kind])
+        searches = [
+            self._spell(none, profile) if kind in ("absence", "outage") else self._shift(none, profile)
+            for profile in self.profiles
+        ]
+        limit_s = min((each.searched_s for each in searches if each.searched_s is not None), default=None)
+        best = min(searches, key=_length, default=none)
+        if best.found is not None:
+            is_sure = limit_s is None or limit_s >= best.found.length_s
+            return replace(best, devices=self.needed or 1, searched_s=None if is_sure else limit_s)
+        if limit_s is not None:
+            return replace(none, reason=f"no {kind} that was tried breaks it", searched_s=limit_s)
+        return none
 
     def _why_not(self) -> str | None:
-        if not self.guarantee.bound.forbids_losses:
+        if not self.bound.forbids_losses:
             return "losing devices does not break it"
         if self.size == 0:
             return "it is about no device"
@@ -179,74 +174,48 @@ class _Adversary:
             return f"it takes {self.needed:,} devices of one kind, and no group has so many that are ever on"
         return None
 
-    def _attack(
-        self, kind: Kind, profile: Profile, found: Candidate, shown: Profile, action: int | None = None
-    ) -> Attack:
-        assert self.needed is not None
-        return Attack(
-            guarantee=self.number,
-            kind=kind,
-            length_s=found.length_s,
-            from_s=found.from_s,
-            action=action,
-            profile=profile,
-            shown=shown,
-            phase_s=found.phase_s,
-            late=found.late,
-            devices=self.needed,
-        )
-
     # --- absences and outages --------------------------------------------------------------------
 
-    def _spell(self, kind: Kind, profile: Profile) -> Attack:
+    def _spell(self, none: Attack, profile: Profile) -> Attack:
         """An outage is what an absence without catch-up is, but for a help desk: a reinstallation within an
         outage waits for its end, within an absence it does not."""
-        searched = profile if kind == "absence" else replace(profile, catch_up=False)
-        is_run_as_outage = kind == "outage" and self.plan.recovery is not None
+        searched = profile if none.kind == "absence" else replace(profile, catch_up=False)
+        is_run_as_outage = none.kind == "outage" and self.plan.recovery is not None
 
         def trial(candidates: Sequence[Candidate]) -> NDArray[np.bool_]:
             if is_run_as_outage:
-                return np.array([self._is_broken_by_outage(searched, each) for each in candidates])
-            profiles = [each.absent(searched) for each in candidates]
-            return self._broken(self.plan, profiles, [each.phase_s for each in candidates])
+                return np.concatenate(
+                    [self._broken(self._out(c), [c.present(searched)], [c]) for c in candidates]
+                )
+            return self._broken(self.plan, [each.absent(searched) for each in candidates], candidates)
 
         most = self.most // _RUN_ONE_BY_ONE if is_run_as_outage else self.most
         stretches = self._stretches(self.plan, profile)
         found = shortest(stretches, searched, trial, each_alone=is_run_as_outage, most=most)
-        best = found.candidate
-        if best is None:
-            return Attack(self.number, kind, None, searched_s=found.searched_s)
-        shown = best.absent(profile) if kind == "absence" else best.present(profile)
-        return replace(self._attack(kind, profile, best, shown), searched_s=found.searched_s)
+        return replace(none, found=found.candidate, profile=profile, searched_s=found.searched_s)
 
-    def _is_broken_by_outage(self, profile: Profile, candidate: Candidate) -> bool:
-        plan = self.plan
-        if candidate.length_s > 0:
-            outage = Outage(candidate.from_s, candidate.from_s + candidate.length_s)
-            plan = replace(plan, outages=(*plan.outages, outage))
-        return bool(self._broken(plan, [candidate.present(profile)], [candidate.phase_s])[0])
+    def _out(self, candidate: Candidate) -> Plan:
+        """The plan with the candidate as an outage."""
+        outage = Outage(candidate.from_s, candidate.from_s + candidate.length_s)
+        return replace(self.plan, outages=(*self.plan.outages, outage)) if candidate.length_s else self.plan
 
     # --- shifts of the plan ----------------------------------------------------------------------
 
-    def _shift(self, kind: Kind, profile: Profile) -> Attack:
-        best: Attack | None = None
-        for shift in Shift.all_of(self.plan, kind):
-            least = shift.least(lambda plan: self._broken_as_it_is(plan, profile))
-            if least is None:
-                continue
-            length_s, candidate = least
-            if best is None or best.length_s is None or length_s < best.length_s:
-                to_s = shift.moves_to(length_s) if length_s else 0
-                moved = replace(candidate, length_s=length_s, from_s=to_s)
-                best = self._attack(kind, profile, moved, moved.present(profile), shift.action)
-        return best or Attack(self.number, kind, None)
+    def _shift(self, none: Attack, profile: Profile) -> Attack:
+        def broken(plan: Plan) -> Candidate | None:
+            """A schedule with which a device that is always on breaks the guarantee under a plan."""
+            candidates = undisturbed(self._stretches(plan, profile).schedules(profile))
+            is_broken = self._broken(plan, [each.present(profile) for each in candidates], candidates)
+            return candidates[int(np.argmax(is_broken))] if is_broken.any() else None
 
-    def _broken_as_it_is(self, plan: Plan, profile: Profile) -> Candidate | None:
-        """A schedule with which a device that is always on breaks the guarantee under a plan."""
-        candidates = undisturbed(self._stretches(plan, profile).schedules(profile))
-        profiles = [each.present(profile) for each in candidates]
-        broken = self._broken(plan, profiles, [each.phase_s for each in candidates])
-        return candidates[int(np.argmax(broken))] if broken.any() else None
+        attacks = []
+        for shift in Shift.all_of(self.plan, "later" if none.kind == "later" else "sooner"):
+            least = shift.least(broken)
+            if least is not None:
+                length_s, found = least
+                moved = replace(found, length_s=length_s, from_s=shift.moves_to(length_s) if length_s else 0)
+                attacks.append(replace(none, found=moved, profile=profile, step=shift.step))
+        return min(attacks, key=_length, default=none)
 
     # --- one device ------------------------------------------------------------------------------
 
@@ -258,7 +227,7 @@ class _Adversary:
             instants |= {certificate.not_before_s, certificate.not_after_s}
         losses_s = [after.from_s for _, after in timeline.switches]
         for loss_s in losses_s:
-            for threshold_s in thresholds_s(self.guarantee):
+            for threshold_s in _thresholds_s(self.bound):
                 instants |= {loss_s + threshold_s, loss_s + threshold_s + 1}
         if plan.recovery is not None:
             identity = identity_of_group(profile.group)
@@ -268,47 +237,56 @@ class _Adversary:
         states = [timeline.states[bisect_right(begins_s, edge) - 1] for edge in edges[:-1]]
         return Stretches(tuple(edges), tuple(not state.is_out and state.is_valid for state in states))
 
-    def _broken(self, plan: Plan, profiles: Sequence[Profile], phases_s: Sequence[int]) -> NDArray[np.bool_]:
-        """Which devices of one group break the guarantee under a plan, each as if it were alone."""
-        parts = [
-            self._broken_at_a_time(
-                plan, profiles[first : first + _AT_A_TIME], phases_s[first : first + _AT_A_TIME]
-            )
-            for first in range(0, len(phases_s), _AT_A_TIME)
-        ]
-        return np.concatenate([np.zeros(0, np.bool_), *parts])
-
-    def _broken_at_a_time(
-        self, plan: Plan, profiles: Sequence[Profile], phases_s: Sequence[int]
+    def _broken(
+        self, plan: Plan, profiles: Sequence[Profile], candidates: Sequence[Candidate]
     ) -> NDArray[np.bool_]:
-        n, group = len(phases_s), profiles[0].group
+        """Which devices of one group break the guarantee under a plan, each as if it were alone."""
+        n = len(candidates)
+        if n > _AT_A_TIME:
+            first = self._broken(plan, profiles[:_AT_A_TIME], candidates[:_AT_A_TIME])
+            return np.append(first, self._broken(plan, profiles[_AT_A_TIME:], candidates[_AT_A_TIME:]))
+        if n == 0:
+            return np.zeros(0, np.bool_)
+        group, no = profiles[0].group, np.zeros(n, dtype=np.bool_)
         roster = Roster(
             profiles=tuple(profiles),  # coverage is counted by profile, so each device has its own
             groups=(group,),
             profile=np.arange(n, dtype=np.int32),
             group=np.zeros(n, dtype=np.int32),
             identity=np.full(n, np.uint64(identity_of_group(group)), dtype=np.uint64),
-            phase_s=np.array(phases_s, dtype=np.int64),
-            silent=np.zeros(n, dtype=np.bool_),
-            seen=np.zeros(n, dtype=np.bool_),
-            holds_reserve=np.zeros(n, dtype=np.bool_),
+            phase_s=np.array([each.phase_s for each in candidates], dtype=np.int64),
+            silent=no,
+            seen=no,
+            holds_reserve=no,
             numbered=(n,),
             ids=((),),
         )
         if plan.recovery is not None:  # nobody waits for the others
             technicians = max(n, plan.recovery.technicians)
             plan = replace(plan, recovery=replace(plan.recovery, technicians=technicians))
-        return self.guarantee.bound.breaking(_simulator(n)(plan, Fleet.start(roster, self.draws)))
+        return self.bound.breaking(_simulator(n)(plan, Fleet.start(roster, self.draws)))
 
 
-def _counted(experiment: Experiment) -> list[tuple[Profile, int]]:
-    """The profiles of the fleet, and how many devices each has."""
-    counts: dict[Profile, int] = {}
-    for roster in experiment.rosters():
-        of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
-        for profile, count in zip(roster.profiles, of_profile, strict=True):
-            counts[profile] = counts.get(profile, 0) + count
-    return list(counts.items())
+def needed_devices(bound: Bound, size: int) -> int | None:
+    """How many of `size` devices, all of which count against a bound, break it; None: not all do."""
+    if size == 0 or not bound.forbids_losses or bound.at_least == 0:
+        return None
+    most = bound.most_lost(size)
+    needed = 1 if most is None else most + 1
+    return needed if needed <= size else None
+
+
+def _length(attack: Attack) -> float:
+    return math.inf if attack.length_s is None else attack.length_s
+
+
+def _thresholds_s(bound: Bound) -> list[int]:
+    """Times after a loss on which a bound depends, in seconds."""
+    times_s = [] if bound.within is None else [bound.within]
+    unit_s = {"duration": 1, "days": SECONDS_PER_DAY}.get(bound.asks.unit)
+    if unit_s is not None and bound.at_most is not None:
+        times_s.append(math.floor(bound.at_most * unit_s))
+    return times_s
 
 
 def _reinstallations(desk: Recovery, losses_s: list[int], draws: Draws, identity: int) -> Iterator[int]:

@@ -14,9 +14,6 @@ _GRID: Final = 32
 
 T = TypeVar("T")
 
-Kind = Literal["absence", "outage", "later", "sooner"]
-"""What an adversary may do; the last two shift the plan."""
-
 
 @dataclass(frozen=True)
 class Shift:
@@ -25,29 +22,24 @@ class Shift:
     Attributes:
         plan: the plan as it is.
         kind: `later`: specified later, activated when planned; `sooner`: activated sooner.
-        action: index of the action in the plan; -1: automatic reissue.
+        step: the step of the strategy that specifies it; None: automatic reissue.
     """
 
     plan: Plan
-    kind: Kind
-    action: int
+    kind: Literal["later", "sooner"]
+    step: int | None
 
     @classmethod
-    def all_of(cls, plan: Plan, kind: Kind) -> Iterator[Shift]:
+    def all_of(cls, plan: Plan, kind: Literal["later", "sooner"]) -> Iterator[Shift]:
         """One for each reserve of a plan that can be moved so."""
-        for number, action in enumerate(plan.actions):
+        movable = ("after", "at expiry") if kind == "later" else ("after",)
+        for action in plan.actions:
             if not isinstance(action, Reissue) or action.unfit or action.at_s >= plan.horizon_s:
                 continue
-            if action.activate == "after" or (action.activate == "at expiry" and kind == "later"):
-                yield cls(plan, kind, number)
+            if action.activate in movable:
+                yield cls(plan, kind, action.step)
         if kind == "later" and any(event.by == "automatic" for event in play(plan).events):
-            yield cls(plan, kind, -1)
-
-    @property
-    def _reissue(self) -> Reissue:
-        action = self.plan.actions[self.action]
-        assert isinstance(action, Reissue)
-        return action
+            yield cls(plan, kind, None)
 
     @property
     def _lead_s(self) -> int:
@@ -58,32 +50,33 @@ class Shift:
     @property
     def furthest_s(self) -> int:
         """The largest shift that makes sense."""
-        if self.action < 0:
+        if self.step is None:
             return self._lead_s
-        within_s = self.plan.horizon_s - 1 - self._reissue.at_s
-        after_s = self._reissue.after_s
-        if after_s is None:
+        reissue = self.plan.reissue(self.step)
+        within_s = self.plan.horizon_s - 1 - reissue.at_s
+        if reissue.after_s is None:
             return within_s
-        return min(after_s, within_s) if self.kind == "later" else after_s
+        return min(reissue.after_s, within_s) if self.kind == "later" else reissue.after_s
 
     def by(self, shift_s: int) -> Plan:
         """The plan with the reserve moved by so many seconds."""
-        if self.action < 0:
+        if self.step is None:
             return replace(self.plan, automatic_lead_s=self._lead_s - shift_s)
-        moved = self._reissue
+        moved = self.plan.reissue(self.step)
         if moved.after_s is not None:
             moved = replace(moved, after_s=moved.after_s - shift_s)
         if self.kind == "later":
             moved = replace(moved, at_s=moved.at_s + shift_s)
-        actions = [*self.plan.actions[: self.action], moved, *self.plan.actions[self.action + 1 :]]
-        return replace(self.plan, actions=tuple(sorted(actions, key=lambda each: each.at_s)))
+        return self.plan.with_action(self.step, moved)
 
     def moves_to(self, shift_s: int) -> int:
         """When the reserve is then specified or, if activated sooner, becomes main; in seconds."""
-        if self.action < 0:
+        if self.step is None:
             return self.plan.first.not_after_s - self._lead_s + shift_s
-        at_s = self._reissue.at_s
-        return at_s + shift_s if self.kind == "later" else at_s + (self._reissue.after_s or 0) - shift_s
+        reissue = self.plan.reissue(self.step)
+        if self.kind == "later":
+            return reissue.at_s + shift_s
+        return reissue.at_s + (reissue.after_s or 0) - shift_s
 
     def least(self, broken: Callable[[Plan], T | None]) -> tuple[int, T] | None:
         """The least shift that breaks something, by halving between one that does not and one that does.
@@ -94,23 +87,18 @@ class Shift:
         Returns:
             the shift in seconds, and what breaks under it; None where no shift is enough.
         """
-        best = broken(self.plan)
-        if best is not None:
-            return 0, best
-        low_s, high_s = 0, self.furthest_s
-        for shift_s in sorted({high_s * step // _GRID for step in range(1, _GRID + 1)}):
+        low_s, high_s, best = -1, self.furthest_s, None
+        for shift_s in sorted({high_s * step // _GRID for step in range(_GRID + 1)}):
             best = broken(self.by(shift_s))
             if best is not None:
                 high_s = shift_s
                 break
             low_s = shift_s
-        if best is None:
-            return None
-        while high_s - low_s > 1:
+        while best is not None and high_s - low_s > 1:
             middle_s = (low_s + high_s) // 2
             nearer = broken(self.by(middle_s))
             if nearer is None:
                 low_s = middle_s
             else:
                 best, high_s = nearer, middle_s
-        return high_s, best
+        return None if best is None else (high_s, best)

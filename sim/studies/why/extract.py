@@ -1,47 +1,40 @@
-"""A scenario of one device of another: the same draws, so the same life; and scenarios written to files."""
+"""A scenario of one device of another, with the same draws and so the same history; scenarios as files."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Final
 
-from sim.scenario.durations import format_duration
+from sim.errors import OutputError
+from sim.files import write_new_files
 from sim.scenario.inventory import Inventory, Row, read_inventory
-from sim.scenario.problems import quoted
+from sim.scenario.prepare import Prepared
 from sim.scenario.reading import from_document
-from sim.scenario.roster import roster_of
 from sim.scenario.scenario import Scenario
 from sim.scenario.writing import to_yaml
-from sim.studies.files import OutputError, write_files
+from sim.text import quoted, span
 from sim.world.fleet import PHASE_IS_DRAWN
 
 _ONE_ROW: Final = "device.csv"
 _LONGEST_NAME: Final = 200
 
 
-def reduced(scenario: Scenario, device: str, replication: int | None = None) -> Scenario:
-    """The scenario with one device alone, which lives the same life in it, the help desk's queue apart.
+def extract(prepared: Prepared, device: str, index: int) -> Scenario:
+    """The scenario of one device alone, which has the same history in it, the help desk's queue apart.
 
     A numbered device is written as a group of one (`first`). The identity of an inventory's device is its id,
     which only an inventory can say: one of a single row is kept. A phase that depends on the other devices
     becomes a duration. Guarantees about other groups or platforms are left out.
 
     Args:
-        scenario: whose.
-        device: its name in results.
-        replication: its number in results; default: the scenario's first.
-
-    Raises:
-        UnknownDeviceError: there is no such device.
+        prepared: the whole scenario.
+        device: the device's name.
+        index: its index in device order.
     """
-    from sim.studies.stories.why import find
-
-    index = find(scenario, device)
-    roster = roster_of(scenario, within=range(index, index + 1))
+    scenario, roster = prepared.scenario, prepared.roster(range(index, index + 1))
     profile = roster.profiles[roster.profile[0]]
     number, row = _origin(scenario, device)
     group: dict[str, Any] = dict(scenario.document["fleet"][number])
@@ -56,32 +49,23 @@ def reduced(scenario: Scenario, device: str, replication: int | None = None) -> 
     if scenario.fleet[number].sync.phase == "even":
         phase_s = int(roster.phase_s[0])
         follows = row is not None and row.last_sync is not None
-        phase = "random" if phase_s == PHASE_IS_DRAWN or follows else format_duration(phase_s)
+        phase = "random" if phase_s == PHASE_IS_DRAWN or follows else span(phase_s)
         group["sync"] = {**group["sync"], "phase": phase}
+    description = f"One device of {quoted(scenario.name)}: {device}, with the same draws."
+    if scenario.recovery is not None:
+        description += " It is alone in the help desk's queue, so it may be helped sooner than among all."
+    written = zip(scenario.document.get("guarantees") or (), scenario.guarantees, strict=True)
     document = {
         **scenario.document,
         "name": f"{scenario.name}: {device}"[:_LONGEST_NAME].strip(),
-        "description": _description(scenario, device),
+        "description": description,
         "seed": scenario.seed,
         "fleet": [group],
         "replications": 1,
-        "first_replication": scenario.first_replication if replication is None else replication,
-        "guarantees": [
-            written
-            for written, guarantee in zip(
-                scenario.document.get("guarantees") or (), scenario.guarantees, strict=True
-            )
-            if guarantee.bound.selection.takes(profile)
-        ],
+        "first_replication": scenario.first_replication,
+        "guarantees": [each for each, guarantee in written if guarantee.bound.selection.takes(profile)],
     }
     return from_document(document, folder=scenario.folder, inventories=inventories)
-
-
-def _description(scenario: Scenario, device: str) -> str:
-    said = f"One device of {quoted(scenario.name)}: {device}, with the same draws."
-    if scenario.recovery is not None:
-        said += " It is alone in the help desk's queue, so it may be helped sooner than among all."
-    return said
 
 
 def _origin(scenario: Scenario, device: str) -> tuple[int, Row | None]:
@@ -96,21 +80,24 @@ def _origin(scenario: Scenario, device: str) -> tuple[int, Row | None]:
 
 def _inventory(row: Row) -> Inventory:
     """An inventory of one row, under the language's own headers."""
-    cells: Mapping[str, str | None] = {
+    cells = {
         "id": row.id,
         "platform": row.platform,
         "last_sync": None if row.last_sync is None else f"{row.last_sync.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "sync_every": None if row.sync_every is None else format_duration(row.sync_every),
+        "sync_every": None if row.sync_every is None else span(row.sync_every),
         "holds_reserve": "yes" if row.holds_reserve else None,
         "group": row.group,
     }
-    written = {name: cell for name, cell in cells.items() if cell is not None}
+    filled = {name: cell for name, cell in cells.items() if cell is not None}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerows([list(written), list(written.values())])
+    writer.writerows([list(filled), list(filled.values())])
     inventory, problems = read_inventory(text.getvalue().encode(), path=_ONE_ROW, file=_ONE_ROW, columns={})
     assert not problems, problems
     return inventory
+
+
+# --- files ---------------------------------------------------------------------------------------------
 
 
 def write_scenario(scenario: Scenario, path: Path) -> list[Path]:
@@ -125,7 +112,7 @@ def write_scenario(scenario: Scenario, path: Path) -> list[Path]:
         OutputError: a file exists, cannot be written, or could not name its certificate files.
     """
     contents = scenario_files(scenario, path)
-    write_files(contents)
+    write_new_files(contents)
     return list(contents)
 
 
@@ -135,26 +122,17 @@ def scenario_files(scenario: Scenario, path: Path) -> dict[Path, bytes]:
     Raises:
         OutputError: it could not name its certificate files.
     """
-    names_files = [
-        source.file for source in (scenario.server.certificate, *_reissues(scenario)) if source.file
-    ]
-    if names_files and path.absolute().parent.resolve() != scenario.folder.resolve():
+    reissues = (step.reissue for step in scenario.strategy if step.reissue is not None)
+    named = [source.file for source in (scenario.server.certificate, *reissues) if source.file]
+    if named and path.absolute().parent.resolve() != scenario.folder.resolve():
         raise OutputError(
-            f"the scenario names certificate files ({names_files[0]}): write it to their folder, "
-            f"{scenario.folder}"
+            f"the scenario names certificate files ({named[0]}): write it to their folder, {scenario.folder}"
         )
     contents: dict[Path, bytes] = {}
-    renamed: dict[str, str] = {}
+    document = scenario.document
     for count, (number, inventory) in enumerate(scenario.inventories.items()):
         beside = path.with_name(f"{path.stem}{f'-{count + 1}' if count else ''}.csv")
         contents[beside] = inventory.text
-        renamed[f"fleet.{number}.inventory"] = beside.name
-    document = scenario.document
-    for key, name in renamed.items():
-        document["fleet"][int(key.split(".")[1])]["inventory"] = name
+        document["fleet"][number]["inventory"] = beside.name
     contents[path] = to_yaml(document).encode("utf-8")
     return contents
-
-
-def _reissues(scenario: Scenario) -> list[Any]:
-    return [step.reissue for step in scenario.strategy if step.reissue is not None]

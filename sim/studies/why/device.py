@@ -1,0 +1,219 @@
+"""A single device of a scenario: the same draws and the same server as in the fleet, as often as one likes.
+
+Devices are independent given what the server does (model 7.1), so one can be run without the others. Only the
+help desk couples them: its reinstallations come from a run of the whole fleet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cached_property, partial
+from typing import Final
+
+import numpy as np
+
+from sim.errors import InputError, visible
+from sim.processes.engine import simulate
+from sim.processes.recording import Happening, RecordedDevice, Recorder
+from sim.scenario.prepare import Prepared
+from sim.studies.experiment import Experiment, Progress
+from sim.text import quoted
+from sim.world.distributions import Distribution
+from sim.world.draws import Draws, Purpose
+from sim.world.fleet import Fleet, Profile, Roster
+from sim.world.outcome import NEVER, Outcome
+from sim.world.plan import Plan
+
+_MOST_NAMES: Final = 100_000
+
+
+class UnknownDeviceError(InputError):
+    """The scenario has no device of that name; the message says which it may have meant."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What became of a single device in one run.
+
+    Attributes:
+        plan: the plan of the run.
+        happenings: everything that happened to it, in order.
+        outcome: the outcome of this one device.
+    """
+
+    plan: Plan
+    happenings: tuple[Happening, ...]
+    outcome: Outcome
+
+    @property
+    def lost_at_s(self) -> int | None:
+        """Its first loss; None: it was never lost."""
+        at_s = int(self.outcome.devices.lost_at_s[0])
+        return None if at_s == NEVER else at_s
+
+    def instants_s(self, what: str) -> list[int]:
+        """When something of a kind happened."""
+        return [each.at_s for each in self.happenings if each.what == what]
+
+    def received_s(self, generation: int) -> int | None:
+        """When it first was handed a certificate; None: never."""
+        received = (h.at_s for h in self.happenings if h.what == "received" and h.generation == generation)
+        return next(received, None)
+
+
+@dataclass(frozen=True, eq=False)
+class SingleDevice:
+    """A device that can be run under one plan after the other.
+
+    Attributes:
+        plan: the scenario's plan, without the help desk.
+        roster: this one device.
+        draws: the random numbers of the replication.
+    """
+
+    plan: Plan
+    roster: Roster
+    draws: Draws
+
+    @classmethod
+    def of(cls, prepared: Prepared, index: int, replication: int) -> SingleDevice:
+        """A device by its index in device order, in the replication of this number."""
+        plan = replace(prepared.plan, recovery=None, sample_s=prepared.plan.horizon_s)
+        roster = prepared.roster(range(index, index + 1))
+        return cls(plan, roster, Draws.of(prepared.scenario.seed, replication))
+
+    @property
+    def name(self) -> str:
+        """Its name in results."""
+        return self.roster.name(0)
+
+    @property
+    def profile(self) -> Profile:
+        """What it has in common with others."""
+        return self.roster.profiles[int(self.roster.profile[0])]
+
+    @cached_property
+    def start(self) -> Fleet:
+        """Where it stands at the start."""
+        return Fleet.start(self.roster, self.draws)
+
+    def run(
+        self,
+        plan: Plan | None = None,
+        *,
+        profile: Profile | None = None,
+        attempts_s: Sequence[int] = (),
+        reinstalls_s: Sequence[int] = (),
+    ) -> Trace:
+        """Run it, with whatever is changed.
+
+        Args:
+            plan: instead of the scenario's.
+            profile: instead of its own.
+            attempts_s: instants of attempts beside its own.
+            reinstalls_s: instants at which reinstallations end.
+        """
+        plan, roster = plan or self.plan, self.roster
+        if profile is not None:
+            profiles = [profile if each is self.profile else each for each in roster.profiles]
+            roster = replace(roster, profiles=tuple(profiles))
+        happenings: list[Happening] = []
+        recorder = Recorder(happenings.append, attempts_s, reinstalls_s)
+        outcome = simulate(plan, Fleet.start(roster, self.draws), kind=partial(RecordedDevice, recorder))
+        return Trace(plan, tuple(happenings), outcome)
+
+    def drawn_s(self, duration: Distribution, purpose: Purpose, number: int) -> int:
+        """The duration that it draws for a purpose the time of this number, from 0."""
+        return duration.draw(*self.draws.pair(int(self.roster.identity[0]), purpose, number))
+
+
+def row_of(outcome: Outcome, index: int) -> dict[str, int]:
+    """A device's row of an outcome, by column; instants in seconds, -1 for never."""
+    return {name: int(np.asarray(column)[index]) for name, column in outcome.devices.columns()}
+
+
+def reinstalls_of(
+    experiment: Experiment, outcome: Outcome, index: int, replication: int, progress: Progress | None = None
+) -> tuple[int, ...]:
+    """When each reinstallation of a device ended, from runs that end sooner and sooner.
+
+    What happens before an instant does not depend on how long the run is; so a reinstallation ended in the
+    last second of the shortest run that counts it. Only devices that are ever lost meet the help desk: the
+    others are left out.
+
+    Args:
+        experiment: of a scenario with a help desk.
+        outcome: the outcome of the whole fleet in this replication.
+        index: the device's index in device order.
+        replication: the number of the replication.
+        progress: called with the share that is done.
+    """
+    total = int(outcome.devices.reinstalls[index])
+    if total == 0:
+        return ()
+    chosen = np.flatnonzero(outcome.devices.times_lost > 0)
+    place = int(np.searchsorted(chosen, index))
+    fleet = Fleet.start(outcome.roster.only(chosen), Draws.of(experiment.scenario.seed, replication))
+    plan = replace(experiment.plan, sample_s=experiment.plan.horizon_s)
+    ends_s: list[int] = []
+    back_s = int(outcome.devices.reconnected_at_s[index])
+    guesses_s = [back_s + 1, back_s]  # most often the first one reconnects
+    for number in range(total):
+        low_s = ends_s[-1] if ends_s else int(outcome.devices.lost_at_s[index])
+        high_s = plan.horizon_s
+        while high_s - low_s > 1:  # at `low_s` not yet, at `high_s` it has ended
+            middle_s = (low_s + high_s) // 2
+            if guesses_s and low_s < guesses_s[-1] < high_s:
+                middle_s = guesses_s.pop()
+            shorter = experiment.simulate(replace(plan, horizon_s=middle_s), fleet)
+            if int(shorter.devices.reinstalls[place]) > number:
+                high_s = middle_s
+            else:
+                low_s = middle_s
+        ends_s.append(high_s - 1)
+        if progress is not None:
+            progress((number + 1) / total)
+    return tuple(ends_s)
+
+
+# --- names ---------------------------------------------------------------------------------------------
+
+
+def find(prepared: Prepared, device: str) -> int:
+    """The index of a device in device order.
+
+    Raises:
+        UnknownDeviceError: there is none of that name.
+    """
+    roster = prepared.roster()
+    index = roster.index(device)
+    if index is None:
+        name = prepared.scenario.name
+        raise UnknownDeviceError(f"{name} has no device {quoted(device)}: {_near(roster, device)}")
+    return index
+
+
+def _near(roster: Roster, device: str) -> str:
+    """Which device may have been meant."""
+    group, slash, position = device.rpartition("/")
+    group = group if slash else device
+    numbered = [name for name, n in zip(roster.groups, roster.numbered, strict=True) if n]
+    ids = [each for ids in roster.ids for each in ids][:_MOST_NAMES]
+    if group in numbered:
+        number = roster.groups.index(group)
+        first, n = roster.position_of(number), roster.numbered[number]
+        shown = visible(group)
+        return f"the devices of {shown} are {shown}/{first} to {shown}/{first + n - 1}"
+    meant = get_close_matches(group, numbered, n=1, cutoff=0.6)
+    if meant:
+        first = roster.position_of(roster.groups.index(meant[0]))
+        place = position if slash and position.isdigit() else str(first)
+        return f"did you mean {visible(meant[0])}/{place}?"
+    near = get_close_matches(device, ids, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {visible(near[0])}?"
+    if not len(roster):
+        return "it has no devices"
+    return f"names are those in results, such as {visible(roster.name(0))}"
