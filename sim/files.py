@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody knows whether the owner of a leftover still works
+    fcntl = None  # type: ignore[assignment]
 
 from platformdirs import user_cache_path
 
@@ -130,6 +137,9 @@ def _refused(error: Exception) -> str:
 
 # --- writing -------------------------------------------------------------------------------------------
 
+_PARTIAL: Final = re.compile(r"\.reissue-[0-9a-f]{16}\.partial")
+"""The name of what is being written; it is locked as long as its owner works."""
+
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file, or put it in the place of another; whole or not at all.
@@ -137,8 +147,8 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    with _told(path):
-        _write(path, content)
+    with _refusals(path), _partial_file(path, content) as partial:
+        partial.replace(path)
 
 
 def write_new_files(contents: Mapping[Path, bytes]) -> None:
@@ -147,13 +157,15 @@ def write_new_files(contents: Mapping[Path, bytes]) -> None:
     Raises:
         OutputError: one exists, or cannot be written.
     """
-    for path in contents:
-        if path.exists() or path.is_symlink():
-            raise OutputError(f"{path} exists: choose another name")
     written: list[Path] = []
     try:
         for path, content in contents.items():
-            write_file(path, content)
+            remove_leftovers(path.absolute().parent)
+            with _refusals(path), _partial_file(path, content) as partial:
+                try:
+                    _rename_to_new(partial, path)
+                except FileExistsError:
+                    raise OutputError(f"{path} exists: choose another name") from None
             written.append(path)
     except BaseException:
         for path in written:
@@ -161,52 +173,183 @@ def write_new_files(contents: Mapping[Path, bytes]) -> None:
         raise
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Fill a file beside, which then takes the name."""
-    partial = _beside(path)
+@contextmanager
+def new_folder(folder: Path, *, replaces: Callable[[Path], bool] = lambda _: False) -> Iterator[Path]:
+    """A folder to fill, which takes its name only when it is full; a link is followed.
+
+    Nobody who looks at the name ever sees half of a folder. Where the system can exchange two names in one
+    step, nobody ever misses it either.
+
+    Args:
+        folder: the name. What bears it now must be missing, an empty folder, or one that may be replaced.
+        replaces: whether a folder that is not empty may go; asked again when it has lost its name.
+
+    Raises:
+        OutputError: it cannot be written, or something that may not be replaced got the name meanwhile.
+    """
+    folder = Path(os.path.realpath(folder))
+    with _refusals(folder):
+        remove_leftovers(folder.parent)
+        with _locked_folder(folder.parent, 0o700 if folder.exists() else 0o777) as partial:
+            yield partial
+            if folder.is_dir():  # who may look is for its owner to say
+                partial.chmod(stat.S_IMODE(folder.stat().st_mode))
+            if not (_is_filled(folder) and replaces(folder)):
+                _take_free_name(partial, folder)
+                return
+            try:
+                with _lock(folder):
+                    _take_name_of_another(partial, folder, replaces)
+            except BlockingIOError:
+                raise OutputError(_appeared(folder)) from None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed writers have left in a folder; what a living one writes is locked, and stays."""
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        for path in [each for each in folder.iterdir() if is_partial(each)]:
+            with suppress(OSError), _lock(path):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+
+def is_partial(path: Path) -> bool:
+    """Whether a name is one of what is being written, or was when its writer was killed."""
+    return _PARTIAL.fullmatch(path.name) is not None
+
+
+def _take_free_name(partial: Path, folder: Path) -> None:
+    """Rename a folder to a name that is free or that of an empty folder; the system refuses any other."""
     try:
-        with partial.open("xb") as stream:
-            stream.write(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        if sys.platform == "win32" and folder.is_dir():
+            folder.rmdir()
+        partial.rename(folder)
+    except OSError:
+        if folder.exists():
+            raise OutputError(_appeared(folder)) from None
+        raise
+
+
+def _take_name_of_another(partial: Path, folder: Path, replaces: Callable[[Path], bool]) -> None:
+    """Put a folder in the place of another, which goes; unless somebody has put something else there."""
+    if _exchange(partial, folder):
+        if not replaces(partial):
+            _exchange(partial, folder)
+            raise OutputError(_appeared(folder))
+        return
+    old = _unused(folder.parent)
+    folder.rename(old)
+    try:
+        _take_free_name(partial, folder)
+    except BaseException:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old)
+
+
+def _appeared(folder: Path) -> str:
+    return f"{folder} was made by somebody else in the meantime: it is left as it is; choose another name"
+
+
+def _is_filled(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name only when it is full; what has the name then goes.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    partial, old = _beside(folder), _beside(folder).with_suffix(".old")
-    with _told(folder):
+def _locked_folder(parent: Path, mode: int) -> Iterator[Path]:
+    """A new folder beside, locked until it has a name of its own or is gone."""
+    while True:
+        partial = _unused(parent)
+        partial.mkdir(mode)
         try:
-            partial.mkdir(0o700 if folder.exists() else 0o777)
-            yield partial
-            if folder.exists():  # who may look is its owner's to say
-                partial.chmod(stat.S_IMODE(folder.stat().st_mode))
-                folder.rename(old)
-            try:
-                partial.rename(folder)
-            except BaseException:
-                if old.exists():
-                    old.rename(folder)
-                raise
-            if old.exists():
-                shutil.rmtree(old)
+            with _lock(partial):
+                yield partial
+                return
+        except BlockingIOError:  # taken for a leftover in the moment before it was locked
+            continue
         finally:
             if partial.exists():
                 shutil.rmtree(partial)
 
 
-def _beside(path: Path) -> Path:
-    """A name in the same folder that nobody has."""
-    return path.absolute().with_name(f".{path.name}.{token_hex(4)}.partial")
+@contextmanager
+def _partial_file(path: Path, content: bytes) -> Iterator[Path]:
+    """A file beside, filled and on the disk, until it has a name of its own."""
+    partial = _unused(path.absolute().parent)
+    try:
+        with partial.open("xb") as stream:
+            if fcntl is not None:
+                fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
+            stream.write(content)
+            stream.flush()
+            if fcntl is None:  # Windows renames no open file
+                stream.close()
+            yield partial
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> Iterator[None]:
+    """A file or folder that nobody else holds.
+
+    Raises:
+        BlockingIOError: somebody does.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _unused(parent: Path) -> Path:
+    return parent / f".reissue-{token_hex(8)}.partial"
+
+
+def _rename_to_new(partial: Path, path: Path) -> None:
+    """Rename a file, but never over another.
+
+    Raises:
+        FileExistsError: there is one.
+    """
+    if sys.platform == "win32":
+        partial.rename(path)
+        return
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: the moment in between stays
+        if path.exists() or path.is_symlink():
+            raise FileExistsError(path) from None
+        partial.rename(path)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; False where the system cannot."""
+    try:
+        if sys.platform == "linux":
+            call, at, flag = ctypes.CDLL(None, use_errno=True).renameat2, -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+            return int(call(at, os.fsencode(one), at, os.fsencode(other), flag)) == 0
+        if sys.platform == "darwin":
+            swap = ctypes.CDLL(None, use_errno=True).renamex_np
+            return int(swap(os.fsencode(one), os.fsencode(other), 2)) == 0  # RENAME_SWAP
+    except (AttributeError, OSError):
+        pass
+    return False
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
     """What the system refuses, as an `OutputError`."""
     try:
         yield

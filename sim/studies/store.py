@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol
 
 from sim.errors import OutputError as OutputError
-from sim.files import new_folder
+from sim.files import is_partial, new_folder
 from sim.scenario.certificates import public_copies
 from sim.scenario.tree import read_tree
 from sim.studies.result import Result
@@ -64,7 +64,7 @@ def write(
         OutputError: it exists already, or cannot be written.
     """
     check_free(directory, overwrite=overwrite)
-    with new_folder(directory) as partial:
+    with new_folder(directory, replaces=lambda there: overwrite and not _foreign(there)) as partial:
         _write_devices(result, partial / "devices.parquet", beside)
         result.timeline.to_parquet(partial / "timeline.parquet", index=False)
         result.events.to_parquet(partial / "events.parquet", index=False)
@@ -118,7 +118,7 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise OutputError(f"{directory} exists and is not empty: choose another name, or add --overwrite")
-    foreign = sorted(_names_in(directory) - _names_of_result(directory))
+    foreign = _foreign(directory)
     if foreign:
         raise OutputError(
             f"{directory} holds something other than a result ({foreign[0]}): it is left as it is"
@@ -137,10 +137,11 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
-def _names_in(directory: Path) -> set[str]:
-    """Every file in a directory and below, by its path from there."""
+def _foreign(directory: Path) -> list[str]:
+    """The files in a directory and below that no result wrote, by their path from there."""
     files = (path for path in directory.rglob("*") if not path.is_dir() or path.is_symlink())
-    return {path.relative_to(directory).as_posix() for path in files}
+    names = {path.relative_to(directory).as_posix() for path in files if not is_partial(path)}
+    return sorted(names - _names_of_result(directory))
 
 
 def _names_of_result(directory: Path) -> set[str]:
