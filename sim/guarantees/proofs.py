@@ -108,7 +108,7 @@ class Proofs:
             bound: of a guarantee that something exercised.
             tally: of any replication.
         """
-        measure, value = bound.asks, bound.value(tally)
+        measure, value, lost = bound.asks, bound.value(tally), tally.column("lost")
         if measure.decided_by == "scenario":
             return Proof(bound.is_kept(value), "the scenario says how many devices there are")
         kinds = {
@@ -120,11 +120,11 @@ class Proofs:
         if not drawn and (measure.decided_by == "losses" or self._is_desk_certain):
             return Proof(bound.is_kept(value), "nothing here depends on chance: every run is this run")
         devices = sum(kind.devices for kind in kinds.values())
-        surely_lost = sum(self._surely_lost(kind, int(tally.lost[n])) for n, kind in kinds.items())
+        surely_lost = sum(self._surely_lost(kind, int(lost[n])) for n, kind in kinds.items())
         wants_more = bound.at_least is not None
         if surely_lost and measure.least and bound.is_kept(measure.least(surely_lost, devices)) == wants_more:
             return Proof(wants_more, EVERYBODY)
-        at_risk = {n: int(tally.lost[n]) if kind.is_certain else kind.at_risk for n, kind in kinds.items()}
+        at_risk = {n: int(lost[n]) if kind.is_certain else kind.at_risk for n, kind in kinds.items()}
         if wants_more:
             worst = self._least_coverage(kinds, tally) if measure.decided_by == "reception" else None
         else:
@@ -158,7 +158,7 @@ class Proofs:
         for number, kind in kinds.items():
             if not kind.is_certain:
                 held += kind.devices - kind.at_risk
-            elif self._plan.recovery is None or tally.lost[number] == 0:
+            elif self._plan.recovery is None or tally.column("lost")[number] == 0:
                 held += tally.coverage_held[:, number]
         return float(held.min()) / sum(kind.devices for kind in kinds.values())
 

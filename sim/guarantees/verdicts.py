@@ -257,6 +257,26 @@ class Look:
         self.is_decided |= self._judge(self._good, self._n) != "undecided"
 
 
+# --- in words ------------------------------------------------------------------------------------------
+
+
+def observed(verdict: Verdict, *, first_replication: int = 0) -> str:
+    """What was measured, why that is the verdict, and a device that shows it.
+
+    Args:
+        verdict: of a guarantee.
+        first_replication: the number that a reader knows the first one by.
+    """
+    parts = [verdict.guarantee.bound.asks.in_words(verdict.observed), verdict.proof or verdict.reason]
+    if verdict.observed is not None and verdict.replications > 1:
+        parts[0] = f"{parts[0]} in the worst of {verdict.replications:,} replications"
+    if verdict.witness:
+        several = verdict.replications > 1 and verdict.replication is not None
+        where = f" in replication {first_replication + (verdict.replication or 0)}" if several else ""
+        parts.append(f"for example {verdict.witness}{where}")
+    return "; ".join(part for part in parts if part)
+
+
 def confidence_of(guarantee: Guarantee) -> float:
     """How sure its verdict must be."""
     return CONFIDENCE if guarantee.confidence is None else guarantee.confidence

@@ -94,9 +94,8 @@ class Selected:
         return MEASURES[name].count(self)
 
     def sum(self, column: str) -> int:
-        """The sum of a column of the tally."""
-        counts: Ints = getattr(self._tally, column)
-        return int(counts[self._profiles].sum())
+        """The sum of a column of the tally (`tally.COLUMNS`)."""
+        return int(self._tally.column(column)[self._profiles].sum())
 
     def reconnected(self) -> int:
         """Devices whose first loss ended within the time asked for."""
@@ -459,7 +458,7 @@ class Bound:
         if of_devices is None or not self.forbids_losses:
             return None
         numbers = range(1, size + 1)
-        return bisect_right(numbers, False, key=lambda number: not self.is_kept(of_devices(number, size)))
+        return bisect_right(numbers, False, key=lambda lost: not self.is_kept(of_devices(lost, size)))
 
     def counting(self, outcome: Outcome) -> Bools:
         """Devices that count where they should not, or do not where they should; shape (devices,).

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +17,27 @@ from sim.world.server import Event
 
 Ints = NDArray[np.int64]
 
-_COUNTED: Final = ("devices", "lost", "still_lost")
-_SUMMED: Final = ("times_lost", "lost_for_s", "reinstalls", "helpdesk_s")
+COLUMNS: Final[Mapping[str, Callable[[Outcome], NDArray[np.generic]]]] = {
+    "devices": lambda outcome: np.ones(len(outcome.roster), dtype=np.int64),
+    "lost": lambda outcome: outcome.devices.times_lost > 0,
+    "still_lost": lambda outcome: outcome.is_lost,
+    "times_lost": lambda outcome: outcome.devices.times_lost,
+    "lost_for_s": lambda outcome: outcome.devices.lost_for_s,
+    "reinstalls": lambda outcome: outcome.devices.reinstalls,
+    "helpdesk_s": lambda outcome: outcome.devices.helpdesk_s,
+}
+"""What is counted of each device, shape (devices,), whole numbers or truth values; a tally has the sums."""
+
+_PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
 
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """What became of the devices of each profile; all counts are int64, of shape (profiles,).
+    """What became of the devices of each profile; all counts are int64.
 
     Attributes:
         profiles: the kinds of devices.
-        devices: how many there are.
-        lost: devices that were ever lost.
-        still_lost: devices that are lost at the end.
-        times_lost, lost_for_s, reinstalls, helpdesk_s: sums of the outcome's columns.
+        counts: (columns, profiles), the sums of `COLUMNS` over the devices of each profile.
         back: (k, 3), profile, seconds from the first loss to its end, and how many devices took them.
         coverage_held: (changes, profiles), see `Outcome`.
         series: time series, see `Outcome`.
@@ -39,13 +46,7 @@ class Tally:
     """
 
     profiles: tuple[Profile, ...]
-    devices: Ints
-    lost: Ints
-    still_lost: Ints
-    times_lost: Ints
-    lost_for_s: Ints
-    reinstalls: Ints
-    helpdesk_s: Ints
+    counts: Ints
     back: Ints
     coverage_held: Ints
     series: dict[str, Ints]
@@ -55,19 +56,14 @@ class Tally:
 
     @classmethod
     def of(cls, outcome: Outcome) -> Tally:
-        """The numbers of an outcome."""
-        devices, profile, n = outcome.devices, outcome.roster.profile, len(outcome.roster.profiles)
-        was_lost = devices.times_lost > 0
-        counted = (np.ones(len(profile), dtype=np.bool_), was_lost, outcome.is_lost)
+        """That of an outcome."""
+        devices = outcome.devices
+        profile, n = outcome.roster.profile, len(outcome.roster.profiles)
         has_ended = np.flatnonzero(devices.reconnected_at_s >= 0)
         took_s = devices.reconnected_at_s[has_ended] - devices.lost_at_s[has_ended]
         return cls(
             profiles=outcome.roster.profiles,
-            **{
-                name: np.bincount(profile[which], minlength=n).astype(np.int64)
-                for name, which in zip(_COUNTED, counted, strict=True)
-            },
-            **{name: _sum_by(profile, getattr(devices, name), n) for name in _SUMMED},
+            counts=np.array([_sum_by(profile, column(outcome), n) for column in COLUMNS.values()]),
             back=_together(np.column_stack([profile[has_ended], took_s, np.ones_like(took_s)])),
             coverage_held=outcome.coverage_held,
             series=outcome.series,
@@ -76,18 +72,26 @@ class Tally:
             blocks=outcome.blocks,
         )
 
+    def column(self, name: str) -> Ints:
+        """A column of `COLUMNS`, summed by profile; shape (profiles,)."""
+        counts: Ints = self.counts[_PLACE[name]]
+        return counts
+
     def __add__(self, other: Tally) -> Tally:
         """The tally of two parts of one fleet, the first before the second in device order."""
         assert (self.profiles, self.events) == (other.profiles, other.events)
-        changed: dict[str, Any] = {
-            name: getattr(self, name) + getattr(other, name)
-            for name in (*_COUNTED, *_SUMMED, "coverage_held", "blocks")
-        }
         series = {name: self.series[name] + other.series[name] for name in self.series}
         series["at_s"] = self.series["at_s"]
         none_waits = self.series["holding_reserve"] < 0
         series["holding_reserve"] = np.where(none_waits, -1, series["holding_reserve"])
-        return replace(self, **changed, back=_together(np.vstack([self.back, other.back])), series=series)
+        return replace(
+            self,
+            counts=self.counts + other.counts,
+            back=_together(np.vstack([self.back, other.back])),
+            coverage_held=self.coverage_held + other.coverage_held,
+            series=series,
+            blocks=self.blocks + other.blocks,
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -113,7 +117,7 @@ class Tally:
     @property
     def size(self) -> int:
         """How many devices there are."""
-        return int(self.devices.sum())
+        return int(self.column("devices").sum())
 
     def equals(self, other: Tally) -> bool:
         """Whether every number is equal."""

@@ -188,7 +188,7 @@ def _more_help(case: _Case) -> Iterator[str]:
     if recovery is None:
         yield "nobody reinstalls the app in this scenario: add recovery:"
         return
-    lost = int(case.result.tallies[case.replication].lost.sum())
+    lost = int(case.result.tallies[case.replication].column("lost").sum())
     if not case.is_kept_with({"recovery.technicians": max(lost, 1)}):
         yield (
             "more technicians would not have been enough: nobody waits for one too long, "

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sim.results.measures import MEASURES, Bound, Selected, Selection
-from sim.results.tally import Tally
+from sim.results.tally import COLUMNS, Tally
 from sim.world.fleet import Profile
 
 PHONES = Profile("phones", "android", 86_400, 0, 1.0, True, "always")
@@ -18,17 +18,15 @@ COUNTED = [name for name, measure in MEASURES.items() if measure.of_devices is n
 
 def tally_of(devices: int, lost: int) -> Tally:
     """So many phones, the lost ones still lost at the end and without the reserve; and ten lost tablets."""
-    zeros = np.zeros(2, dtype=np.int64)
-    column = np.array([lost, 10], dtype=np.int64)
+    columns = {
+        "devices": [devices, 10],
+        "lost": [lost, 10],
+        "still_lost": [lost, 10],
+        "times_lost": [lost, 10],
+    }
     return Tally(
         profiles=(PHONES, TABLETS),
-        devices=np.array([devices, 10], dtype=np.int64),
-        lost=column,
-        still_lost=column,
-        times_lost=column,
-        lost_for_s=zeros,
-        reinstalls=zeros,
-        helpdesk_s=zeros,
+        counts=np.array([columns.get(name, [0, 0]) for name in COLUMNS], dtype=np.int64),
         back=np.zeros((0, 3), dtype=np.int64),
         coverage_held=np.array([[devices - lost, 0]], dtype=np.int64),
         series={},

@@ -77,12 +77,16 @@ def test_how_long_they_took_is_counted_by_profile_and_second() -> None:
     )
     tally = Tally.of(replace(outcome, devices=devices, is_lost=np.array([0, 0, 0, 1, 0, 0], np.bool_)))
     assert tally.back.tolist() == [[0, 10, 1], [0, 70, 2], [1, 30, 1]]
-    assert (tally.devices.tolist(), tally.lost.tolist(), tally.still_lost.tolist()) == (
+    assert (
+        tally.column("devices").tolist(),
+        tally.column("lost").tolist(),
+        tally.column("still_lost").tolist(),
+    ) == (
         [4, 2],
         [4, 1],
         [1, 0],
     )
-    assert (tally.times_lost.tolist(), tally.lost_for_s.tolist()) == ([5, 3], [340, 75])
+    assert (tally.column("times_lost").tolist(), tally.column("lost_for_s").tolist()) == ([5, 3], [340, 75])
     assert [Selected(tally, quantile=share).time_to_reconnect_s() for share in (0.2, 0.4, 0.6, 0.8)] == [
         10,
         30,

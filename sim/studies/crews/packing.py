@@ -11,15 +11,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.results.tally import Tally
+from sim.results.tally import COLUMNS, Tally
 from sim.world.fleet import Profile
 from sim.world.outcome import SERIES
 from sim.world.timeline import Timeline
 
-_ARRAYS: Final = (
-    "devices", "lost", "still_lost", "times_lost", "lost_for_s", "reinstalls", "helpdesk_s", "back",
-    "coverage_held",
-)  # fmt: skip
+_ARRAYS: Final = ("counts", "back", "coverage_held")
 _MOST_NUMBERS: Final = 1 << 28
 
 
@@ -52,8 +49,9 @@ def is_packed(value: dict[str, Any]) -> bool:
         arrays = [_array(value["arrays"][name]) for name in _ARRAYS]
         series = [_array(value["series"][name]) for name in SERIES]
         return (
-            all(each.ndim == 1 for each in (*arrays[:-2], *series))
-            and all(each.ndim == 2 for each in arrays[-2:])
+            all(each.ndim == 1 for each in series)
+            and all(each.ndim == 2 for each in arrays)
+            and len(arrays[0]) == len(COLUMNS)
             and all(len(bytes.fromhex(block)) == 32 for block in value["blocks"])
         )
     except (KeyError, TypeError, ValueError, AttributeError, zlib.error, binascii.Error):
