@@ -11,13 +11,13 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from sim.errors import InputError
+from sim.guarantees.verdicts import observed
 from sim.report.chase import Chased, ChaseGatherer, strip_of, told_of
 from sim.report.scenes import CertificateLife, Course, Mark, Scene, Strip, course_of, lives_of
 from sim.scenario.findings import findings_of
 from sim.studies.curve import CurveError
 from sim.studies.margins import Margins, MarginsGatherer
 from sim.studies.planning import ADVISED_DAYS
-from sim.studies.words import observed, promise
 from sim.world import SEMANTICS
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.outcome import Outcome
@@ -245,7 +245,7 @@ class RecordGatherer:
             groups=tuple(GroupRow(name, dict(m)) for name, m in result.groups_and_all()),
             platforms=tuple(GroupRow(name, dict(m)) for name, m in result.platforms.items()),
             promises=tuple(
-                Promise(v.verdict, promise(v), observed(v, first_replication=first))
+                Promise(v.verdict, v.guarantee.promise, observed(v, first_replication=first))
                 for v in result.guarantees
             ),
             events=tuple(_events(result)),

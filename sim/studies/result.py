@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import visible
 from sim.guarantees.proofs import Proofs
-from sim.guarantees.verdicts import Verdict, judge
+from sim.guarantees.verdicts import Verdict, judge, observed
 from sim.results.measures import QUANTILES, Selected, Selection
 from sim.results.summary import mean_of, summary_of
 from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
-from sim.studies.words import observed
 from sim.summary import Column, Note, Notes, Summary, Table, Tone
 from sim.summary.card import to_html
 from sim.text import iso, number, span

@@ -9,11 +9,10 @@ from typing import Final
 import numpy as np
 
 from sim.errors import visible
-from sim.guarantees.verdicts import Verdict
+from sim.guarantees.verdicts import Verdict, observed
 from sim.results.measures import Selected
 from sim.scenario.findings import findings_of
 from sim.studies.result import Result
-from sim.studies.words import observed, promise
 from sim.testing.mending import mend, spaced
 from sim.text import number
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
@@ -48,7 +47,7 @@ def tell(result: Result, index: int, *, file: str | None = None) -> str:
     where = "" if line is None else f"  ({file}:{line})"
     lines = [f"{_HEADS.get(verdict.verdict, verdict.verdict)}: {_seen(result, verdict)}"]
     for label, sentences in (
-        ("promised", [f"{promise(verdict)}{where}"]),
+        ("promised", [f"{verdict.guarantee.promise}{where}"]),
         ("happened", _happened(result, verdict)),
         ("who", _who(result, verdict)),
         ("mend", _mend(result, verdict)),

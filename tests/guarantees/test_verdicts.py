@@ -12,10 +12,9 @@ from scipy import stats
 
 import sim
 from sim.guarantees.statistics import Answer, lower_bound, upper_bound
-from sim.guarantees.verdicts import Verdict, percent, what_it_would_take, why_vacuous
+from sim.guarantees.verdicts import Verdict, observed, percent, what_it_would_take, why_vacuous
 from sim.scenario.findings import findings_of
 from sim.scenario.guarantees import Guarantee
-from sim.studies.words import observed, promise
 from sim.world.server import Event
 
 # Four phones with their turns at 03:00, 09:00, 15:00 and 21:00. The reserve waits from midnight to noon of
@@ -350,7 +349,7 @@ def test_a_share_of_one_is_pointed_out(bound: Any, found: bool) -> None:
 
 def test_a_verdict_reads_as_a_sentence() -> None:
     told = verdict_of({"measure": "lost_devices", "at_most": 0}, **LUCKLESS, replications=3)
-    assert promise(told) == "lost devices at most 0"
+    assert told.guarantee.promise == "lost devices at most 0"
     expected = "1 in the worst of 3 replications; broken in 3 of 3; for example phones/0 in replication 7"
     assert observed(told, first_replication=7) == expected
     assert observed(verdict_of({"measure": "lost_devices", "at_most": 1})) == (
