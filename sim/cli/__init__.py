@@ -1,80 +1,109 @@
-"""The command `reissue`: one thin module per command."""
+"""The command `reissue`; light to import, so that an interrupt is met before anything heavy is loaded."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-import traceback
+from types import FrameType
+from typing import Final
 
-import click
+DONE: Final = 0
+FAILS: Final = 1
+WRONG_INPUT: Final = 2
+UNDECIDED: Final = 3
+DEFECT: Final = 70
+"""An error of ours: the code that sysexits.h keeps for it."""
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
 
-from sim.cli import cert, check, compare, curve, new, plan, rehearse, report, run, schema, sweep, verify, why
-from sim.cli.examples import examples
-from sim.cli.exits import BROKEN_PIPE, DEFECT, INTERRUPTED, WRONG_INPUT
-from sim.errors import InputError
-
-
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=examples("reissue new > plan.yaml", "reissue check plan.yaml", "reissue run plan.yaml"),
-)
-@click.version_option(package_name="reissue", message="reissue %(version)s")
-def cli() -> None:
-    """How many managed phones lose their server when its certificate is reissued, and how to lose none.
-
-    Exit codes: 0 done, every guarantee holds; 1 a guarantee fails; 2 the input is wrong; 3 a guarantee is
-    undecided or vacuous; 70 a defect of the program; 130 interrupted.
-    """
-    if os.environ.get("NO_COLOR"):
-        click.get_current_context().color = False
+_BY_SIGNAL: Final = 128
+"""Added to the number of the signal that ended a program, this is its exit code."""
+_WORDS: Final = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_received: Final[list[int]] = []
 
 
-for _command in (
-    run.run,
-    check.check,
-    compare.compare,
-    curve.curve,
-    plan.plan,
-    sweep.sweep,
-    why.why,
-    verify.verify,
-    cert.cert,
-    rehearse.rehearse,
-    report.report,
-    new.new,
-    schema.schema,
-):
-    cli.add_command(_command)
+def program() -> None:
+    """The program `reissue`: as `main`; SIGINT and SIGTERM end it cleanly at any time, imports included."""
+    watched = [each for each in _WORDS if signal.getsignal(each) is not signal.SIG_IGN]
+    for each in watched:
+        signal.signal(each, _stop)
+    try:
+        main()
+    finally:
+        for each in watched:  # all is done, and only Python itself still has to end
+            signal.signal(each, _leave)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Let whoever has something to clean up do so; the third time, do not."""
+    _received.append(number)
+    if len(_received) == 1:
+        raise KeyboardInterrupt
+    if len(_received) > 2:
+        _leave(number, frame)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os._exit(_BY_SIGNAL + number)
 
 
 def main() -> None:
     """Run the command line; a user's mistake is a message and an exit code, never a traceback."""
+    try:
+        code = _run()
+    except KeyboardInterrupt:
+        code = _interrupted()
+    except Exception:
+        if _received:  # a library made something else of the interrupt
+            code = _interrupted()
+        else:
+            import traceback
+
+            traceback.print_exc()
+            print("this is a defect of reissue, not of your scenario: please report it", file=sys.stderr)
+            code = DEFECT
+    sys.exit(code)
+
+
+def _run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    import click
+
+    from sim.cli.commands import cli
+    from sim.errors import InputError
+
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:
-        code = exit_.exit_code
+        return exit_.exit_code
+    except click.Abort:
+        return _interrupted()
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        return error.exit_code
     except InputError as error:
         click.echo(str(error), err=True)
-        code = WRONG_INPUT
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: no result is left half-written", err=True)
-        code = INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody reads on; say nothing at exit
-        code = BROKEN_PIPE
+        return WRONG_INPUT
+    except BrokenPipeError:  # nobody reads on
+        _say_nothing_more()
+        return BROKEN_PIPE
     except OSError as error:
         click.echo(f"the output cannot be written: {error.strerror or error}", err=True)
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-        code = WRONG_INPUT
-    except Exception:
-        traceback.print_exc()
-        click.echo("this is a defect of reissue, not of your scenario: please report it", err=True)
-        code = DEFECT
-    sys.exit(code)
+        _say_nothing_more()
+        return WRONG_INPUT
+    return code or DONE
+
+
+def _interrupted() -> int:
+    number = signal.Signals(_received[0]) if _received else signal.SIGINT
+    print(f"{_WORDS[number]}: no result is left half-written", file=sys.stderr)
+    return _BY_SIGNAL + number
+
+
+def _say_nothing_more() -> None:
+    """Python flushes what is left when it ends, and must not fail at that."""
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sim.cli.examples import examples
-from sim.cli.exits import DONE, FAILS, WRONG_INPUT
-from sim.cli.reading import json_option
+from sim.cli import DONE, FAILS, WRONG_INPUT
+from sim.cli.options import PATH, examples, json_option
+from sim.cli.output import show_json, show_summary
 
 if TYPE_CHECKING:
     from sim.pki.reading import Material
     from sim.pki.verdict import Verdict
+    from sim.summary import Summary
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,12 +26,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _options(command: Command) -> Command:
     """What both commands take: files, the key's file, the password's variable, JSON."""
     decorators = (
-        click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)),
+        click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH),
         click.option(
             "--key",
             "key_path",
             metavar="FILE",
-            type=click.Path(path_type=Path),
+            type=PATH,
             help="The private key of an X.509 certificate, where it is in a file of its own.",
         ),
         click.option(
@@ -38,7 +39,7 @@ def _options(command: Command) -> Command:
             metavar="NAME",
             help="The environment variable that holds the password; without, a terminal is asked.",
         ),
-        json_option(),
+        json_option,
     )
     for decorator in reversed(decorators):
         command = decorator(command)
@@ -67,16 +68,16 @@ def check(
     FILE is PKCS #12, or X.509 as PEM or DER. Exit codes: 0 everybody accepts it; 1 a requirement is broken;
     2 it cannot be read.
     """
-    from sim.cli.certificates import judged_document, judged_lines
+    from sim.cli.certificates import verdict_document, verdict_summary
     from sim.pki.requirements import judge
 
     host, moment = _address(address), _moment(at)
     read = _Reading(key_path, password_env, len(files))
     verdicts = [(m, judge(m, address=host, at=moment)) for m in read.all(files)]
     if as_json:
-        _print_json({"certificates": [judged_document(m, v) for m, v in verdicts], **read.problems_document})
+        show_json({"certificates": [verdict_document(m, v) for m, v in verdicts], **read.problems_document})
     else:
-        _print(judged_lines(m, v) for m, v in verdicts)
+        _show(verdict_summary(m, v) for m, v in verdicts)
     return _code(read, verdicts)
 
 
@@ -87,14 +88,14 @@ def show(files: tuple[Path, ...], key_path: Path | None, password_env: str | Non
 
     FILE is PKCS #12, or X.509 as PEM or DER.
     """
-    from sim.cli.certificates import shown_document, shown_lines
+    from sim.cli.certificates import content_document, content_summary
 
     read = _Reading(key_path, password_env, len(files))
     materials = list(read.all(files))
     if as_json:
-        _print_json({"certificates": [shown_document(m) for m in materials], **read.problems_document})
+        show_json({"certificates": [content_document(m) for m in materials], **read.problems_document})
     else:
-        _print(shown_lines(m) for m in materials)
+        _show(map(content_summary, materials))
     return _code(read, ())
 
 
@@ -188,15 +189,8 @@ def _code(read: _Reading, verdicts: Sequence[tuple[Material, Verdict]]) -> int:
     return DONE if all(verdict.is_accepted for _, verdict in verdicts) else FAILS
 
 
-def _print(certificates: Iterator[Iterator[str]]) -> None:
-    for number, lines in enumerate(certificates):
+def _show(summaries: Iterable[Summary]) -> None:
+    for number, summary in enumerate(summaries):
         if number:
             click.echo()
-        for line in lines:
-            click.echo(line)
-
-
-def _print_json(document: object) -> None:
-    from sim.studies.store import to_text
-
-    click.echo(to_text(document), nl=False)
+        show_summary(summary)

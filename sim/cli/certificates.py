@@ -1,69 +1,78 @@
-"""Certificates and verdicts about them, as lines and as JSON; never anything of a private key."""
+"""Certificates and verdicts about them, as summaries and as JSON; never anything of a private key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
-import click
 from cryptography import x509
 
-from sim.errors import visible
 from sim.pki.chain import is_complete
 from sim.pki.reading import Material, fingerprint_of
 from sim.pki.subject import extension, key_words, signature_hash
 from sim.pki.verdict import Judgement, Verdict
 from sim.pki.words import name_words, short, utc
+from sim.summary import Column, Note, Notes, Summary, Table, Tone, notes
 from sim.text import iso
 
-_COLOURS = {"passes": "green", "fails": "red", "information": "cyan"}
-_PLATFORMS = {"android": "Android", "ios": "iOS"}
-_USAGES = {
-    "digital_signature": "digital signature",
-    "content_commitment": "content commitment",
-    "key_encipherment": "key encipherment",
-    "data_encipherment": "data encipherment",
-    "key_agreement": "key agreement",
-    "key_cert_sign": "certificate signing",
-    "crl_sign": "CRL signing",
-}
+_TONES: Final[dict[str, Tone]] = {"passes": "good", "fails": "bad", "information": "plain"}
+_PLATFORMS: Final = {"android": "Android", "ios": "iOS"}
+_USAGES: Final = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+)
+_NAMES: Final = {"key_cert_sign": "certificate signing", "crl_sign": "CRL signing"}
 
 
 # --- verdicts ------------------------------------------------------------------------------------------
 
 
-def judged_lines(material: Material, verdict: Verdict) -> Iterator[str]:
-    """The certificate, the table of rules, and who accepts it."""
-    yield click.style(visible(str(material.path)), bold=True)
-    yield f"  {name_words(material.certificate.subject)}"
-    yield f"  {material.fingerprint}"
-    yield ""
+def verdict_summary(material: Material, verdict: Verdict) -> Summary:
+    """The certificate, how it fares under each rule, and who accepts it."""
     width = max(len(each.rule.name) for each in verdict.judgements)
-    for each in verdict.judgements:
-        mark = click.style(f"{each.result:11}", fg=_COLOURS[each.result])
-        yield f"  {mark}  {each.rule.name:{width}}  {each.found}"
-        if each.result == "fails":
-            yield f"  {'':11}  {'':{width}}  asked for: {each.rule.asks} [{each.rule.source}]"
-    yield ""
-    for name, (accepts, why) in _who(verdict).items():
-        yield f"  {name}: {click.style(why, fg='green' if accepts else 'red')}"
+    accepted = _who(verdict)
+    refusing = [name for name, (accepts, _) in accepted.items() if not accepts]
+    return Summary(
+        str(material.path),
+        f"Refused by: {', '.join(refusing)}." if refusing else "The server and all devices accept it.",
+        (
+            notes(name_words(material.certificate.subject), material.fingerprint),
+            Notes(tuple(_judged(each, width) for each in verdict.judgements), is_list=True),
+            Notes(
+                tuple(
+                    Note(f"{name}: {words}", tone="good" if accepts else "bad")
+                    for name, (accepts, words) in accepted.items()
+                )
+            ),
+        ),
+        tone="good" if verdict.is_accepted else "bad",
+    )
+
+
+def _judged(each: Judgement, width: int) -> Note:
+    asks = f"; asked for: {each.rule.asks} [{each.rule.source}]" if each.result == "fails" else ""
+    return Note(f"{each.rule.name:{width}}  {each.found}{asks}", each.result, _TONES[each.result])
 
 
 def _who(verdict: Verdict) -> dict[str, tuple[bool, str]]:
     """Whether the server and each platform take the certificate, and what follows."""
     fit = verdict.unfit is None
-    told = {"Administration Server": (fit, "accepts" if fit else "refuses, it would never become a reserve")}
+    words = {"Administration Server": (fit, "accepts" if fit else "refuses, it would never become a reserve")}
     for platform, name in _PLATFORMS.items():
         if platform not in verdict.refused_by:
-            told[name] = True, "accepts"
+            words[name] = True, "accepts"
         elif platform in verdict.stranded:
-            told[name] = False, "refuses, would be stranded at activation"
+            words[name] = False, "refuses, would be stranded at activation"
         else:
-            told[name] = False, "refuses"
-    return told
+            words[name] = False, "refuses"
+    return words
 
 
-def judged_document(material: Material, verdict: Verdict) -> dict[str, Any]:
+def verdict_document(material: Material, verdict: Verdict) -> dict[str, Any]:
     """The same for JSON."""
     return {
         "file": str(material.path),
@@ -72,56 +81,57 @@ def judged_document(material: Material, verdict: Verdict) -> dict[str, Any]:
         "server": "accepts" if verdict.unfit is None else "refuses",
         "platforms": {name: "refuses" if name in verdict.refused_by else "accepts" for name in _PLATFORMS},
         "stranded": sorted(verdict.stranded),
-        "rules": [_rule(each) for each in verdict.judgements],
-    }
-
-
-def _rule(judgement: Judgement) -> dict[str, str]:
-    rule = judgement.rule
-    return {
-        "rule": rule.name,
-        "asked_by": rule.asked_by,
-        "result": judgement.result,
-        "asks": rule.asks,
-        "found": judgement.found,
-        "source": rule.source,
+        "rules": [
+            {
+                "rule": each.rule.name,
+                "asked_by": each.rule.asked_by,
+                "result": each.result,
+                "asks": each.rule.asks,
+                "found": each.found,
+                "source": each.rule.source,
+            }
+            for each in verdict.judgements
+        ],
     }
 
 
 # --- contents ------------------------------------------------------------------------------------------
 
 
-def shown_lines(material: Material) -> Iterator[str]:
+def content_summary(material: Material) -> Summary:
     """What a certificate says, and its chain."""
-    shown = shown_document(material)
-    begin, end = material.certificate.not_valid_before_utc, material.certificate.not_valid_after_utc
-    yield click.style(visible(str(material.path)), bold=True)
-    rows = {
-        "subject": shown["subject"],
-        "issuer": shown["issuer"],
-        "names": ", ".join(shown["names"]) or "none (subject alternative name)",
-        "valid": f"{utc(begin)} to {utc(end)} (refused from that second on)",
-        "key": shown["key"],
-        "signature": shown["signature_hash"] or "names no hash",
-        "basic constraints": _constraints_words(material.certificate),
-        "key usage": ", ".join(shown["key_usage"]) or "none",
-        "extended usage": ", ".join(shown["extended_key_usage"]) or "none",
-        "fingerprint": shown["fingerprint"],
-        "private key": "in the file, belongs to the certificate" if shown["has_private_key"] else "not given",
-    }
-    for name, value in rows.items():
-        yield f"  {name:18} {value}"
+    shown, certificate = content_document(material), material.certificate
+    key = "in the file, belongs to the certificate" if shown["has_private_key"] else "not given"
+    begin, end = utc(certificate.not_valid_before_utc), utc(certificate.not_valid_after_utc)
+    rows = [
+        ("subject", shown["subject"]),
+        ("issuer", shown["issuer"]),
+        ("names", ", ".join(shown["names"]) or "none (subject alternative name)"),
+        ("valid", f"{begin} to {end} (refused from that second on)"),
+        ("key", shown["key"]),
+        ("signature", shown["signature_hash"] or "names no hash"),
+        ("basic constraints", _constraints(certificate)),
+        ("key usage", ", ".join(shown["key_usage"]) or "none"),
+        ("extended usage", ", ".join(shown["extended_key_usage"]) or "none"),
+        ("fingerprint", shown["fingerprint"]),
+        ("private key", key),
+    ]
     for each in material.chain:
-        yield f"  {'issued by':18} {name_words(each.subject)}, until {utc(each.not_valid_after_utc)}"
+        rows.append(("issued by", f"{name_words(each.subject)}, until {utc(each.not_valid_after_utc)}"))
     if not shown["chain_is_complete"]:
-        last = (material.certificate, *material.chain)[-1]
-        yield f"  {'issued by':18} {name_words(last.issuer)}, which is not in the file"
+        last = (certificate, *material.chain)[-1]
+        rows.append(("issued by", f"{name_words(last.issuer)}, which is not in the file"))
     if material.unrelated:
-        yield f"  {'beside it':18} {len(material.unrelated)} certificates that are no part of its chain"
+        rows.append(("beside it", f"{len(material.unrelated)} certificates that are no part of its chain"))
+    return Summary(
+        str(material.path),
+        f"Valid until {end}.",
+        (Table((Column(""), Column("")), tuple(rows)),),
+    )
 
 
-def shown_document(material: Material) -> dict[str, Any]:
-    """The same for JSON; texts are safe for a terminal there too."""
+def content_document(material: Material) -> dict[str, Any]:
+    """The same for JSON."""
     certificate = material.certificate
     return {
         "file": str(material.path),
@@ -153,7 +163,8 @@ def _names(certificate: x509.Certificate) -> list[str]:
 
 def _key_usage(certificate: x509.Certificate) -> list[str]:
     usage = extension(certificate, x509.KeyUsage)
-    return [] if usage is None else [words for name, words in _USAGES.items() if getattr(usage, name)]
+    given = [] if usage is None else [name for name in _USAGES if getattr(usage, name)]
+    return [_NAMES.get(name, name.replace("_", " ")) for name in given]
 
 
 def _extended_key_usage(certificate: x509.Certificate) -> list[str]:
@@ -166,7 +177,7 @@ def _is_authority(certificate: x509.Certificate) -> bool:
     return constraints is not None and constraints.ca
 
 
-def _constraints_words(certificate: x509.Certificate) -> str:
+def _constraints(certificate: x509.Certificate) -> str:
     constraints = extension(certificate, x509.BasicConstraints)
     if constraints is None:
         return "none"

@@ -1,10 +1,12 @@
-"""`reissue new`."""
+"""`reissue new` and `reissue schema`."""
 
 from __future__ import annotations
 
 import click
 
-from sim.cli.examples import examples
+from sim.cli import DONE
+from sim.cli.options import examples
+from sim.cli.output import show_json
 
 
 @click.command(epilog=examples("reissue new --list", "reissue new delayed > plan.yaml"))
@@ -21,7 +23,7 @@ def new(template: str | None, lists: bool, sample: bool) -> int:
         width = max(map(len, TEMPLATES))
         for name, shows in TEMPLATES.items():
             click.echo(f"{name:{width}}  {shows}")
-        return 0
+        return DONE
     name = template or DEFAULT
     try:
         text, beside = template_text(name), template_files(name)
@@ -33,4 +35,17 @@ def new(template: str | None, lists: bool, sample: bool) -> int:
     if beside and not sample:
         files = ", ".join(beside)
         click.echo(f"Save your own {files} beside it, or: reissue new {name} --sample > {files}", err=True)
-    return 0
+    return DONE
+
+
+@click.command(epilog=examples("reissue schema > reissue.schema.json"))
+def schema() -> int:
+    """Print the JSON Schema of scenario files, for editors.
+
+    An editor with yaml-language-server uses it where the scenario's first line is
+    "# yaml-language-server: $schema=reissue.schema.json".
+    """
+    from sim.scenario.json_schema import json_schema
+
+    show_json(json_schema())
+    return DONE

@@ -7,19 +7,12 @@ from threading import Lock, Timer
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-import click
-
 from sim.errors import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 PATIENCE_S: Final = 2.0
-
-
-def notice(sentence: str) -> None:
-    """Tell why there is a wait."""
-    click.echo(sentence, err=True)
 
 
 class Progress:

@@ -1,17 +1,28 @@
-"""`reissue run`."""
+"""`reissue run` and `reissue report`."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli.examples import examples
-from sim.cli.exits import DONE, FAILS, UNDECIDED
-from sim.cli.reading import file_argument, json_option, read_all, set_option
-from sim.cli.study import check_cluster_options, cluster_options
+from sim.cli import DONE, FAILS, UNDECIDED
+from sim.cli.options import (
+    PATH,
+    examples,
+    files,
+    json_option,
+    out_option,
+    overwrite_option,
+    read_all,
+    resource_options,
+    set_option,
+    study_options,
+)
+from sim.cli.output import progress, show_json, show_summary, show_written
 
 if TYPE_CHECKING:
     from sim.studies.result import Result
@@ -23,109 +34,74 @@ if TYPE_CHECKING:
         "reissue run scenarios/changed_address.yaml --set strategy.0.at='day 5'",
     )
 )
-@file_argument()
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "process", "fleet"]),
-    default="auto",
-    help="Which engine simulates; auto: by the size of the fleet.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
-@click.option("--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number.")
+@files
+@study_options
 @click.option(
     "--until-decided",
     type=click.IntRange(1, 1_000_000),
     metavar="LIMIT",
     help="Add replications until every guarantee with a probability is decided, up to so many.",
 )
-@cluster_options
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Write tables, figures and provenance to a new directory.",
-)
+@resource_options
+@out_option("DIR", "Write tables, figures and provenance to a new directory.")
 @click.option("--no-figures", is_flag=True, help="Write no figures to --out.")
 @click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also write a page: one HTML file with the answer, figures and tables.",
+    "--report", type=PATH, metavar="FILE", help="Also write a page: one HTML file with answer and figures."
 )
-@click.option("--overwrite", is_flag=True, help="Let --out and --report replace an earlier result.")
-@json_option()
-@set_option()
+@overwrite_option("Let --out and --report replace an earlier result.")
+@json_option
+@set_option
 def run(
     files: tuple[Path, ...],
-    engine: Any,
-    seed: int | None,
-    replications: int | None,
     until_decided: int | None,
-    cluster: str | None,
-    store: Path | None,
-    no_store: bool,
     out: Path | None,
     no_figures: bool,
     report: Path | None,
     overwrite: bool,
     as_json: bool,
     overrides: tuple[tuple[str, str], ...],
+    **options: Any,
 ) -> int:
     """Simulate scenarios, and tell how many devices lose their server."""
-    from sim.cli.progress import Progress, notice
-    from sim.studies.run import run as simulate
-    from sim.studies.store import make_folder, to_text, write
+    from sim.report.publish import Publisher, check_page, reproducing, write_page
+    from sim.studies.run import run as study
+    from sim.studies.store import make_folder, write
 
-    check_cluster_options(cluster, store, no_store=no_store)
+    if options["cluster"] is None and (options["store"] is not None or not options["keep"]):
+        raise click.UsageError(
+            "--store and --no-store go with --cluster: a run on this machine keeps nothing but --out"
+        )
     if report is not None and len(files) > 1:
         raise click.UsageError("--report makes the page of one scenario: run them one by one")
     scenarios = read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
     if report is not None:
-        from sim.report.publish import check_page
-
         check_page(report, overwrite=overwrite)
-    documents = []
-    code = DONE
-    for number, scenario in enumerate(scenarios):
-        with Progress(scenario.name) as progress:
-            result = simulate(
-                scenario,
-                engine=engine,
-                seed=seed,
-                replications=replications,
-                until_decided=until_decided,
-                cluster=cluster,
-                store=store,
-                keep=not no_store,
-                progress=progress.show,
-                notice=notice,
-            )
+    documents, code = [], DONE
+    for place, (file, scenario) in enumerate(zip(files, scenarios, strict=True)):
+        with progress(scenario.name) as told:
+            result = study(scenario, until_decided=until_decided, **options, **told)
             if directories or report is not None:
-                from sim.report.publish import Publisher, reproducing, write_page
-
-                again = reproducing(
-                    files[number].name,
-                    overrides=overrides,
-                    seed=seed,
-                    replications=replications,
-                    until_decided=until_decided,
-                )
+                given = {name: options[name] for name in ("seed", "replications")}
+                again = reproducing(file.name, overrides=overrides, until_decided=until_decided, **given)
                 publisher = Publisher(result, command=again, with_figures=not no_figures)
             if directories:
-                make_folder(directories[number].parent)
+                make_folder(directories[place].parent)
                 command = ["reissue", *sys.argv[1:]]
-                write(result, directories[number], command=command, overwrite=overwrite, beside=publisher)
+                write(result, directories[place], command=command, overwrite=overwrite, beside=publisher)
             if report is not None:
                 write_page(publisher.page(), report, overwrite=overwrite)
-                click.echo(f"written to {report}", err=True)
+                show_written(report)
         if as_json:
             documents.append(result.to_json())
         else:
-            _print(result, first=number == 0, directory=directories[number] if directories else None)
-        code = worse(code, exit_code(result))
+            click.echo("\n" * (place > 0), nl=False)
+            show_summary(result.summary())
+            for directory in directories[place : place + 1]:
+                show_written(directory)
+        code = max(code, exit_code(result), key=(DONE, UNDECIDED, FAILS).index)
     if as_json:
-        click.echo(to_text(documents[0] if len(documents) == 1 else {"runs": documents}), nl=False)
+        show_json(documents[0] if len(documents) == 1 else {"runs": documents})
     return code
 
 
@@ -137,12 +113,7 @@ def exit_code(result: Result) -> int:
     return UNDECIDED if verdicts else DONE
 
 
-def worse(one: int, other: int) -> int:
-    """The exit code that says more: a failure before an open question before none."""
-    return max(one, other, key=(DONE, UNDECIDED, FAILS).index)
-
-
-def directories_of(files: tuple[Path, ...], out: Path | None, *, overwrite: bool) -> list[Path]:
+def directories_of(files: Sequence[Path], out: Path | None, *, overwrite: bool) -> list[Path]:
     """Where each file's result goes, found free: DIR itself, or a directory in it for each of several."""
     from sim.studies.store import check_free
 
@@ -160,11 +131,23 @@ def directories_of(files: tuple[Path, ...], out: Path | None, *, overwrite: bool
     return directories
 
 
-def _print(result: Result, *, first: bool, directory: Path | None) -> None:
-    from sim.cli.output import show
+@click.command(
+    epilog=examples("reissue run scenarios/delayed_30d.yaml --out result", "reissue report result")
+)
+@click.argument("directory", metavar="DIR", type=PATH)
+@click.option("--page", type=PATH, metavar="FILE", help="Where the page goes; default: page.html in DIR.")
+@overwrite_option("Replace an earlier page, and nothing else.")
+def report(directory: Path, page: Path | None, overwrite: bool) -> int:
+    """Make a page of the result in DIR: one HTML file with the answer, figures and tables.
 
-    if not first:
-        click.echo()
-    show(result.summary())
-    if directory is not None:
-        click.echo(f"written to {directory}", err=True)
+    DIR was written by `reissue run FILE --out DIR`. Nothing is simulated again.
+    """
+    from sim.report.page import page_of
+    from sim.report.publish import check_page, page_in, read_record, write_page
+
+    record = read_record(directory)
+    path = page_in(directory) if page is None else page
+    check_page(path, overwrite=overwrite)
+    write_page(page_of(record), path, overwrite=overwrite)
+    show_written(path)
+    return DONE

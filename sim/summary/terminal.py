@@ -46,9 +46,12 @@ def to_text(summary: Summary, *, width: int | None = None, is_coloured: bool = F
             yield from _table(part, width) if isinstance(part, Table) else noted(part)
 
     def noted(part: Notes) -> Iterator[str]:
+        width = max((len(note.mark) for note in part.notes), default=0)
         for note in part.notes:
-            mark = f"{styled(note.mark.ljust(_MARK), note.tone)}  " if note.mark else ""
-            yield f"  {'- ' if part.is_list and not mark else ''}{mark}{visible(note.text)}"
+            if width:
+                yield f"  {styled(note.mark.ljust(max(width, _MARK)), note.tone)}  {visible(note.text)}"
+            else:
+                yield f"  {'- ' if part.is_list else ''}{styled(note.text, note.tone)}"
 
     return "\n".join(lines())
 

@@ -220,7 +220,7 @@ def test_show_says_what_is_in_a_certificate(
     path = openssl.pkcs12(openssl.certificate(), password=PASSWORD)
     ran = cert("show", path, "--password-env", "MOBILE_PASSWORD")
     assert ran.code == ACCEPTED
-    shown = dict(line.strip().split("  ", 1) for line in ran.out.splitlines()[1:])
+    shown = dict(line.strip().split("  ", 1) for line in ran.out.splitlines()[4:])
     assert shown["names"].strip() == HOST
     assert shown["key"].strip() == "RSA of 2048 bits"
     assert shown["valid"].strip().startswith("2026-01-01 00:00:00 UTC to 2027-02-02 00:00:00 UTC")

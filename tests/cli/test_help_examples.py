@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from sim.cli import cli
+from sim.cli.commands import cli
 from sim.studies import experiment
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import sim
-from sim.cli import cli
+from sim.cli.commands import cli
 from sim.report import chase
 from sim.report.decision import decide
 from sim.report.page import page_of

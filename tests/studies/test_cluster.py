@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from clusters import Nodes, nodes
 from sweeps import DELAYS, document, world
 
-from sim.cli import cli, main
+from sim.cli import main
+from sim.cli.commands import cli
 from sim.scenario.writing import to_yaml
 from sim.studies.crews.archive import Archive
 from sim.studies.crews.cluster import Cluster, ClusterError

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import sim
-from sim.cli import cli
+from sim.cli.commands import cli
 from sim.studies.compare import CompareError, bonett_price
 
 

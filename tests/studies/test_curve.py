@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import sim
-from sim.cli import cli
+from sim.cli.commands import cli
 from sim.results.critical import CriticalDelays
 from sim.studies.curve import Curve, CurveError
 

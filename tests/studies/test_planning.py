@@ -14,7 +14,7 @@ from icalendar import Calendar
 from scipy.stats import binom
 
 import sim
-from sim.cli import cli
+from sim.cli.commands import cli
 from sim.report.calendar import calendar_of
 from sim.results.critical import CriticalDelays
 from sim.studies.assumptions import scaled

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from sweeps import DELAYS, document, world
 
 import sim
-from sim.cli import cli
+from sim.cli.commands import cli
 from sim.results.measures import NUMBERS
 from sim.scenario import Scenario
 from sim.scenario.writing import to_yaml

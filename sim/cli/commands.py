@@ -1,0 +1,43 @@
+"""The commands of `reissue`, together."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from sim.cli import cert, check, decisions, devices, new, run, sweep
+from sim.cli.options import examples
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples("reissue new > plan.yaml", "reissue check plan.yaml", "reissue run plan.yaml"),
+)
+@click.version_option(package_name="reissue", message="reissue %(version)s")
+def cli() -> None:
+    """How many managed phones lose their server when its certificate is reissued, and how to lose none.
+
+    Exit codes: 0 done, every guarantee holds; 1 a guarantee fails; 2 the input is wrong; 3 a guarantee is
+    undecided or vacuous; 70 a defect of the program; 130 interrupted, 143 terminated.
+    """
+    if os.environ.get("NO_COLOR"):
+        click.get_current_context().color = False
+
+
+for _command in (
+    run.run,
+    check.check,
+    decisions.compare,
+    decisions.curve,
+    decisions.plan,
+    sweep.sweep,
+    devices.why,
+    check.verify,
+    cert.cert,
+    devices.rehearse,
+    run.report,
+    new.new,
+    new.schema,
+):
+    cli.add_command(_command)

@@ -1,0 +1,180 @@
+"""Arguments and options that several commands have, each declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from sim.scenario.problems import Problem
+    from sim.scenario.scenario import Scenario
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help: each example on a line of its own, as it is typed in the repository."""
+    title = "Example" if len(commands) == 1 else "Examples"
+    return "\n".join(["\b", f"{title}:", *(f"  {command}" for command in commands)])  # \b: do not fill lines
+
+
+class KeyValue(click.ParamType[tuple[str, str]]):
+    """`key.path=value`.
+
+    Args:
+        name: what stands on both sides of the equals sign.
+        example: an option that would be right.
+    """
+
+    def __init__(self, name: str, example: str) -> None:
+        self.name = name
+        self.example = example
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split at the first equals sign."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, written = str(value).partition("=")
+        if not equals or not key:
+            self.fail(f"{value!r} is not {self.name}: write for example {self.example}", param, ctx)
+        return key, written
+
+
+class Share(click.ParamType[float]):
+    """A share, `0.1%` or `0.001`, or a number of devices from 1 on."""
+
+    name = "share or number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Per cent or plain."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        is_percent = text.endswith("%")
+        try:
+            number = float(text.removesuffix("%").strip()) / (100 if is_percent else 1)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < float("inf") or (is_percent and number > 1):
+            self.fail(
+                f"{value!r} is not a share or a number of devices: write for example 0.1% or 20", param, ctx
+            )
+        if is_percent and number == 1:
+            self.fail("100 % may be lost: then nothing needs a plan", param, ctx)
+        return number
+
+
+# --- one by one ----------------------------------------------------------------------------------------
+
+PATH: Final = click.Path(path_type=Path)
+one_file: Final = click.argument("file", type=PATH)
+files: Final = click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+json_option: Final = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+)
+set_option: Final = click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    type=KeyValue("key=value", "--set fleet.0.sync.every=12h"),
+    multiple=True,
+    help="Change a value of the scenario, such as fleet.0.sync.every=12h; any number of times.",
+)
+seed_option: Final = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed."
+)
+reissue_option: Final = click.option(
+    "--reissue", type=click.IntRange(0), help="Which action of the strategy, where several have a delay."
+)
+
+workers_option: Final = click.option(
+    "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; default: one a core."
+)
+
+
+def out_option(metavar: str, does: str) -> Decorator[Any]:
+    """`--out`, of a file or of a directory."""
+    return click.option("--out", type=PATH, metavar=metavar, help=does)
+
+
+def overwrite_option(does: str) -> Decorator[Any]:
+    """`--overwrite`."""
+    return click.option("--overwrite", is_flag=True, help=does)
+
+
+# --- together ------------------------------------------------------------------------------------------
+
+
+def study_options(command: Command) -> Command:
+    """`--engine`, `--seed` and `--replications`, under the names that studies have for them."""
+    for option in (
+        click.option(
+            "--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number."
+        ),
+        seed_option,
+        click.option(
+            "--engine",
+            type=click.Choice(["auto", "process", "fleet"]),
+            default="auto",
+            help="Which engine simulates, with the same results; auto: by the size of the fleet.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def resource_options(command: Command) -> Command:
+    """`--cluster`, `--store` and `--no-store`, as `cluster`, `store` and `keep`."""
+
+    @wraps(command)
+    def checked(*arguments: Any, no_store: bool, **options: Any) -> Any:
+        if no_store and options["store"] is not None:
+            raise click.UsageError("--store and --no-store exclude each other: give one of them")
+        if options["cluster"] is not None and options.get("workers") is not None:
+            raise click.UsageError("--workers is for this machine, --cluster for others: give one of them")
+        return command(*arguments, **options, keep=not no_store)
+
+    decorated: Any = checked
+    for option in (
+        click.option("--no-store", is_flag=True, help="Keep no results, and take none."),
+        click.option(
+            "--store",
+            type=PATH,
+            metavar="DIR",
+            help="Where results are kept, and taken from; default: the user's cache.",
+        ),
+        click.option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="A dask.distributed scheduler whose workers run replications, or parts of a large fleet.",
+        ),
+    ):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def read_all(paths: Sequence[Path], overrides: Sequence[tuple[str, str]]) -> list[Scenario]:
+    """The scenarios in the files.
+
+    Raises:
+        ScenarioError: every mistake of every file.
+    """
+    from sim.scenario import ScenarioError, load
+
+    scenarios: list[Scenario] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            scenarios.append(load(path, overrides=overrides))
+        except ScenarioError as error:
+            problems += error.problems
+    if problems:
+        raise ScenarioError(problems)
+    return scenarios
