@@ -7,21 +7,23 @@ critical delays of a run answer for every delay up to its own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.guarantees.verdicts import Verdict
 from sim.results.critical import CriticalDelays
+from sim.results.measures import Bound
+from sim.results.tally import Tally
 from sim.scenario.certificates import with_certificates
+from sim.scenario.guarantees import Guarantee
 from sim.studies.curve import BAND, CurveError, Waits, own_delay_s, step_of
+from sim.studies.result import Result
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from sim.world.outcome import Outcome
-
-if TYPE_CHECKING:
-    from sim.scenario.guarantees import Guarantee
-    from sim.studies.result import Result
+from sim.world.plan import Plan, Reissue
 
 Ints = NDArray[np.int64]
 
@@ -115,17 +117,14 @@ class MarginsGatherer:
             raise CurveError(SEVERAL)
         self._waits = waits
         self._specified_s = scenario.instant(scenario.strategy[self._step].at)
-        self._guarantees = [g for g in scenario.guarantees if _is_about_losses(g)]
+        self._guarantees = [g for g in scenario.guarantees if _is_about_losses(g.bound)]
         self._found: dict[int, list[CriticalDelays]] = {}
 
     def add(self, replication: int, outcome: Outcome) -> None:
         """One part of a replication, counted from 0."""
         refused_by = self._waits.refused_by
         found = [CriticalDelays.of([outcome], refused_by=refused_by)]
-        for g in self._guarantees:
-            # A device whose platform refuses a certificate holds it all the same.
-            refuses = refused_by if g.bound.asks.decided_by == "losses" else frozenset[str]()
-            found.append(CriticalDelays.of([outcome], refused_by=refuses, selection=g.bound.selection))
+        found += [_critical(g.bound, outcome, refused_by) for g in self._guarantees]
         before = self._found.get(replication)
         together = found if before is None else [a + b for a, b in zip(before, found, strict=True)]
         self._found[replication] = together
@@ -177,6 +176,60 @@ def margins_of(result: Result) -> Margins:
     return gatherer.margins()
 
 
-def _is_about_losses(g: Guarantee) -> bool:
+@dataclass(frozen=True, slots=True)
+class RequiredDelay:
+    """What a broken promise about losses would have needed, in the replication in which it broke.
+
+    Attributes:
+        own_s: the activation delay of the plan, in seconds; None: it activates immediately.
+        needed_s: the least delay that keeps the promise, which was tried; None: none until `until_s` does.
+        until_s: the instant at which the first certificate expires, or the run ends.
+        missed: how many devices never receive the reserve until then.
+    """
+
+    own_s: int | None
+    needed_s: int | None
+    until_s: int
+    missed: int
+
+
+def required_delay(result: Result, verdict: Verdict) -> RequiredDelay | None:
+    """The delay that would have kept a promise about losses, from one more run of the same devices.
+
+    None where the promise is another or was not broken, more is done than one reissue that could wait, a
+    longer delay does not help, or the fleet is too large to be run at once.
+    """
+    bound, plan = verdict.guarantee.bound, result.plan
+    reissue = plan.actions[0] if len(plan.actions) == 1 else None
+    if verdict.replication is None or not _is_about_losses(bound) or len(result.experiment.parts) > 1:
+        return None
+    if not isinstance(reissue, Reissue) or reissue.step is None or reissue.activate == "at expiry":
+        return None
+    waiting = plan.with_action(reissue.step, replace(reissue, activate="at expiry", after_s=None))
+    until_s = min(plan.first.not_after_s, plan.horizon_s)
+
+    def outcome_of(plan: Plan) -> Outcome:
+        return replace(result.experiment, plan=plan).outcome(verdict.replication or 0)
+
+    found = _critical(bound, outcome_of(replace(waiting, horizon_s=until_s)), reissue.refused_by)
+    most = bound.most_lost(found.size) or 0
+    needed_s = found.least_delay_s(most)
+    if needed_s is None:
+        helps = reissue.unfit is None and found.refused <= most
+    else:
+        needed_s = max(needed_s, 1)
+        kept = outcome_of(plan.with_delay(reissue.step, needed_s))
+        helps = bound.is_kept(bound.value(Tally.of(kept)))
+    return RequiredDelay(reissue.after_s, needed_s, until_s, found.never) if helps else None
+
+
+def _is_about_losses(bound: Bound) -> bool:
     """Whether a longer delay can help to keep it, and is all that matters to it."""
-    return g.bound.asks.decided_by in ("losses", "reception") and g.bound.forbids_losses
+    return bound.asks.decided_by in ("losses", "reception") and bound.forbids_losses
+
+
+def _critical(bound: Bound, outcome: Outcome, refused_by: frozenset[str]) -> CriticalDelays:
+    """The critical delays of the devices that a bound is about."""
+    # A device whose platform refuses a certificate holds it all the same.
+    refuses = refused_by if bound.asks.decided_by == "losses" else frozenset[str]()
+    return CriticalDelays.of([outcome], refused_by=refuses, selection=bound.selection)

@@ -7,7 +7,7 @@ pytest until a scenario is found.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import path as os_path
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from sim.errors import InputError
     from sim.scenario import Scenario
-    from sim.testing.runs import Runs
+    from sim.testing.assertions import Runs
 
 _RUNS: Final = pytest.StashKey["Runs"]()
 _SUFFIXES: Final = (".yaml", ".yml")
@@ -71,7 +71,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     patterns = parent.config.getini("reissue_files")
     if not parent.session.isinitpath(file_path) and not any(map(file_path.match, patterns)):
         return None
-    from sim.testing.recognition import is_scenario
+    from sim.testing.collection import is_scenario
 
     if not is_scenario(file_path):
         return None
@@ -87,7 +87,7 @@ def reissue_run(pytestconfig: pytest.Config) -> Runs:
 
 def _runs(config: pytest.Config) -> Runs:
     if _RUNS not in config.stash:
-        from sim.testing.runs import Runs
+        from sim.testing.assertions import Runs
 
         config.stash[_RUNS] = Runs(
             engine=config.getoption("reissue_engine"),
@@ -97,77 +97,36 @@ def _runs(config: pytest.Config) -> Runs:
     return config.stash[_RUNS]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What became of one guarantee: what a report keeps, and why it does not pass; None where it does."""
-
-    properties: tuple[tuple[str, str | int | float], ...]
-    failure: str | None
-
-
 class ScenarioFile(pytest.File):
     """A scenario file; simulated when the first of its guarantees is tested."""
 
-    _scenario: Scenario
+    scenario: Scenario
 
     def collect(self) -> Iterator[pytest.Item]:
         """A test for each guarantee, or one that fails where the file cannot be read."""
         from sim.errors import InputError
         from sim.scenario import load
-        from sim.testing.naming import names_of
+        from sim.testing.collection import names_of
 
         try:
-            self._scenario = load(self.path)
+            self.scenario = load(self.path)
         except InputError as error:
-            yield Unreadable.from_parent(self, name=UNREADABLE, message=self._told(error))
+            yield ScenarioTest.from_parent(self, name=UNREADABLE, unreadable=self.message(error))
             return
-        written = self._scenario.document.get("guarantees") or []
+        written = self.scenario.document.get("guarantees") or []
         for index, name in enumerate(names_of(written)):
-            yield GuaranteeTest.from_parent(self, name=name, index=index)
+            yield ScenarioTest.from_parent(self, name=name, index=index)
 
-    def line_of(self, index: int) -> int | None:
-        """The line of a guarantee, from 1."""
-        return self._scenario.line_of(f"guarantees.{index}")
-
-    def judged(self, index: int) -> Judged:
-        """What became of a guarantee.
-
-        Raises:
-            ScenarioNotRunError: the scenario cannot be run.
-        """
-        from sim.errors import InputError
-        from sim.testing.telling import tell
-
-        try:
-            result = _runs(self.config)(self._scenario)
-        except InputError as error:
-            raise ScenarioNotRunError(self._told(error)) from None
-        verdict = result.guarantees[index]
-        told: dict[str, str | int | float | None] = {
-            "reissue_scenario": result.scenario.name,
-            "reissue_verdict": str(verdict.verdict),
-            "reissue_observed": None if verdict.observed is None else float(verdict.observed),
-            "reissue_witness": verdict.witness,
-            "reissue_seed": int(result.scenario.seed),
-            "reissue_replications": int(result.replications),
-            "reissue_engine": str(result.engine),
-            "reissue_fingerprint": result.fingerprint,
-        }
-        properties = tuple((key, value) for key, value in told.items() if value is not None)
-        failure = None if verdict.passes else tell(result, index, file=self._shown(self.path))
-        return Judged(properties, failure)
-
-    def _told(self, error: InputError) -> str:
+    def message(self, error: InputError) -> str:
         """The reader's message, with paths as short as the terminal's."""
         from sim.scenario import ScenarioError
 
         if not isinstance(error, ScenarioError):
             return str(error)
-        return "\n".join(
-            str(replace(problem, file=self._shown(Path(problem.file)))) for problem in error.problems
-        )
+        short = (replace(problem, file=self.shown(Path(problem.file))) for problem in error.problems)
+        return "\n".join(map(str, short))
 
-    def _shown(self, file: Path) -> str:
+    def shown(self, file: Path) -> str:
         """A path as one would type it where pytest was started."""
         start = self.config.invocation_params.dir
         try:
@@ -180,8 +139,54 @@ class ScenarioNotRunError(Exception):
     """A scenario cannot be read or run; the text says what would be right."""
 
 
-class _ScenarioTest(pytest.Item):
-    """A test of a scenario file, whose failures are told without a traceback."""
+class BrokenPromise(AssertionError):  # noqa: N818  a failed assertion, named for what it says
+    """A guarantee does not pass."""
+
+
+class ScenarioTest(pytest.Item):
+    """A guarantee of a scenario file, or a file that cannot be read; a failure has no traceback.
+
+    Args:
+        index: of the guarantee.
+        unreadable: the reader's message; None where the file could be read.
+    """
+
+    parent: ScenarioFile
+
+    def __init__(self, *, index: int = 0, unreadable: str | None = None, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._index, self._unreadable = index, unreadable
+
+    def runtest(self) -> None:
+        """Hold the guarantee against the run.
+
+        Raises:
+            BrokenPromise: it fails, is undecided or vacuous.
+            ScenarioNotRunError: the scenario cannot be read or run.
+        """
+        if self._unreadable is not None:
+            raise ScenarioNotRunError(self._unreadable)
+        from sim.errors import InputError
+        from sim.testing.failures import failure_text
+
+        try:
+            result = _runs(self.config)(self.parent.scenario)
+        except InputError as error:
+            raise ScenarioNotRunError(self.parent.message(error)) from None
+        verdict = result.guarantees[self._index]
+        properties: dict[str, str | int | float | None] = {
+            "reissue_scenario": result.scenario.name,
+            "reissue_verdict": str(verdict.verdict),
+            "reissue_observed": None if verdict.observed is None else float(verdict.observed),
+            "reissue_witness": verdict.witness,
+            "reissue_seed": int(result.scenario.seed),
+            "reissue_replications": int(result.replications),
+            "reissue_engine": str(result.engine),
+            "reissue_fingerprint": result.fingerprint,
+        }
+        self.user_properties += [(key, value) for key, value in properties.items() if value is not None]
+        if not verdict.passes:
+            raise BrokenPromise(failure_text(result, self._index, file=self.parent.shown(self.path)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The text of a broken guarantee or of a reader's message; a traceback for what is a defect."""
@@ -189,53 +194,9 @@ class _ScenarioTest(pytest.Item):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
-
-class BrokenPromise(AssertionError):  # noqa: N818  a failed assertion, named for what it says
-    """A guarantee does not pass."""
-
-
-class GuaranteeTest(_ScenarioTest):
-    """One guarantee of a scenario file."""
-
-    parent: ScenarioFile
-
-    def __init__(self, *, index: int, **rest: Any) -> None:
-        super().__init__(**rest)
-        self.index = index
-
-    def runtest(self) -> None:
-        """Hold the guarantee against the run.
-
-        Raises:
-            BrokenPromise: it fails, is undecided or vacuous.
-            ScenarioNotRunError: the scenario cannot be run.
-        """
-        judged = self.parent.judged(self.index)
-        self.user_properties += judged.properties
-        if judged.failure is not None:
-            raise BrokenPromise(judged.failure)
-
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the guarantee is written; the line counts from 0."""
-        line = self.parent.line_of(self.index)
+        if self._unreadable is not None:
+            return self.path, 0, self.name
+        line = self.parent.scenario.line_of(f"guarantees.{self._index}")
         return self.path, None if line is None else line - 1, self.name
-
-
-class Unreadable(_ScenarioTest):
-    """A scenario file that cannot be read."""
-
-    def __init__(self, *, message: str, **rest: Any) -> None:
-        super().__init__(**rest)
-        self._message = message
-
-    def runtest(self) -> None:
-        """Fail with the reader's message.
-
-        Raises:
-            ScenarioNotRunError: always.
-        """
-        raise ScenarioNotRunError(self._message)
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """The file."""
-        return self.path, 0, self.name

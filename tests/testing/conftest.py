@@ -8,10 +8,9 @@ import pytest
 import scipy.special  # noqa: F401
 from planner import BROKEN, KEPT, Project, small
 
-import sim.testing.naming
+import sim.testing.assertions
+import sim.testing.collection
 import sim.testing.plugin
-import sim.testing.recognition
-import sim.testing.runs
 from sim.testing import BrokenGuarantee, assert_guarantees
 
 
@@ -33,4 +32,4 @@ def _ready() -> None:
     slow = {"measure": "time_to_reconnect", "at_most": "1h"}
     with pytest.raises(BrokenGuarantee):
         assert_guarantees(small(KEPT, {**BROKEN, "probability": "50%"}, slow), replications=2)
-    assert sim.testing.runs.Runs()(small(KEPT)).fingerprint
+    assert sim.testing.assertions.Runs()(small(KEPT)).fingerprint

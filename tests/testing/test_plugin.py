@@ -12,9 +12,8 @@ import pytest
 from planner import BROKEN, KEPT, Project, small
 
 import sim
-from sim.testing import runs
-from sim.testing.naming import names_of
-from sim.testing.recognition import is_scenario, looks_like_scenario
+from sim.testing import assertions
+from sim.testing.collection import is_scenario, looks_like_scenario, names_of
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = "services:\n  web:\n    image: nginx\n    deploy: {replicas: 2}\n"
@@ -29,7 +28,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(scenario.name)
         return sim.run(scenario, **options)
 
-    monkeypatch.setattr(runs, "run", run)
+    monkeypatch.setattr(assertions, "run", run)
     return names
 
 
@@ -305,7 +304,7 @@ def test_a_project_without_scenarios_loads_no_part_of_the_simulator(project: Pro
         "    heavy = {'numpy', 'pandas', 'pydantic', 'yaml', 'simpy', 'scipy', 'cryptography'}\n"
         "    assert not heavy & set(sys.modules)\n"
         "    loaded = {name for name in sys.modules if name.split('.')[0] == 'sim'}\n"
-        "    assert loaded == {'sim', 'sim.testing', 'sim.testing.plugin', 'sim.testing.recognition'}\n",
+        "    assert loaded == {'sim', 'sim.testing', 'sim.testing.plugin', 'sim.testing.collection'}\n",
     )
     result = project.run_apart(
         "-W", "error", "--strict-markers", "--strict-config", "-p", "no:hypothesispytest"

@@ -9,7 +9,7 @@ import pytest
 from planner import BROKEN, KEPT, Project, small
 
 import sim
-from sim.testing import BrokenGuarantee, Runs, assert_guarantee, assert_guarantees, runs
+from sim.testing import BrokenGuarantee, Runs, assert_guarantee, assert_guarantees, assertions
 
 
 def test_all_guarantees_that_hold_give_the_result() -> None:
@@ -118,7 +118,7 @@ def test_a_certificate_file_that_changed_is_read_again(tmp_path: Path) -> None:
 
 
 def test_results_are_let_go_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "KEPT", 10)  # two runs of four devices fit, a third does not
+    monkeypatch.setattr(assertions, "KEPT", 10)  # two runs of four devices fit, a third does not
     keep = Runs()
     one, two = keep(small(seed=1)), keep(small(seed=2))
     assert keep(small(seed=1)) is one  # now the one asked for last
@@ -158,6 +158,6 @@ def test_a_broken_guarantee_shows_the_test_and_not_the_library(project: Project)
     result = project.run("test_plan.py")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*BrokenGuarantee: broken: 2*", "*mend*15 h 1 s*", "test_plan.py:5: BrokenGuarantee"]
+        ["*BrokenGuarantee: broken: 2*", "*remedy*15 h 1 s*", "test_plan.py:5: BrokenGuarantee"]
     )
     result.stdout.no_fnmatch_line("*asserting.py*")

@@ -1,0 +1,186 @@
+"""What a broken guarantee says, and that the delay it names is the least that would have been enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from planner import BROKEN, SMALL, Project, small
+
+import sim
+from sim.studies.margins import required_delay
+from sim.testing.failures import failure_text
+from sim.text import spaced
+
+ROOT = Path(__file__).parents[2]
+NONE_LOST = {"measure": "lost_devices", "at_most": 0}
+
+
+def text_of(scenario: sim.Scenario) -> str:
+    """What the first guarantee says, which does not pass."""
+    result = sim.run(scenario)
+    assert not result.guarantees[0].passes
+    return failure_text(result, 0)
+
+
+def required(scenario: sim.Scenario) -> tuple[str, int] | None:
+    """The least delay, or `none`, and how many devices the reserve misses; as the text says it."""
+    result = sim.run(scenario)
+    found = required_delay(result, result.guarantees[0])
+    (remedy,) = [line for line in failure_text(result, 0).splitlines() if "  remedy  " in line] or [""]
+    assert (found is None) == (remedy == "")
+    if found is None:
+        return None
+    least = "none" if found.needed_s is None else spaced(found.needed_s)
+    assert (f"at least {least}" if found.needed_s else f"misses {found.missed} device") in remedy
+    return least, found.missed
+
+
+def is_kept(scenario: sim.Scenario, changes: dict[str, Any]) -> bool:
+    return sim.run(scenario.changed(changes)).guarantees[0].verdict in ("proved", "holds")
+
+
+# --- the whole text ------------------------------------------------------------------------------------
+
+
+def test_a_failure_reads_as_a_planner_would_say_it(project: Project) -> None:
+    text = project.scenario("plans/a b.yaml", BROKEN)
+    line = 1 + text.splitlines().index("  - measure: lost_devices")
+    lines = project.run().outlines
+    story = lines[next(n for n, each in enumerate(lines) if each.startswith("broken: 2")) :]
+    story = story[: next(n for n, each in enumerate(story) if "short test summary" in each)]
+    assert story[1:4] == [
+        f"  promised  lost devices at most 1  (plans/a b.yaml:{line})",
+        "  happened  2 of 4 devices lost the server; none of them is still without it at the end",
+        "  who       phones/2: lost on 2026-03-03 12:00, the certificate that became main had not reached "
+        "it; reconnected by a reinstallation on 2026-03-03 14:30, 2 h 30 m later",
+    ]
+    assert (
+        "  remedy    an activation delay of at least 15 h 1 s (instead of 12 h) would have been enough"
+        in story
+    )
+    assert story[-2:] == [
+        "  replay    reissue run 'plans/a b.yaml' --seed 1",
+        "            reissue why 'plans/a b.yaml' phones/2 --seed 1",
+    ]
+
+
+def test_the_rules_that_the_plan_goes_against_are_named(project: Project) -> None:
+    text = project.scenario("a.yaml", BROKEN)
+    line = 1 + text.splitlines().index("      activate: after 12h")
+    result = project.run()
+    result.stdout.fnmatch_lines([f"  rule      a.yaml:{line}: activation-within-sync-period: *"])
+
+
+def test_what_nothing_exercised_says_so_and_how_to_allow_it(project: Project) -> None:
+    nobody = {**NONE_LOST, "group": "nothing"}
+    project.scenario("a.yaml", nobody, {**nobody, "allow_vacuous": True})
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["vacuous: *it is about no device*", "*allow_vacuous: yes*"])
+    result.stdout.no_fnmatch_line("*happened*")
+
+
+def test_an_undecided_guarantee_says_how_to_decide_it(project: Project) -> None:
+    # Of 40 phones with a random turn, none is lost with a probability of 2^-40; 1 of 1 shows 5 %.
+    fleet = [{"name": "phones", "devices": 40, "sync": {"every": "1d"}}]
+    project.scenario("a.yaml", {"measure": "lost_devices", "at_least": 1, "probability": "50%"}, fleet=fleet)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["undecided: *", "*--reissue-replications*"])
+
+
+def test_the_replication_that_shows_it_is_named() -> None:
+    # One phone with a random turn a day, lost in half of the replications; the other half tells of none.
+    fleet = [{"name": "phone", "devices": 1, "sync": {"every": "1d"}}]
+    result = sim.run(small(NONE_LOST, fleet=fleet, first_replication=5), replications=40)
+    number = 5 + [row["lost_devices"] for row in result.runs].index(1)
+    text = failure_text(result, 0, file="a.yaml")
+    assert f"1 of 1 devices lost the server in replication {number};" in text
+    assert "reissue run a.yaml --seed 1 --replications 40" in text
+    assert f"reissue why a.yaml phone/0 --seed 1 --replication {number}" in text
+
+
+def test_control_characters_of_a_name_reach_no_terminal() -> None:
+    fleet = [{"name": "a‮b", "devices": 4, "sync": {"every": "1d", "phase": "even"}}]
+    assert "‮" not in text_of(small(NONE_LOST, fleet=fleet))
+
+
+# --- the delay that would have been enough --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "delay", "less"),
+    [  # turns at 15:00 and 21:00 are missed: a sync in the second of activation comes too late
+        (NONE_LOST, "21 h 1 s", "21h"),
+        (BROKEN, "15 h 1 s", "15h"),
+        ({"measure": "lost_share", "at_most": "25%"}, "15 h 1 s", "15h"),
+        ({"measure": "lost_share", "at_most": "24%"}, "21 h 1 s", "21h"),
+        ({"measure": "reserve_coverage", "at_least": "75%"}, "15 h 1 s", "15h"),
+        ({"measure": "reserve_coverage", "at_least": "76%"}, "21 h 1 s", "21h"),
+        ({**NONE_LOST, "group": "phones", "platform": "android"}, "21 h 1 s", "21h"),
+    ],
+)
+def test_the_least_delay_that_keeps_the_promise(guarantee: dict[str, Any], delay: str, less: str) -> None:
+    scenario = small(guarantee)
+    assert required(scenario) == (delay, 0)
+    exact = delay.replace(" ", "")
+    assert is_kept(scenario, {"strategy.0.reissue.activate": f"after {exact}"})
+    assert not is_kept(scenario, {"strategy.0.reissue.activate": f"after {less}"})
+
+
+def test_immediately_needs_the_same_delay() -> None:
+    strategy = [{"at": "day 2", "reissue": {"activate": "immediately"}}]
+    assert required(small(NONE_LOST, strategy=strategy)) == ("21 h 1 s", 0)
+
+
+def test_one_silent_device_may_be_spared() -> None:
+    fleet = [{"name": "drawer", "devices": 1, "presence": "never"}, *SMALL["fleet"]]
+    assert required(small(BROKEN, fleet=fleet)) == ("21 h 1 s", 1)
+
+
+def test_no_delay_helps_whoever_never_synchronizes() -> None:
+    # The reserve comes at 12:00 of day 2. Until the expiry at 18:00 it reaches the phone of 15:00 alone.
+    server = {"certificate": {"expires": "day 2 18:00"}, "automatic_reissue": "off"}
+    phones = {"name": "phones", "devices": 4, "sync": {"every": "1d", "phase": "even"}}
+    fleet = [phones, {"name": "drawer", "devices": 2, "presence": "never"}]
+    strategy = [{"at": "day 2 12:00", "reissue": {"activate": "after 1h"}}]
+    scenario = small(BROKEN, server=server, fleet=fleet, strategy=strategy)
+    assert required(scenario) == ("none", 5)
+    assert "until 2026-03-03 18:00" in text_of(scenario)
+
+
+def test_a_run_that_ends_too_soon_has_no_delay_that_is_enough() -> None:
+    server = {"certificate": {"expires": "day 100"}, "automatic_reissue": "off"}
+    scenario = small(NONE_LOST, server=server, duration="2d18h")
+    assert required(scenario) == ("none", 1)
+    assert "until 2026-03-03 18:00" in text_of(scenario)
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "changes"),
+    [
+        (NONE_LOST, {"strategy": []}),
+        (NONE_LOST, {"strategy": [{"at": "day 2 20:00", "reissue": {"activate": "at expiry"}}]}),
+        (NONE_LOST, {"strategy": [{"at": f"day {d}", "reissue": {"activate": "after 12h"}} for d in (1, 2)]}),
+        ({"measure": "lost_devices", "at_least": 3}, {}),
+        ({"measure": "time_to_reconnect", "at_most": "2h30m"}, {}),
+        ({"measure": "reconnected_share", "at_least": "50%"}, {"recovery": None}),
+    ],
+)
+def test_what_a_longer_delay_does_not_decide_has_no_remedy(
+    guarantee: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """No reissue, one that waits to the end, several; a promise of losses, of reconnections."""
+    scenario = small(guarantee, **changes)
+    assert sim.run(scenario).guarantees[0].verdict == "fails"
+    assert required(scenario) is None
+
+
+def test_a_platform_that_refuses_is_not_saved_by_a_delay() -> None:
+    scenario = sim.load(ROOT / "scenarios" / "custom_certificate_strands_ios.yaml")
+    text = text_of(scenario.changed({"guarantees": [NONE_LOST]}))
+    assert "iOS refuses the certificate that became main" in text
+    assert "apple-extended-key-usage" in text
+    assert "remedy" not in text
