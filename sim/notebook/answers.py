@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.scenario.certificates import with_certificates
+from sim.results.critical import CriticalDelays
+from sim.results.measures import Selection
+from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.curve import CurveError, Waits, step_of
 from sim.studies.experiment import Experiment
+from sim.studies.reception import critical_delays_s
+from sim.summary import Column, Summary, Table, notes
+from sim.text import evenly, percent, plural
 from sim.world.order import SECONDS_PER_DAY
-from sim.world.outcome import NEVER
-
-Ints = NDArray[np.int64]
 
 RUNS: Final = 25
 """A panel asks again and again; by this many runs the engine is chosen."""
-
-FIRST_LOOK_S: Final = 2 * SECONDS_PER_DAY
-"""By then most devices have the reserve, and only the others need to be followed further."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,49 +29,42 @@ class Answers:
     """What each activation delay loses, of a scenario and one of its reissues.
 
     Attributes:
-        scenario: as it was run: up to the activation of the longest delay, without a help desk.
-        groups: names that devices are counted under.
-        delays_s: for each group the critical delays of its devices, ascending; int64. Devices that are not
-            saved by any delay are at the end, with the largest int64.
-        waits: of whole days from 1 on.
-        took_s: wall-clock seconds.
+        devices: how many each group has, by its name.
+        lost: how many of them lose the server at the activation after 1, 2, … days; int64, shape (days,).
     """
 
-    scenario: Scenario
-    groups: tuple[str, ...]
-    delays_s: tuple[Ints, ...]
-    waits: Waits
-    took_s: float
-
-    @property
-    def days(self) -> int:
-        """The longest delay, in whole days."""
-        return len(self.waits.waits_s)
-
-    @property
-    def devices(self) -> int:
-        """How many there are."""
-        return sum(map(len, self.delays_s))
+    devices: Mapping[str, int]
+    lost: Mapping[str, NDArray[np.int64]]
 
     def lost_by_group(self, days: int) -> dict[str, int]:
-        """Devices that lose the server at the activation after so many days, from 1 to `days`."""
-        return {
-            name: int(_lost(delays_s, self.waits.waits_s[days - 1 : days])[0])
-            for name, delays_s in zip(self.groups, self.delays_s, strict=True)
-        }
+        """Devices that lose the server at the activation after so many days, from 1 on."""
+        return {name: int(lost[days - 1]) for name, lost in self.lost.items()}
 
-    def lost(self) -> Ints:
-        """Devices lost for every whole day of delay from 1 on."""
-        lost = np.zeros(self.days, dtype=np.int64)
-        for delays_s in self.delays_s:
-            lost += _lost(delays_s, self.waits.waits_s)
-        return lost
+    def curve(self) -> list[int]:
+        """Lost devices of all groups, by whole days of delay from 1 on."""
+        return [int(lost) for lost in np.sum(list(self.lost.values()), axis=0)]
 
-
-def _lost(delays_s: Ints, waits_s: Ints) -> Ints:
-    late: Ints = np.asarray(len(delays_s) - np.searchsorted(delays_s, waits_s, side="right"), dtype=np.int64)
-    late[waits_s < 0] = 0
-    return late
+    def summary(self, title: str, days: int) -> Summary:
+        """What a delay of so many days loses, and what some others do."""
+        curve, devices = self.curve(), sum(self.devices.values())
+        rows = [(name, self.devices[name], lost) for name, lost in self.lost_by_group(days).items()]
+        if len(rows) > 1:
+            rows.append(("all", devices, curve[days - 1]))
+        counts = Column("devices", "count"), Column("lost", "count")
+        shares = tuple((*row, row[2] / row[1] if row[1] else None) for row in rows)
+        some = evenly(list(enumerate(curve, start=1)), 7)
+        delays = (Column("delay (days)"), *(Column(f"{day}", "count") for day, _ in some))
+        return Summary(
+            title,
+            f"After {plural(days, 'day')}, {curve[days - 1]:,} of {devices:,} devices lose the server "
+            f"({percent(shares[-1][3])}).",
+            (
+                Table((Column("group"), *counts, Column("share", "share")), shares, has_total=len(rows) > 1),
+                Table(delays, (("lost", *(lost for _, lost in some)),)),
+                notes("Losses at this activation; a help desk comes after them."),
+            ),
+            tone="bad" if curve[days - 1] else "good",
+        )
 
 
 def longest_days(scenario: Scenario, step: int) -> int:
@@ -81,10 +73,10 @@ def longest_days(scenario: Scenario, step: int) -> int:
     Raises:
         CurveError: there is less than a day.
     """
-    known, _ = with_certificates(scenario)
-    written = known.strategy[step].reissue
+    prepared = prepare(scenario)
+    written = prepared.scenario.strategy[step].reissue
     assert written is not None
-    days = (known.expiry_s - known.instant(known.strategy[step].at)) // SECONDS_PER_DAY
+    days = (prepared.scenario.expiry_s - prepared.instant_of(step)) // SECONDS_PER_DAY
     if written.valid_for is not None:
         days = min(days, (written.valid_for - 1) // SECONDS_PER_DAY)
     if days < 1:
@@ -94,9 +86,9 @@ def longest_days(scenario: Scenario, step: int) -> int:
     return int(days)
 
 
-def prepared(scenario: Scenario, step: int, days: int) -> Experiment:
+def experiment_of(scenario: Scenario, step: int, days: int) -> Experiment:
     """The run that answers for delays of up to so many days."""
-    specified_s = with_certificates(scenario)[0].instant(scenario.strategy[step].at)
+    specified_s = prepare(scenario).instant_of(step)
     changes = {
         f"strategy.{step}.reissue.activate": f"after {days}d",
         "duration": f"{specified_s + days * SECONDS_PER_DAY + 1}s",  # what follows changes nothing
@@ -107,42 +99,31 @@ def prepared(scenario: Scenario, step: int, days: int) -> Experiment:
 
 
 def answers_of(experiment: Experiment, step: int, days: int) -> Answers:
-    """Run once, and know the losses of every delay.
-
-    A device that has the reserve need not be followed further, so all are followed for `FIRST_LOOK_S` after
-    its specification, and to the end only those that then do not have it. Draws are keyed (model 7.1): the
-    numbers are those of one run.
+    """Run once, and know the losses of every delay of an `experiment_of` these days.
 
     Raises:
         CurveError: more happens to the main certificate than this one activation.
     """
-    began = perf_counter()
-    scenario = experiment.scenario
-    waits = Waits.of(
-        experiment.plan, scenario, step, np.arange(1, days + 1, dtype=np.int64) * SECONDS_PER_DAY
-    )
+    delays_s = np.arange(1, days + 1, dtype=np.int64) * SECONDS_PER_DAY
+    waits = Waits.of(experiment.plan, experiment.scenario, step, delays_s)
     if waits is None:
         raise CurveError(
             "something else happens to the main certificate before this reserve becomes main, so that the "
             "delays do not share one run: sim.curve tries each of them"
         )
-    horizon_s = experiment.plan.horizon_s
-    specified_s = horizon_s - 1 - days * SECONDS_PER_DAY
-    first_s = min(horizon_s, specified_s + FIRST_LOOK_S)
-    found: dict[str, list[Ints]] = {}
-    for roster in experiment.rosters():
-        outcome = experiment.outcome_of(roster, 0, until_s=first_s)
-        delays_s = outcome.devices.critical_delay_s.copy()
-        left = np.flatnonzero(delays_s == NEVER)
-        if len(left) and first_s < horizon_s:
-            later = experiment.outcome_of(roster.only(left), 0, until_s=horizon_s)
-            delays_s[left] = later.devices.critical_delay_s
-        refuses = np.array([each.platform in waits.refused_by for each in roster.profiles], dtype=np.bool_)
-        delays_s[(delays_s == NEVER) | refuses[roster.profile]] = np.iinfo(np.int64).max
-        for number, name in enumerate(roster.groups):
-            found.setdefault(name, []).append(delays_s[roster.group == number])
-    parts = {name: np.sort(np.concatenate(each)) for name, each in found.items()}
-    return Answers(scenario, tuple(parts), tuple(parts.values()), waits, perf_counter() - began)
+    specified_s = experiment.plan.horizon_s - 1 - days * SECONDS_PER_DAY
+    parts = [
+        (experiment.roster(within), critical_delays_s(experiment, 0, within, specified_s))
+        for within in experiment.parts
+    ]
+    found = {
+        name: CriticalDelays.of_delays(parts, refused_by=waits.refused_by, selection=Selection(group=name))
+        for name in parts[0][0].groups
+    }
+    return Answers(
+        {name: delays.size for name, delays in found.items()},
+        {name: waits.lost(delays) for name, delays in found.items()},
+    )
 
 
 def step_meant(scenario: Scenario, number: int | None) -> tuple[Scenario, int]:

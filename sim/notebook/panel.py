@@ -9,14 +9,13 @@ from typing import Any
 import ipywidgets as widgets
 
 from sim.errors import InputError
-from sim.notebook.answers import Answers, answers_of, longest_days, prepared, step_meant
+from sim.notebook.answers import Answers, answers_of, experiment_of, longest_days, step_meant
 from sim.notebook.chart import curve_svg
-from sim.notebook.question import Habits, asked
+from sim.notebook.question import Habits, with_habits
 from sim.scenario.problems import ScenarioError
 from sim.scenario.scenario import Scenario
-from sim.summary import Column, Summary, Table, notes
 from sim.summary.card import escaped, to_html
-from sim.text import evenly, percent, plural
+from sim.text import plural, shortened
 
 _WIDE = {"description_width": "9.5em"}
 
@@ -48,7 +47,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             style=_WIDE,
             layout=widgets.Layout(width="40em", max_width="100%"),
         )
-        names = [(_label(group.name), number) for number, group in enumerate(scenario.fleet)]
+        names = [(shortened(group.name, 40), number) for number, group in enumerate(scenario.fleet)]
         self.group = widgets.Dropdown(options=names, description="group", style=_WIDE, layout=wide)
         slow: dict[str, Any] = {"continuous_update": False, "style": _WIDE, "layout": wide}
         self.every = widgets.Text(description="sync every", placeholder="6h", **slow)
@@ -63,25 +62,25 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self.draw = widgets.BoundedIntText(
             min=0, max=2**53 - 1, value=self._scenario.seed, description="seed", style=_WIDE, layout=wide
         )
-        self._told = widgets.HTML()
+        self._answer = widgets.HTML()
         self._trouble = widgets.HTML()
         self.trouble = ""
         self._show_habits()
-        self._tell()
-        self.delay.observe(lambda _: self._tell(), "value")
+        self._show_answer()
+        self.delay.observe(lambda _: self._show_answer(), "value")
         self.group.observe(lambda _: self._show_habits(), "value")
         habits = (self.every, self.success, self.away, self.longer, self.catch_up)
         for control in (*habits, self.draw):
             control.observe(lambda _: self._ask(), "value")
         left = widgets.VBox([self.group, *habits, self.draw, self._trouble])
-        below = widgets.HBox([left, self._told], layout=widgets.Layout(flex_flow="row wrap"))
+        below = widgets.HBox([left, self._answer], layout=widgets.Layout(flex_flow="row wrap"))
         super().__init__([self.delay, below])
 
     @property
     def scenario(self) -> Scenario:
         """The scenario that the controls describe, for `sim.run`."""
         key = f"strategy.{self._step}.reissue.activate"
-        scenario = asked(self._scenario, self._habits, self._seed)
+        scenario = with_habits(self._scenario, self._habits, self._seed)
         return scenario.changed({key: f"after {self.delay.value}d"})
 
     @property
@@ -101,8 +100,8 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def _answers(self, seed: int | None = None, habits: dict[int, Habits] | None = None) -> Answers:
         seed = self._scenario.seed if seed is None else seed
-        scenario = asked(self._scenario, habits or self._habits, seed)
-        experiment = prepared(scenario, self._step, self._days)
+        scenario = with_habits(self._scenario, habits or self._habits, seed)
+        experiment = experiment_of(scenario, self._step, self._days)
         for sentence in experiment.notices():
             print(sentence, file=sys.stderr, flush=True)
         return answers_of(experiment, self._step, self._days)
@@ -142,7 +141,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             return
         self._habits, self.answers = wanted, answers
         self._complain("")
-        self._tell()
+        self._show_answer()
 
     def _complain(self, words: str) -> None:
         self.trouble = words
@@ -154,39 +153,13 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             else ""
         )
 
-    def _tell(self) -> None:
-        self._told.value = self._card()
+    def _show_answer(self) -> None:
+        self._answer.value = self._card()
 
     def _card(self) -> str:
-        days, answers = self.delay.value, self.answers
-        by_group = answers.lost_by_group(days)
-        curve = answers.lost().tolist()
-        sizes = dict(zip(answers.groups, map(len, answers.delays_s), strict=True))
-        rows = [(name, sizes[name], lost, _share(lost, sizes[name])) for name, lost in by_group.items()]
-        lost = sum(by_group.values())
-        share = _share(lost, answers.devices)
-        if len(rows) > 1:
-            rows.append(("all", answers.devices, lost, share))
-        columns = (
-            Column("group"),
-            Column("devices", "count"),
-            Column("lost", "count"),
-            Column("share", "share"),
-        )
-        some = evenly(list(enumerate(curve, start=1)), 7)
-        delays = (Column("delay (days)"), *(Column(f"{day}", "count") for day, _ in some))
-        summary = Summary(
-            self._scenario.name,
-            f"After {plural(days, 'day')}, {lost:,} of {answers.devices:,} devices lose the server "
-            f"({percent(share)}).",
-            (
-                Table(columns, tuple(rows), has_total=len(rows) > 1),
-                Table(delays, (("lost", *(n for _, n in some)),)),
-                notes("Losses at this activation; a help desk comes after them."),
-            ),
-            tone="bad" if lost else "good",
-        )
-        return to_html(summary, drawing=curve_svg(curve, days))
+        days = self.delay.value
+        summary = self.answers.summary(self._scenario.name, days)
+        return to_html(summary, drawing=curve_svg(self.answers.curve(), days))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The live panel, and the answer as it stands for viewers without a kernel."""
@@ -197,7 +170,8 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         days = self.delay.value
-        return f"<what if: {self.lost:,} of {self.answers.devices:,} devices lost after {days} days>"
+        devices = sum(self.answers.devices.values())
+        return f"<what if: {self.lost:,} of {devices:,} devices lost after {plural(days, 'day')}>"
 
 
 def _words(error: InputError) -> str:
@@ -205,11 +179,3 @@ def _words(error: InputError) -> str:
     if isinstance(error, ScenarioError):
         return "; ".join(problem.message for problem in error.problems)
     return str(error)
-
-
-def _share(lost: int, devices: int) -> float | None:
-    return lost / devices if devices else None
-
-
-def _label(name: str) -> str:
-    return name if len(name) <= 40 else f"{name[:39]}…"

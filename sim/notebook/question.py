@@ -43,7 +43,7 @@ class Habits:
         return cls(format_duration(sync.every), format_share(sync.success), sync.catch_up, away)
 
 
-def asked(scenario: Scenario, habits: Mapping[int, Habits], seed: int) -> Scenario:
+def with_habits(scenario: Scenario, habits: Mapping[int, Habits], seed: int) -> Scenario:
     """The scenario with other habits of groups, by their index; what is as before is left as it is written.
 
     Raises:

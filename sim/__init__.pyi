@@ -1,0 +1,21 @@
+"""The public names, and where each is."""
+
+from sim.notebook.what_if import what_if as what_if
+from sim.rehearsal.result import Rehearsal as Rehearsal
+from sim.rehearsal.study import rehearse as rehearse
+from sim.scenario import Scenario as Scenario
+from sim.scenario import ScenarioError as ScenarioError
+from sim.scenario import load as load
+from sim.studies.compare import Comparison as Comparison
+from sim.studies.compare import compare as compare
+from sim.studies.curve import Curve as Curve
+from sim.studies.curve import curve as curve
+from sim.studies.planning import plan as plan
+from sim.studies.recommendation import Recommendation as Recommendation
+from sim.studies.result import Result as Result
+from sim.studies.run import run as run
+from sim.studies.sweeps.sweep import Sweep as Sweep
+from sim.studies.sweeps.sweep import sweep as sweep
+from sim.studies.verify import verify as verify
+from sim.studies.why.study import Story as Story
+from sim.studies.why.study import why as why
