@@ -105,7 +105,7 @@ def answers_of(experiment: Experiment, step: int, days: int) -> Answers:
         CurveError: more happens to the main certificate than this one activation.
     """
     delays_s = np.arange(1, days + 1, dtype=np.int64) * SECONDS_PER_DAY
-    waits = Waits.of(experiment.plan, experiment.scenario, step, delays_s)
+    waits = Waits.of(experiment.prepared, step, delays_s)
     if waits is None:
         raise CurveError(
             "something else happens to the main certificate before this reserve becomes main, so that the "

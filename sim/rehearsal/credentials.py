@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sim.pki.issue import issue, server_key
-from sim.scenario.certificates import Custom, with_certificates
+from sim.scenario.certificates import Custom
+from sim.scenario.prepare import prepare
 from sim.scenario.problems import Problem, ScenarioError, quoted
 from sim.scenario.scenario import Scenario
 from sim.studies.certificates import host_of
@@ -75,8 +76,7 @@ def credentials_of(scenario: Scenario, server: Server) -> Mapping[int, Credentia
     Raises:
         ScenarioError: a file cannot be read, or holds no private key although its certificate is presented.
     """
-    _, read = with_certificates(scenario)
-    custom = {each.identity: each for each in read.values()}
+    custom = {each.identity: each for each in prepare(scenario).certificates.values()}
     first = server.certificates[0]
     stray = replace(first, generation=_STRAY, identity=None)
     credentials = {UNKNOWN_CERTIFICATE: _made_up(scenario, stray)}

@@ -61,8 +61,11 @@ class Prepared:
         return _roster(self.scenario, range(self.size) if within is None else within)
 
     def with_plan(self, plan: world.Plan) -> Prepared:
-        """The same scenario, certificates and devices under another plan."""
-        return replace(self, plan=plan)
+        """The same scenario, certificates and devices under another plan.
+
+        Which platforms refuse a certificate from a file is judged anew, at the address it comes to serve.
+        """
+        return replace(self, plan=_with_refusals(plan, self.certificates))
 
 
 def prepare(scenario: Scenario) -> Prepared:
@@ -94,7 +97,7 @@ def _plan(scenario: Scenario, customs: Mapping[str, Custom]) -> world.Plan:
         outages=tuple(world.Outage(from_s, from_s + for_s) for from_s, for_s in outages),
         recovery=_recovery(scenario),
     )
-    return _with_refusals(plan, customs) if customs else plan
+    return _with_refusals(plan, customs)
 
 
 def _first_certificate(scenario: Scenario, custom: Custom | None) -> Certificate:
@@ -112,6 +115,8 @@ def _with_refusals(plan: world.Plan, customs: Mapping[str, Custom]) -> world.Pla
     That address depends on what the server did before. Who refuses a certificate changes nothing the server
     does (model 5.4), so its life is played without, and tells the address of each.
     """
+    if not customs:
+        return plan
     by_identity = {custom.identity: custom for custom in customs.values()}
     address_of = {c.identity: c.address for c in play(plan).server.certificates if c.identity is not None}
     actions = tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sim.errors import InputError, visible
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Selected
+from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.studies.reception import critical_delays
@@ -20,7 +21,6 @@ from sim.summary import Column, Summary, Table
 from sim.summary.card import to_html
 from sim.text import evenly, number, span
 from sim.world.order import SECONDS_PER_DAY
-from sim.world.plan import Plan, Reissue
 from sim.world.timeline import Timeline, play
 
 if TYPE_CHECKING:
@@ -191,10 +191,11 @@ def curve(
     changes = {k: v for k, v in (("seed", seed), ("replications", replications)) if v is not None}
     scenario = scenario.changed(changes) if changes else scenario
     experiment = Experiment.of(scenario, engine=engine)
+    scenario = experiment.scenario
     step = step_of(scenario, reissue)
-    own_s = own_delay_s(experiment.plan, scenario, step)
+    own_s = own_delay_s(experiment.prepared, step)
     days_s = np.arange(1, own_s // SECONDS_PER_DAY + 1, dtype=np.int64) * SECONDS_PER_DAY
-    waits = Waits.of(experiment.plan, scenario, step, days_s)
+    waits = Waits.of(experiment.prepared, step, days_s)
     if notice is not None:
         for sentence in experiment.notices():
             notice(sentence)
@@ -212,7 +213,7 @@ def curve(
         critical_delays(
             experiment,
             replication,
-            specified_s=scenario.instant(scenario.strategy[step].at),
+            specified_s=experiment.plan.action(step).at_s,
             refused_by=waits.refused_by,
             progress=share_of(progress, replication, n),
         )
@@ -222,7 +223,7 @@ def curve(
     if exact:
         changes_s = np.unique(np.concatenate([each.delays_s for each in found]))
         delays_s = changes_s[changes_s <= own_s]
-        waits = Waits.of(experiment.plan, scenario, step, np.array([own_s]))
+        waits = Waits.of(experiment.prepared, step, np.array([own_s]))
         assert waits is not None
         lost = np.array([each.lost(np.minimum(delays_s, waits.longest_s)) for each in found])
     else:
@@ -273,16 +274,16 @@ class Waits:
     longest_s: int
 
     @classmethod
-    def of(cls, plan: Plan, scenario: Scenario, step: int, delays_s: Ints) -> Waits | None:
+    def of(cls, prepared: Prepared, step: int, delays_s: Ints) -> Waits | None:
         """The waits under each delay; None where more happens to the main certificate than one activation.
 
         The server's life does not depend on the devices, so it can be played for each delay.
         """
-        own = play(plan)
-        reserve, specified_s = own.latest_reserve, scenario.instant(scenario.strategy[step].at)
+        plan, own = prepared.plan, prepared.timeline
+        reserve, specified_s = own.latest_reserve, plan.action(step).at_s
         if plan.first.refused_by or own.server.specified_at_s.get(reserve) != specified_s:
             return None
-        timelines = [own, *(play(with_delay(plan, scenario, step, delay_s)) for delay_s in delays_s.tolist())]
+        timelines = [own, *(play(plan.with_delay(step, delay_s)) for delay_s in delays_s.tolist())]
         if not all(_only_activates(timeline, reserve) for timeline in timelines):
             return None
         own_wait_s, *waits_s = (_wait_s(timeline, specified_s) for timeline in timelines)
@@ -297,16 +298,6 @@ class Waits:
         return np.where(self.waits_s < 0, 0, found.lost(self.waits_s))
 
 
-def with_delay(plan: Plan, scenario: Scenario, step: int, delay_s: int) -> Plan:
-    """The plan with another activation delay of the reissue at an index of the strategy."""
-    ordered = sorted(range(len(scenario.strategy)), key=lambda i: scenario.instant(scenario.strategy[i].at))
-    actions = list(plan.actions)
-    action = actions[ordered.index(step)]
-    assert isinstance(action, Reissue)
-    actions[ordered.index(step)] = replace(action, activate="after", after_s=delay_s)
-    return replace(plan, actions=tuple(actions))
-
-
 def _only_activates(timeline: Timeline, reserve: int) -> bool:
     """Whether nothing happens to the main certificate, but that this reserve is activated or not."""
     changed_to = [(after.change, after.main) for _, after in timeline.switches]
@@ -318,13 +309,12 @@ def _wait_s(timeline: Timeline, specified_s: int) -> int:
     return next((after.from_s - specified_s for _, after in timeline.switches), -1)
 
 
-def own_delay_s(plan: Plan, scenario: Scenario, step: int) -> int:
+def own_delay_s(prepared: Prepared, step: int) -> int:
     """The delay that the scenario gives the reissue; for `at expiry`, the remaining life of the main one."""
-    written = scenario.strategy[step].reissue
-    assert written is not None
-    if written.activate.after is not None:
-        return written.activate.after
-    return max(0, scenario.expiry_s - scenario.instant(scenario.strategy[step].at))
+    reissue = prepared.plan.reissue(step)
+    if reissue.after_s is not None:
+        return reissue.after_s
+    return max(0, prepared.plan.first.not_after_s - reissue.at_s)
 
 
 def _by_separate_runs(

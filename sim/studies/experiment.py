@@ -11,8 +11,7 @@ from typing import Final, Literal, Protocol
 import numpy as np
 
 from sim.results.tally import Tally, total
-from sim.scenario.building import plan_of
-from sim.scenario.roster import devices_of, roster_of
+from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Roster
@@ -45,18 +44,14 @@ class Experiment:
     """Everything that the replications of a scenario share.
 
     Attributes:
-        scenario: seed and replications included.
+        prepared: the scenario, its plan and its devices; seed and replications are the scenario's.
         engine: which engine runs it.
-        plan: what the server and the operator will do.
-        size: number of devices.
         part: devices that are simulated at a time; a whole number of blocks, or all.
         threads: of the array engine; None: one a core.
     """
 
-    scenario: Scenario
+    prepared: Prepared
     engine: Literal["process", "fleet"]
-    plan: Plan
-    size: int
     part: int
     threads: int | None = None
 
@@ -80,12 +75,27 @@ class Experiment:
             raise ValueError(f"there is no engine {engine!r}: choose auto, process or fleet")
         if part < 1 or part % BLOCK:
             raise ValueError(f"a part has a multiple of {BLOCK} devices, not {part}")
-        plan, size = plan_of(scenario), devices_of(scenario)
-        if plan.recovery is not None:
-            part = max(size, 1)
+        prepared = prepare(scenario)
+        if prepared.plan.recovery is not None:
+            part = max(prepared.size, 1)
         runs = scenario.replications if runs is None else runs
-        chosen = choose(plan, scenario, min(size, part), runs) if engine == "auto" else engine
-        return cls(scenario, chosen, plan, size, part)
+        chosen = choose(prepared, min(prepared.size, part), runs) if engine == "auto" else engine
+        return cls(prepared, chosen, part)
+
+    @property
+    def scenario(self) -> Scenario:
+        """What is run; it knows the validity of its first certificate."""
+        return self.prepared.scenario
+
+    @property
+    def plan(self) -> Plan:
+        """What the server and the operator will do."""
+        return self.prepared.plan
+
+    @property
+    def size(self) -> int:
+        """The number of devices."""
+        return self.prepared.size
 
     @property
     def parts(self) -> tuple[range, ...]:
@@ -130,11 +140,11 @@ class Experiment:
 
     def roster(self, within: range) -> Roster:
         """Some of the devices; with a help desk, all."""
-        return self._whole if len(within) == self.size else roster_of(self.scenario, within=within)
+        return self._whole if len(within) == self.size else self.prepared.roster(within)
 
     @cached_property
     def _whole(self) -> Roster:
-        return roster_of(self.scenario)
+        return self.prepared.roster()
 
     @cached_property
     def simulate(self) -> Simulator:
@@ -158,9 +168,9 @@ class Experiment:
                 yield "compiling the array engine: this happens once, and takes about a quarter of a minute"
 
 
-def choose(plan: Plan, scenario: Scenario, devices: int, runs: int) -> Literal["process", "fleet"]:
+def choose(prepared: Prepared, devices: int, runs: int) -> Literal["process", "fleet"]:
     """The engine for so many runs of so many of the devices: by their attempts, and only where numba is."""
-    roster = roster_of(scenario, within=range(devices))
+    roster, plan = prepared.roster(range(devices)), prepared.plan
     of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
     of_a_run = sum(plan.horizon_s / p.every_s * n for p, n in zip(roster.profiles, of_profile, strict=True))
     return "fleet" if runs * of_a_run >= MANY_SYNCS and find_spec("numba") is not None else "process"

@@ -17,7 +17,6 @@ from sim.guarantees.verdicts import Verdict
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Bound
 from sim.results.tally import Tally
-from sim.scenario.certificates import with_certificates
 from sim.scenario.guarantees import Guarantee
 from sim.studies.curve import BAND, CurveError, Waits, own_delay_s, step_of
 from sim.studies.result import Result
@@ -107,16 +106,17 @@ class MarginsGatherer:
     def __init__(self, result: Result) -> None:
         if result.experiment.size == 0:
             raise CurveError("the fleet has no devices: no delay can lose one")
-        scenario, _ = with_certificates(result.scenario)
+        prepared = result.experiment.prepared
+        scenario = prepared.scenario
         self._step = step_of(scenario, None)
-        self._own_s = own_delay_s(result.plan, scenario, self._step)
+        self._own_s = own_delay_s(prepared, self._step)
         unit_s = SECONDS_PER_DAY if self._own_s >= 3 * SECONDS_PER_DAY else SECONDS_PER_HOUR
         self._delays_s: Ints = np.arange(1, self._own_s // unit_s + 1, dtype=np.int64) * unit_s
-        waits = Waits.of(result.plan, scenario, self._step, self._delays_s)
+        waits = Waits.of(prepared, self._step, self._delays_s)
         if waits is None:
             raise CurveError(SEVERAL)
         self._waits = waits
-        self._specified_s = scenario.instant(scenario.strategy[self._step].at)
+        self._specified_s = prepared.plan.action(self._step).at_s
         self._guarantees = [g for g in scenario.guarantees if _is_about_losses(g.bound)]
         self._found: dict[int, list[CriticalDelays]] = {}
 

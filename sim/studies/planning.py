@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from sim.results.measures import Bound
-from sim.scenario.roster import roster_of
+from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.assumptions import with_absences
 from sim.studies.experiment import Engine, Experiment, Progress
@@ -132,7 +132,7 @@ def _recommend(
 
 def _binding(search: Search, found: Found, most_lost: int, floors: Mapping[str, int]) -> str:
     if found.days is None:
-        roster = roster_of(search.scenario)
+        roster = prepare(search.scenario).roster()
         never_on = np.array([profile.presence == "never" for profile in roster.profiles])
         dormant = int(never_on[roster.profile].sum())
         if dormant > most_lost:

@@ -17,7 +17,6 @@ from sim.studies.experiment import Engine, Experiment, Progress, share_of
 from sim.studies.reception import critical_delays
 from sim.world.certificates import LONGEST_LIFE_S
 from sim.world.order import SECONDS_PER_DAY
-from sim.world.timeline import play
 
 ROUNDS: Final = 8
 _USUAL_ROUNDS: Final = 3
@@ -171,8 +170,8 @@ class Search:
         Raises:
             PlanError: as for `delays`.
         """
-        waits = Waits.of(experiment.plan, experiment.scenario, self.step, np.array([], dtype=np.int64))
-        timeline = play(experiment.plan)
+        waits = Waits.of(experiment.prepared, self.step, np.array([], dtype=np.int64))
+        timeline = experiment.prepared.timeline
         if waits is None or timeline.states[-1].reserve != timeline.latest_reserve:
             raise PlanError(
                 "something else happens to the certificates than the activation of this reserve: "

@@ -100,7 +100,8 @@ def assert_guarantee(
     }
     written = {key: value for key, value in keys.items() if value is not None}
     scenario = result.scenario.changed({"guarantees": [written]})
-    asked = replace(result, experiment=replace(result.experiment, scenario=scenario))
+    prepared = replace(result.experiment.prepared, scenario=scenario)
+    asked = replace(result, experiment=replace(result.experiment, prepared=prepared))
     (verdict,) = asked.guarantees
     if not verdict.passes:
         raise BrokenGuarantee(failure_text(asked, 0, file=_file_of(result)))

@@ -10,7 +10,6 @@ from typing import Final
 
 from sim.errors import InputError
 from sim.results.tally import Tally, total
-from sim.scenario.roster import roster_of
 from sim.studies.crews.archive import Archive
 from sim.studies.crews.cluster import Cluster, connected
 from sim.studies.crews.crew import Crew, collect
@@ -18,7 +17,6 @@ from sim.studies.crews.packing import unpacked
 from sim.studies.crews.unit import Source, Unit, Value
 from sim.studies.experiment import PART, Experiment, Progress
 from sim.world.outcome import BLOCK
-from sim.world.timeline import play
 
 _AHEAD: Final = 2
 """Replications for each thread that are computed at a time where nobody knows how many it will take."""
@@ -79,8 +77,8 @@ def tallies(
         [source.unit(first + replication, within) for within in experiment.parts]
         for replication in replications
     )
-    timeline = play(experiment.plan)
-    profiles = roster_of(experiment.scenario, within=range(0)).profiles
+    timeline = experiment.prepared.timeline
+    profiles = experiment.roster(range(0)).profiles
     values: dict[str, Value] = {}
     units = [unit for parts in wanted for unit in parts]
     for unit, value in collect(units, crew, archive=archive, progress=progress):

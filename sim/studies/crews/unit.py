@@ -192,9 +192,9 @@ def _experiment(world: bytes, inventories: bytes, engine: Engine, threads: int |
     plan, document = cast(tuple[Plan, dict[str, Any]], _unpickled(world))
     listed = cast(Mapping[int, Inventory], _unpickled(inventories))
     scenario = from_document(document, folder=None, inventories=listed)
-    size = prepare(scenario).size
-    part = PART if plan.recovery is None else max(size, 1)
-    return Experiment(scenario, engine, plan, size, part, threads)
+    prepared = prepare(scenario).with_plan(plan)
+    part = PART if plan.recovery is None else max(prepared.size, 1)
+    return Experiment(prepared, engine, part, threads)
 
 
 def _unpickled(content: bytes) -> object:
