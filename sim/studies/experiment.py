@@ -97,6 +97,10 @@ class Experiment:
         """The number of devices."""
         return self.prepared.size
 
+    def with_plan(self, plan: Plan) -> Experiment:
+        """The same devices, draws and engine under another plan."""
+        return replace(self, prepared=self.prepared.with_plan(plan))
+
     @property
     def parts(self) -> tuple[range, ...]:
         """The devices of each part; at least one part."""

@@ -209,7 +209,7 @@ def required_delay(result: Result, verdict: Verdict) -> RequiredDelay | None:
     until_s = min(plan.first.not_after_s, plan.horizon_s)
 
     def outcome_of(plan: Plan) -> Outcome:
-        return replace(result.experiment, plan=plan).outcome(verdict.replication or 0)
+        return result.experiment.with_plan(plan).outcome(verdict.replication or 0)
 
     found = _critical(bound, outcome_of(replace(waiting, horizon_s=until_s)), reissue.refused_by)
     most = bound.most_lost(found.size) or 0
