@@ -6,11 +6,18 @@ from typing import Any, Final
 
 from cryptography import x509
 
-from sim.pki.chain import is_complete
-from sim.pki.reading import Material, fingerprint_of
-from sim.pki.subject import extension, key_words, signature_hash
+from sim.pki.certificate import (
+    extension,
+    fingerprint_of,
+    is_complete,
+    key_words,
+    name_words,
+    short,
+    signature_hash,
+    utc,
+)
+from sim.pki.reading import Material
 from sim.pki.verdict import Judgement, Verdict
-from sim.pki.words import name_words, short, utc
 from sim.summary import Column, Note, Notes, Summary, Table, Tone, notes
 from sim.text import iso
 

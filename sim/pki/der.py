@@ -5,11 +5,17 @@ Nothing here raises on any bytes: what cannot be read is left to the library, wh
 
 from __future__ import annotations
 
-from typing import Final
+from math import prod
+from typing import Final, NamedTuple
 
-SEQUENCE: Final = 0x30
+BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
 OCTET_STRING: Final = 0x04
+OBJECT_IDENTIFIER: Final = 0x06
+SEQUENCE: Final = 0x30
+
+KEY_BAGS: Final = tuple(bytes.fromhex(f"060b2a864886f70d010c0a01{kind}") for kind in ("01", "02"))
+"""How the bag of a private key begins in a PKCS #12 file, plain and encrypted (RFC 7292 4.2.1, 4.2.2)."""
 
 _DERIVATIONS: Final = tuple(
     bytes.fromhex(prefix)
@@ -26,17 +32,63 @@ _ROUNDS_A_BLOCK: Final = 4
 """A block of scrypt counts as so many rounds of PBKDF2, as they take about as long."""
 
 
+class Element(NamedTuple):
+    """The tag of an element, where it begins, and where its value begins and ends."""
+
+    tag: int
+    at: int
+    begin: int
+    end: int
+
+
+def element_at(content: bytes, at: int) -> Element | None:
+    """The element at a place; None where there is none. Its end may lie behind the content's."""
+    if at + 2 > len(content):
+        return None
+    tag, length = content[at], content[at + 1]
+    if length < 0x80:
+        return Element(tag, at, at + 2, at + 2 + length)
+    octets = length - 0x80
+    if not 1 <= octets <= 4 or at + 2 + octets > len(content):
+        return None
+    begin = at + 2 + octets
+    return Element(tag, at, begin, begin + int.from_bytes(content[at + 2 : begin], "big"))
+
+
+def elements(content: bytes) -> list[bytes]:
+    """The elements that stand one behind the other, whole with their headers, as far as they can be read."""
+    found: list[bytes] = []
+    at = 0
+    while (each := element_at(content, at)) is not None and each.end <= len(content):
+        found.append(content[at : each.end])
+        at = each.end
+    return found
+
+
+def value_of(element: bytes) -> bytes:
+    """The value of an element; empty where it cannot be read."""
+    header = element_at(element, 0)
+    return b"" if header is None else element[header.begin : header.end]
+
+
+def encoded(tag: int, *values: bytes) -> bytes:
+    """An element with a value of several parts."""
+    value = b"".join(values)
+    length = len(value).to_bytes(4, "big").lstrip(b"\0") or b"\0"
+    header = length if len(value) < 0x80 else bytes([0x80 + len(length)]) + length
+    return bytes([tag]) + header + value
+
+
 def stated_length(content: bytes) -> int | None:
     """How many bytes the outermost element says it has, header included; None where it does not say."""
-    element = _element(content, 0)
-    return None if element is None or element[0] != SEQUENCE else element[2]
+    outer = element_at(content, 0)
+    return None if outer is None or outer.tag != SEQUENCE else outer.end
 
 
 def is_pkcs12(content: bytes) -> bool:
     """Whether it begins as a PKCS #12 file does: a sequence whose first element is version 3 (RFC 7292 4)."""
-    outer = _element(content, 0)
-    version = None if outer is None or outer[0] != SEQUENCE else _element(content, outer[1])
-    return version is not None and version[0] == INTEGER and content[version[1] : version[2]] == b"\x03"
+    outer = element_at(content, 0)
+    return outer is not None and outer.tag == SEQUENCE and content[outer.begin :][:3] == b"\x02\x01\x03"
 
 
 def is_indefinite(content: bytes) -> bool:
@@ -46,77 +98,59 @@ def is_indefinite(content: bytes) -> bool:
 
 def most_iterations(content: bytes) -> int:
     """The most rounds for turning a password into a key, as far as they stand in the open; 0 for none."""
-    counts = [_mac_iterations(content)] if is_pkcs12(content) else [0]
+    counts = [_mac_iterations(content) if is_pkcs12(content) else 0]
     for derivation in _DERIVATIONS:
-        at = content.find(derivation)
-        while at >= 0:
-            counts.append(_iterations_after(content, at + len(derivation)))
-            at = content.find(derivation, at + 1)
-    at = content.find(_SCRYPT)
-    while at >= 0:
-        counts.append(_ROUNDS_A_BLOCK * _scrypt_blocks_after(content, at + len(_SCRYPT)))
-        at = content.find(_SCRYPT, at + 1)
+        for at in _places(content, derivation):
+            counts.append(_salted(content, at, integers=1) or _salted(content, at + 1, integers=1))
+    for at in _places(content, _SCRYPT):
+        counts.append(_ROUNDS_A_BLOCK * _salted(content, at, integers=3))
     return max(counts)
 
 
-def _iterations_after(content: bytes, at: int) -> int:
-    """The count in `SEQUENCE {salt OCTET STRING, iterations INTEGER, ...}` at `at`, or one byte later."""
-    for begin in (at, at + 1):
-        parameters = _element(content, begin)
-        if parameters is not None and parameters[0] == SEQUENCE:
-            return _salted(content, parameters[1], integers=1)
-    return 0
-
-
-def _scrypt_blocks_after(content: bytes, at: int) -> int:
-    """The product of N, r and p in `SEQUENCE {salt OCTET STRING, N, r, p INTEGER, ...}` at `at`."""
-    parameters = _element(content, at)
-    if parameters is None or parameters[0] != SEQUENCE:
-        return 0
-    return _salted(content, parameters[1], integers=3)
+def _places(content: bytes, part: bytes) -> list[int]:
+    """Where each occurrence of a part ends."""
+    places, at = [], content.find(part)
+    while at >= 0:
+        places.append(at + len(part))
+        at = content.find(part, at + 1)
+    return places
 
 
 def _mac_iterations(content: bytes) -> int:
     """The count of `MacData {mac SEQUENCE, salt OCTET STRING, iterations INTEGER}` (RFC 7292 4)."""
-    at = 0
-    outer = _element(content, 0)
-    elements: list[tuple[int, int, int]] = []
-    if outer is not None:
-        at = outer[1]
-        while len(elements) < 3 and (element := _element(content, at)) is not None:
-            elements.append(element)
-            at = element[2]
-    if len(elements) < 3 or elements[2][0] != SEQUENCE:
-        return 0
-    digest = _element(content, elements[2][1])
-    return 0 if digest is None else _salted(content, digest[2], integers=1)
+    outer = element_at(content, 0)
+    assert outer is not None
+    at = outer.begin
+    for _ in range(2):  # the version and the content
+        each = element_at(content, at)
+        if each is None:
+            return 0
+        at = each.end
+    mac = element_at(content, at)
+    digest = None if mac is None or mac.tag != SEQUENCE else element_at(content, mac.begin)
+    return 0 if digest is None else _product(content, digest.end, integers=1)
 
 
 def _salted(content: bytes, at: int, *, integers: int) -> int:
-    """The product of the integers that follow a salt; 0 where there is no such thing."""
-    element = _element(content, at)
-    if element is None or element[0] != OCTET_STRING:
+    """The product of the integers in `SEQUENCE {salt OCTET STRING, INTEGER, ...}`; 0: no such thing."""
+    parameters = element_at(content, at)
+    if parameters is None or parameters.tag != SEQUENCE:
         return 0
-    product = 1
+    return _product(content, parameters.begin, integers=integers)
+
+
+def _product(content: bytes, at: int, *, integers: int) -> int:
+    """The product of the integers that follow a salt; 0 where there is no such thing."""
+    salt = element_at(content, at)
+    if salt is None or salt.tag != OCTET_STRING:
+        return 0
+    factors, end = [], salt.end
     for _ in range(integers):
-        element = _element(content, element[2])
-        if element is None or element[0] != INTEGER:
+        each = element_at(content, end)
+        if each is None or each.tag != INTEGER:
             return 0
-        if element[2] - element[1] > _MOST_OCTETS:
+        if each.end - each.begin > _MOST_OCTETS:
             return 1 << 8 * _MOST_OCTETS
-        product *= int.from_bytes(content[element[1] : element[2]], "big", signed=True)
-    return product
-
-
-def _element(content: bytes, at: int) -> tuple[int, int, int] | None:
-    """Tag, and where the value begins and ends, of the element at `at`; None where there is none."""
-    if at + 2 > len(content):
-        return None
-    tag, length = content[at], content[at + 1]
-    if length < 0x80:
-        return tag, at + 2, at + 2 + length
-    octets = length - 0x80
-    if not 1 <= octets <= 4 or at + 2 + octets > len(content):
-        return None
-    begin = at + 2 + octets
-    return tag, begin, begin + int.from_bytes(content[at + 2 : begin], "big")
+        factors.append(int.from_bytes(content[each.begin : each.end], "big", signed=True))
+        end = each.end
+    return prod(factors)

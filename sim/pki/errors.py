@@ -34,19 +34,24 @@ class PasswordWrongError(CertificateError):
     """The password that was given does not open the file."""
 
 
-def attempt(load: Callable[[], _T]) -> _T | None:
+def attempt(load: Callable[[], _T], *, reasons: list[str] | None = None) -> _T | None:
     """What `load` returns, or None where the library refuses, in whatever way it does.
 
     Raising is left to the caller, outside the handler, so that no exception of the library's, which may
     show what it was given, hangs on ours.
+
+    Args:
+        load: calls the library.
+        reasons: the exception's class and text are added here; for telling cases apart, never for showing.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return load()
-    except Exception:
-        return None
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # of compiled Rust; it is no Exception
+        is_panic = type(error).__name__ == "PanicException"  # of compiled Rust; it is no Exception
+        if not isinstance(error, Exception) and not is_panic:
             raise
+        if reasons is not None:
+            reasons.append(f"{type(error).__name__}: {error}")
         return None

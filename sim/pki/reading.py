@@ -8,30 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes as PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from sim.errors import UnreadableError
+from sim.files import read_bytes
 from sim.pki import der
-from sim.pki.chain import chain_of, distinct, leaves_of
-from sim.pki.errors import CertificateError, PasswordNeededError, PasswordWrongError, attempt
-from sim.pki.files import Pem, pem_blocks, read_bounded
-from sim.pki.opening import KEY_LABELS, NOT_DER, check_cost, open_key, open_pkcs12
-
-__all__ = [
-    "CertificateError",
-    "Material",
-    "PasswordNeededError",
-    "PasswordWrongError",
-    "fingerprint_of",
-    "needs_password",
-    "read",
-]
+from sim.pki.certificate import chain_of, distinct, fingerprint_of, leaves_of
+from sim.pki.defects import defect_of, look_at, signs_otherwise
+from sim.pki.errors import CertificateError, PasswordNeededError, attempt
+from sim.pki.keys import KEY_LABELS, NOT_DER, check_cost, open_key, open_pkcs12
+from sim.pki.pem import Pem, bare_base64, pem_blocks
 
 LIMIT_BYTES: Final = 2**20
 MOST_CERTIFICATES: Final = 50
@@ -75,11 +66,6 @@ class Material:
         return fingerprint_of(self.certificate)
 
 
-def fingerprint_of(certificate: x509.Certificate) -> str:
-    """`sha256:` and the hash of the certificate in hexadecimal (model 3.1)."""
-    return f"sha256:{sha256(certificate.public_bytes(Encoding.DER)).hexdigest()}"
-
-
 def read(
     path: Path | str,
     *,
@@ -103,10 +89,11 @@ def read(
     path = Path(path)
     content = _content(path, limit_bytes)
     blocks = _blocks(path, content)
+    if not blocks:
+        content = _exact(path, bare_base64(content) or content)
     if not blocks and der.is_pkcs12(content):
         if key_path is not None:
             raise CertificateError(path, "is PKCS #12, which has its private key within: leave the key out")
-        _check_whole(path, content)
         key, held = open_pkcs12(path, content, password=password)
         encoded = [each.public_bytes(Encoding.DER) for each in held]
         return _material(path, encoded, key, is_pkcs12=True)
@@ -135,15 +122,19 @@ def needs_password(path: Path | str, *, key_path: Path | str | None = None) -> b
 
 
 def _content(path: Path, limit_bytes: int) -> bytes:
-    content = read_bounded(path, limit_bytes=limit_bytes)
-    if isinstance(content, str):
-        raise CertificateError(path, content)
-    if not content.strip():
-        raise CertificateError(path, "is empty: name a file with a certificate")
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise CertificateError(path, "is UTF-16 text: save it as plain text (ASCII or UTF-8)")
-    if der.is_indefinite(content):
-        raise CertificateError(path, NOT_DER)
+    content, reason = b"", ""
+    try:
+        content = read_bytes(path, most_bytes=limit_bytes)
+    except UnreadableError as error:
+        reason = str(error)
+    if not reason and not content.strip():
+        reason = "is empty: name a file with a certificate"
+    elif content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        reason = "is UTF-16 text: save it as plain text (ASCII or UTF-8)"
+    elif der.is_indefinite(content):
+        reason = NOT_DER
+    if reason:  # raised here and not above, so that nothing hangs on it
+        raise CertificateError(path, reason)
     check_cost(path, content)
     return content
 
@@ -164,10 +155,12 @@ def _blocks(path: Path, content: bytes) -> list[Pem]:
     return known
 
 
-def _check_whole(path: Path, content: bytes) -> None:
+def _exact(path: Path, content: bytes) -> bytes:
+    """DER without the bytes behind its end, such as the zeros that Windows writes."""
     stated = der.stated_length(content)
     if stated is not None and stated > len(content):
         raise CertificateError(path, f"ends after {len(content):,} of {stated:,} bytes: copy the whole file")
+    return content[:stated]
 
 
 def _key_in(path: Path, content: bytes, password: bytes | None) -> PrivateKey:
@@ -180,8 +173,7 @@ def _key_in(path: Path, content: bytes, password: bytes | None) -> PrivateKey:
         raise CertificateError(path, "holds no private key: name the file with the certificate's key")
     if der.is_pkcs12(content):
         raise CertificateError(path, "is PKCS #12: name it as the certificate's file, without a key")
-    _check_whole(path, content)
-    return open_key(path, content, password=password)
+    return open_key(path, _exact(path, bare_base64(content) or content), password=password)
 
 
 def _only_key(path: Path, keys: Sequence[Pem], password: bytes | None) -> PrivateKey:
@@ -201,7 +193,8 @@ def _material(
         raise CertificateError(path, "holds no certificate: export the certificate, not the key alone")
     if len(encoded) > MOST_CERTIFICATES:
         raise CertificateError(path, f"holds more than {MOST_CERTIFICATES} certificates: keep one chain")
-    certificates = distinct(_certificate(path, each) for each in encoded)
+    numbered = enumerate(encoded, start=1)
+    certificates = distinct(_certificate(path, each, number, len(encoded)) for number, each in numbered)
     leaves = leaves_of(certificates) if key is None else [c for c in certificates if _belongs(key, c)]
     if len(leaves) != 1:
         raise CertificateError(path, _no_leaf(len(certificates), len(leaves), has_key=key is not None))
@@ -222,32 +215,27 @@ def _no_leaf(certificates: int, leaves: int, *, has_key: bool) -> str:
     return f"holds {count} certificates that could be the server's, and no private key tells which: keep one"
 
 
-def _certificate(path: Path, content: bytes) -> x509.Certificate:
-    """One certificate from DER, with every part that is looked at later readable."""
-    _check_whole(path, content)
+def _certificate(path: Path, content: bytes, number: int, of: int) -> x509.Certificate:
+    """One of the certificates of a file from DER, with every part that is looked at later readable."""
+    content = _exact(path, content)
+    which = "" if of == 1 else f" ({number} of {of} in the file)"
     certificate = attempt(lambda: x509.load_der_x509_certificate(content))
-    if certificate is None:
-        message = "is neither PKCS #12 nor X.509 (PEM or DER), or is damaged: export the certificate again"
-        raise CertificateError(path, message)
-    bits = attempt(lambda: _look_at(certificate))
-    if bits is None:
-        raise CertificateError(
-            path,
-            "holds a certificate that breaks the rules of its form (RFC 5280), or has a kind of key that is "
-            "not known here: have it issued again",
-        )
-    if bits > MOST_KEY_BITS:
-        raise CertificateError(path, f"has a key of more than {MOST_KEY_BITS:,} bits: use a smaller one")
+    bits = None if certificate is None else attempt(lambda: look_at(certificate))
+    defect = None
+    if certificate is None or bits is None:
+        defect = defect_of(content)
+        if defect is None:
+            message = (
+                "is neither PKCS #12 nor X.509 (PEM or DER), or is damaged: export the certificate again"
+            )
+            raise CertificateError(path, message)
+    elif signs_otherwise(content):
+        defect = "signature algorithm inside is not the one outside (RFC 5280 4.1.1.2)"
+    elif bits > MOST_KEY_BITS:
+        defect = f"key has more than {MOST_KEY_BITS:,} bits"
+    if certificate is None or defect is not None:
+        raise CertificateError(path, f"holds a certificate{which} whose {defect}: have it issued again")
     return certificate
-
-
-def _look_at(certificate: x509.Certificate) -> int:
-    """Read what the library leaves unread until asked; the bits of an RSA key, 0 for others."""
-    _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate.serial_number)
-    _ = (certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string(), *certificate.extensions)
-    _ = certificate.signature_algorithm_oid
-    key = certificate.public_key()
-    return key.key_size if isinstance(key, RSAPublicKey) else 0
 
 
 def _belongs(key: PrivateKey, certificate: x509.Certificate) -> bool:

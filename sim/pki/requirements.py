@@ -13,12 +13,20 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sim.errors import visible
-from sim.pki.chain import is_complete
+from sim.pki.certificate import (
+    extension,
+    is_complete,
+    is_self_signed,
+    key_words,
+    name_words,
+    names_words,
+    rsa_bits,
+    signature_hash,
+    utc,
+)
 from sim.pki.names import host_of, names_host
 from sim.pki.reading import Material
-from sim.pki.subject import Subject, extension, key_words, rsa_bits, signature_hash, signed_by_others
-from sim.pki.verdict import Judgement, Result, Rule, Verdict
-from sim.pki.words import name_words, names_words, utc
+from sim.pki.verdict import Judgement, Result, Rule, Subject, Verdict
 
 KASPERSKY: Final = "support.kaspersky.com/help/KSC/15.1/en-US/191451.htm (types M and MR)"
 LIFE: Final = "support.kaspersky.com/KSCLinux/15.1/en-US/206479.htm"
@@ -46,7 +54,7 @@ def judge(material: Material, *, address: str | None = None, at: datetime | None
     """Hold a certificate against every rule.
 
     Args:
-        material: the certificate as read.
+        material: the certificate, its chain and its key.
         address: HOST or HOST:PORT that devices dial; None: whether it names the server is not judged.
         at: the instant in question, aware; None: whether it is valid then is not judged.
     """
@@ -124,7 +132,7 @@ def _apple_key_length(subject: Subject) -> tuple[Result, str]:
 
 
 def _apple_hash(subject: Subject) -> tuple[Result, str]:
-    above = [each for each in subject.material.chain if signed_by_others(each)]
+    above = [each for each in subject.material.chain if not is_self_signed(each)]
     for each in (subject.certificate, *above):
         name = signature_hash(each)
         if name not in SHA_2:

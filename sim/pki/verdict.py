@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
-from sim.pki.subject import Subject
+from cryptography import x509
+
+from sim.pki.certificate import extension
+from sim.pki.reading import Material
 
 AskedBy = Literal["server", "ios", "devices", "nobody"]
 """Who refuses what breaks a rule: the Administration Server, iOS, every device; or it is only told."""
@@ -15,12 +20,58 @@ Result = Literal["passes", "fails", "information"]
 Platform = Literal["android", "ios"]
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A certificate under examination.
+
+    Attributes:
+        material: the certificate with its chain and key.
+        host: the host that devices dial, without port; None: not known.
+        at: the instant in question, aware; None: dates are not judged.
+    """
+
+    material: Material
+    host: str | None
+    at: datetime | None
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The certificate itself."""
+        return self.material.certificate
+
+    @property
+    def not_before(self) -> datetime:
+        """The first second at which it is valid."""
+        return self.certificate.not_valid_before_utc
+
+    @property
+    def not_after(self) -> datetime:
+        """The first second at which OpenSSL refuses it; RFC 5280 still counts it as valid (model 1.4)."""
+        return self.certificate.not_valid_after_utc
+
+    @property
+    def life_s(self) -> int:
+        """How long it is valid: notAfter less notBefore, in seconds."""
+        return int((self.not_after - self.not_before).total_seconds())
+
+    @cached_property
+    def names(self) -> list[x509.GeneralName]:
+        """The subject alternative names; none where the extension is missing."""
+        return list(extension(self.certificate, x509.SubjectAlternativeName) or ())
+
+    @cached_property
+    def extended_usages(self) -> list[x509.ObjectIdentifier] | None:
+        """The extended key usages; None where the extension is missing."""
+        usages = extension(self.certificate, x509.ExtendedKeyUsage)
+        return None if usages is None else list(usages)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One requirement.
 
     Attributes:
-        name: in verdicts and findings.
+        name: its name in verdicts and findings.
         asked_by: who refuses a certificate that breaks it.
         asks: what it asks for.
         source: who says so.

@@ -1,14 +1,90 @@
-"""Which certificate issued which: the leaf, and the way up to a root (RFC 5280 6.1)."""
+"""What a certificate says, and which certificate issued which (RFC 5280 6.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sim.errors import visible
+
+_E = TypeVar("_E", bound=x509.ExtensionType)
+
+
+def fingerprint_of(certificate: x509.Certificate) -> str:
+    """`sha256:` and the hash of the certificate in hexadecimal: its identity (model 3.1)."""
+    return f"sha256:{sha256(certificate.public_bytes(Encoding.DER)).hexdigest()}"
+
+
+def extension(certificate: x509.Certificate, kind: type[_E]) -> _E | None:
+    """The value of an extension, or None where the certificate has none of that kind."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def rsa_bits(certificate: x509.Certificate) -> int | None:
+    """The size of its RSA key in bits; None for other kinds of keys."""
+    key = certificate.public_key()
+    return key.key_size if isinstance(key, rsa.RSAPublicKey) else None
+
+
+def signature_hash(certificate: x509.Certificate) -> str:
+    """The hash within its signature algorithm, such as `sha256`; empty where it names none that is known."""
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return ""
+    return "" if algorithm is None else algorithm.name
+
+
+# --- words ---------------------------------------------------------------------------------------------
+
+
+def key_words(certificate: x509.Certificate) -> str:
+    """The kind and size of its key, such as `RSA of 2048 bits`."""
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA of {key.key_size} bits"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"elliptic curve {key.curve.name} of {key.curve.key_size} bits"
+    if isinstance(key, dsa.DSAPublicKey):
+        return f"DSA of {key.key_size} bits"
+    return type(key).__name__.lstrip("_").removesuffix("PublicKey")
+
+
+def utc(moment: datetime) -> str:
+    """A date and time in UTC to the second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def name_words(name: x509.Name) -> str:
+    """A distinguished name (RFC 4514), shortened and safe for a terminal."""
+    return short(name.rfc4514_string() or "without a name")
+
+
+def names_words(names: list[x509.GeneralName]) -> str:
+    """Hosts and addresses of a subject alternative name, shortened and safe for a terminal."""
+    hosts = [str(name.value) for name in names if isinstance(name, x509.DNSName | x509.IPAddress)]
+    more = f" and {len(hosts) - 5:,} more" if len(hosts) > 5 else ""
+    return ", ".join(short(host) for host in hosts[:5]) + more
+
+
+def short(text: str, longest: int = 300) -> str:
+    """At most `longest` characters, none of which a terminal would act on."""
+    return visible(text if len(text) <= longest else text[: longest - 1] + "…")
+
+
+# --- who issued it -------------------------------------------------------------------------------------
 
 
 def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:

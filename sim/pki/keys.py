@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 
 from sim.pki import der
 from sim.pki.errors import CertificateError, PasswordNeededError, PasswordWrongError, attempt
-from sim.pki.files import Pem
+from sim.pki.pem import Pem
 
 KEY_LABELS: Final = (
     "PRIVATE KEY",
@@ -31,6 +31,9 @@ NOT_DER: Final = (
     "is damaged, or written in BER and not in DER: export it again, or convert it with openssl pkcs12 to PEM"
 )
 """BER is not read, since the work that it asks for could be hidden there in many ways."""
+
+_NO_CIPHER: Final = re.compile("UnsupportedAlgorithm|Unknown key encryption|unknown cipher")
+"""How the library refuses a cipher that it does not know, whatever the password is."""
 
 
 def check_cost(path: Path, content: bytes) -> None:
@@ -55,38 +58,31 @@ def open_pkcs12(
 
     Raises:
         PasswordNeededError, PasswordWrongError: it is protected.
-        CertificateError: it is not DER.
+        CertificateError: it is not DER, has several private keys, or something in it is not read here.
     """
-    is_der = True
+    keys = sum(content.count(bag) for bag in der.KEY_BAGS)
+    if keys > 1:
+        raise CertificateError(path, f"holds {keys} private keys: export the server's certificate alone")
 
     def load(candidate: bytes | None) -> pkcs12.PKCS12KeyAndCertificates:
-        nonlocal is_der
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*could not be parsed as DER", category=UserWarning)
-            try:
-                return pkcs12.load_pkcs12(content, candidate)
-            except UserWarning:
-                is_der = False
-                raise
+            return pkcs12.load_pkcs12(content, candidate)
 
-    for candidate in _candidates(password):
-        opened = attempt(partial(load, candidate))
+    reasons: list[str] = []
+    for candidate in (password or None, None, b""):  # no password is written in two ways
+        opened = attempt(partial(load, candidate), reasons=reasons)
         if opened is not None:
             first = [opened.cert] if opened.cert else []
             return opened.key, [held.certificate for held in (*first, *opened.additional_certs)]
-    if not is_der:
+    if any(reason.startswith("UserWarning") for reason in reasons):
         raise CertificateError(path, NOT_DER)
+    if not all("password" in reason.lower() for reason in reasons):
+        message = "has a key or a certificate of a kind that is not read here: export it again as PEM"
+        raise CertificateError(path, message)
     if not password:
         raise PasswordNeededError(path, "is protected by a password, and none was given (or it is damaged)")
     raise PasswordWrongError(path, "is not opened by the password that was given, or is damaged")
-
-
-def _candidates(password: bytes | None) -> Iterator[bytes | None]:
-    """What to open PKCS #12 with: the password, then none at all, which programs write in two ways."""
-    if password:
-        yield password
-    yield None
-    yield b""
 
 
 def open_key(path: Path, content: bytes | Pem, *, password: bytes | None) -> PrivateKey:
@@ -94,16 +90,24 @@ def open_key(path: Path, content: bytes | Pem, *, password: bytes | None) -> Pri
 
     Raises:
         PasswordNeededError, PasswordWrongError: it is encrypted.
-        CertificateError: it is no private key.
+        CertificateError: it is no private key, or its cipher is not read here.
     """
-    key, is_encrypted = _plain(content)
+    reasons: list[str] = []
+    key = attempt(partial(_load, content, None), reasons=reasons)
     if key is not None:
         return key
+    is_encrypted = any(reason.startswith("TypeError") for reason in reasons)  # how the library asks for it
     if is_encrypted and not password:
         raise PasswordNeededError(path, "has a private key protected by a password, and none was given")
-    key = attempt(lambda: _load(content, password)) if is_encrypted else None
+    key = attempt(partial(_load, content, password), reasons=reasons) if is_encrypted else None
     if key is not None:
         return key
+    if any(map(_NO_CIPHER.search, reasons)):
+        raise CertificateError(
+            path,
+            "has a private key encrypted in a way that is not read here, whatever the password: encrypt it "
+            "with AES, as openssl pkcs8 -topk8 does",
+        )
     if is_encrypted:
         message = "has a private key that is not opened by the password that was given, or is damaged"
         raise PasswordWrongError(path, message)
@@ -111,24 +115,8 @@ def open_key(path: Path, content: bytes | Pem, *, password: bytes | None) -> Pri
     raise CertificateError(path, message)
 
 
-def _plain(content: bytes | Pem) -> tuple[PrivateKey | None, bool]:
-    """The key where no password is needed; and whether one is."""
-    is_encrypted = False
-
-    def load() -> PrivateKey | None:
-        nonlocal is_encrypted
-        try:
-            return _load(content, None)
-        except TypeError:  # the library's way to ask for a password
-            is_encrypted = True
-            return None
-
-    return attempt(load), is_encrypted
-
-
 def _load(content: bytes | Pem, password: bytes | None) -> PrivateKey:
-    load: Callable[..., PrivateKey] = load_der_private_key
-    if isinstance(content, Pem):
-        load, content = load_pem_private_key, content.text
     # The full check of a large RSA key takes minutes; that key and certificate match is compared anyway.
-    return load(content, password, unsafe_skip_rsa_key_validation=True)
+    if isinstance(content, Pem):
+        return load_pem_private_key(content.text, password, unsafe_skip_rsa_key_validation=True)
+    return load_der_private_key(content, password, unsafe_skip_rsa_key_validation=True)
