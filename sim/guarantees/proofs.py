@@ -108,7 +108,7 @@ class Proofs:
             bound: of a guarantee that something exercised.
             tally: of any replication.
         """
-        measure, value, lost = bound.asks, bound.value(tally), tally.column("lost")
+        measure, value, lost = bound.entry, bound.value(tally), tally.column("lost")
         if measure.decided_by == "scenario":
             return Proof(bound.is_kept(value), "the scenario says how many devices there are")
         kinds = {

@@ -119,9 +119,9 @@ def why_vacuous(bound: Bound, tally: Tally, *, measured: bool) -> str | None:
         return "it is about no device"
     changed = len(tally.coverage_held) > 0
     expired = any(event.name == "certificate expired" for event in tally.events)
-    if bound.asks.decided_by != "scenario" and not (changed or expired):
+    if bound.entry.decided_by != "scenario" and not (changed or expired):
         return "the main certificate neither changed nor expired within the run"
-    return None if measured else bound.asks.nothing
+    return None if measured else bound.entry.nothing
 
 
 def witness_of(bound: Bound, parts: Iterable[Outcome]) -> str | None:
@@ -134,7 +134,7 @@ def witness_of(bound: Bound, parts: Iterable[Outcome]) -> str | None:
         bound: which was broken.
         parts: the outcomes of the fleet's parts, of the replication in which it was.
     """
-    if "quantile" in bound.asks.keys:
+    if "quantile" in bound.entry.keys:
         return _extreme(bound, parts)
     for outcome in parts:
         where = np.flatnonzero(bound.counting(outcome))
@@ -145,7 +145,7 @@ def witness_of(bound: Bound, parts: Iterable[Outcome]) -> str | None:
 
 def _extreme(bound: Bound, parts: Iterable[Outcome]) -> str | None:
     """Of a measure with a quantile, the lost device with the greatest value, or the least if it should be."""
-    alone, sign = bound.asks.alone, 1.0 if bound.at_most is not None else -1.0
+    alone, sign = bound.entry.alone, 1.0 if bound.at_most is not None else -1.0
     assert alone is not None
     best: tuple[float, str] | None = None
     for outcome in parts:
@@ -182,7 +182,7 @@ def _breaks_at_most(n: int) -> float:
 
 
 def _in_a_share(verdict: Verdict, probability: float, kept: Sequence[bool], *, limit: int | None) -> Verdict:
-    n, confidence = len(kept), confidence_of(verdict.guarantee)
+    n, confidence = len(kept), verdict.guarantee.confidence or CONFIDENCE
     good = n - verdict.broken
     if limit is not None:
         later = partial(statistics.judged_so_far, probability=probability, confidence=confidence)
@@ -242,7 +242,9 @@ class Look:
         assert guarantee.probability is not None
         self._bound = guarantee.bound
         self._judge = partial(
-            statistics.judged_so_far, probability=guarantee.probability, confidence=confidence_of(guarantee)
+            statistics.judged_so_far,
+            probability=guarantee.probability,
+            confidence=guarantee.confidence or CONFIDENCE,
         )
         self._good = self._n = 0
         is_empty = why_vacuous(self._bound, tallies[0], measured=True) is not None
@@ -267,7 +269,7 @@ def observed(verdict: Verdict, *, first_replication: int = 0) -> str:
         verdict: of a guarantee.
         first_replication: the number that a reader knows the first one by.
     """
-    parts = [verdict.guarantee.bound.asks.in_words(verdict.observed), verdict.proof or verdict.reason]
+    parts = [verdict.guarantee.bound.entry.in_words(verdict.observed), verdict.proof or verdict.reason]
     if verdict.observed is not None and verdict.replications > 1:
         parts[0] = f"{parts[0]} in the worst of {verdict.replications:,} replications"
     if verdict.witness:
@@ -275,11 +277,6 @@ def observed(verdict: Verdict, *, first_replication: int = 0) -> str:
         where = f" in replication {first_replication + (verdict.replication or 0)}" if several else ""
         parts.append(f"for example {verdict.witness}{where}")
     return "; ".join(part for part in parts if part)
-
-
-def confidence_of(guarantee: Guarantee) -> float:
-    """How sure its verdict must be."""
-    return CONFIDENCE if guarantee.confidence is None else guarantee.confidence
 
 
 def percent(share: float) -> str:

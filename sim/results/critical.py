@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +37,7 @@ class CriticalDelays:
 
     @classmethod
     def of(
-        cls,
-        parts: Iterable[Outcome],
-        *,
-        refused_by: frozenset[str] = frozenset(),
-        selection: Selection = ALL,
+        cls, parts: Iterable[Outcome], *, refused_by: frozenset[str] = frozenset(), selection: Selection = ALL
     ) -> CriticalDelays:
         """Those of a replication.
 
@@ -48,11 +46,8 @@ class CriticalDelays:
             refused_by: platforms that refuse it.
             selection: which devices are counted.
         """
-        return cls.of_delays(
-            ((outcome.roster, outcome.devices.critical_delay_s) for outcome in parts),
-            refused_by=refused_by,
-            selection=selection,
-        )
+        delays = ((outcome.roster, outcome.devices.critical_delay_s) for outcome in parts)
+        return cls.of_delays(delays, refused_by=refused_by, selection=selection)
 
     @classmethod
     def of_delays(
@@ -62,28 +57,26 @@ class CriticalDelays:
         refused_by: frozenset[str] = frozenset(),
         selection: Selection = ALL,
     ) -> CriticalDelays:
-        """The same from the critical delay of every device, -1 for none, of each part."""
-        found: list[tuple[Ints, Ints]] = []
-        never = refused = 0
+        """The same from the critical delay of every device, -1 for none, of each part; at least one."""
+        found = []
         for roster, delays_s in parts:
-            refuses = np.array([p.platform in refused_by for p in roster.profiles], dtype=np.bool_)
-            profile = roster.profile
-            if selection != ALL:
-                counted = selection.devices(roster)
-                delays_s, profile = delays_s[counted], profile[counted]
-            if refuses.any():
-                accepted = ~refuses[profile]
-                refused += int(np.count_nonzero(~accepted))
-                delays_s = delays_s[accepted]
-            never += int(np.count_nonzero(delays_s == NEVER))
-            found.append(_counted(delays_s[delays_s != NEVER]))
-        delays_s, devices = found[0] if len(found) == 1 else _together(found)
-        return cls(delays_s, devices, never, refused)
+            counted = selection.devices(roster)
+            refuses = np.array(
+                [profile.platform in refused_by for profile in roster.profiles], dtype=np.bool_
+            )
+            is_refused = refuses[roster.profile] & counted
+            accepted_s = delays_s[counted & ~is_refused]
+            never = int(np.count_nonzero(accepted_s == NEVER))
+            values, counts = np.unique(accepted_s[accepted_s != NEVER], return_counts=True)
+            found.append(cls(values, counts.astype(np.int64), never, int(np.count_nonzero(is_refused))))
+        return reduce(add, found)
 
     def __add__(self, other: CriticalDelays) -> CriticalDelays:
         """Those of two parts of one fleet."""
-        found = _together([(self.delays_s, self.devices), (other.delays_s, other.devices)])
-        return CriticalDelays(*found, self.never + other.never, self.refused + other.refused)
+        values, where = np.unique(np.concatenate([self.delays_s, other.delays_s]), return_inverse=True)
+        counts = np.zeros(len(values), dtype=np.int64)
+        np.add.at(counts, where, np.concatenate([self.devices, other.devices]))
+        return CriticalDelays(values, counts, self.never + other.never, self.refused + other.refused)
 
     @property
     def size(self) -> int:
@@ -98,22 +91,8 @@ class CriticalDelays:
 
     def least_delay_s(self, most_lost: int) -> int | None:
         """The least delay that loses at most so many devices; None where no delay of the run does."""
-        if self.never + self.refused > most_lost:
+        spared = most_lost - self.never - self.refused
+        if spared < 0:
             return None
-        lost = self.lost(self.delays_s)
-        enough = np.flatnonzero(lost <= most_lost)
-        if int(self.devices.sum()) + self.never + self.refused <= most_lost:
-            return 0
-        return int(self.delays_s[enough[0]])
-
-
-def _counted(delays_s: Ints) -> tuple[Ints, Ints]:
-    values, counts = np.unique(delays_s, return_counts=True)
-    return values, counts.astype(np.int64)
-
-
-def _together(found: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
-    values, where = np.unique(np.concatenate([values for values, _ in found]), return_inverse=True)
-    counts = np.zeros(len(values), dtype=np.int64)
-    np.add.at(counts, where, np.concatenate([counts for _, counts in found]))
-    return values, counts
+        needed = int(self.devices.sum()) - spared
+        return int(self.delays_s[np.searchsorted(np.cumsum(self.devices), needed)]) if needed > 0 else 0

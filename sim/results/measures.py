@@ -1,7 +1,6 @@
-"""The measures of model 8: ONE table that says of each what it is and how it is counted, bounded and judged.
+"""The measures of model 8: one table that says of each what it is, and how it is counted, bounded and judged.
 
-To add a measure, add an entry to `MEASURES`, and a column to `Tally` where it counts something new; see
-docs/extend.md. Nothing else in the program asks for a measure by its name to decide how to treat it.
+To add one, see docs/extend.md. Nothing else in the program asks a measure for its name to decide about it.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,20 +95,29 @@ class Selected:
         """The sum of a column of the tally (`tally.COLUMNS`)."""
         return int(self._tally.column(column)[self._profiles].sum())
 
+    def lost_share(self) -> float:
+        """The share of the devices that were ever lost; 0 of none."""
+        devices = self.sum("devices")
+        return self.sum("lost") / devices if devices else 0.0
+
     def reconnected(self) -> int:
         """Devices whose first loss ended within the time asked for."""
         back = self._back()
         return int(back[back[:, 1] <= self._within_s, 2].sum())
+
+    def reconnected_share(self) -> float | None:
+        """Their share of the lost devices; None of none."""
+        lost = self.sum("lost")
+        return self.reconnected() / lost if lost else None
 
     def time_to_reconnect_s(self) -> float | None:
         """Seconds in which the share `quantile` of the lost devices ended their first loss.
 
         Infinity where fewer did within the run; None where none was lost.
         """
-        lost = self.sum("lost")
+        lost, back = self.sum("lost"), self._back()
         if lost == 0:
             return None
-        back = self._back()
         back = back[np.argsort(back[:, 1], kind="stable")]
         place = np.searchsorted(np.cumsum(back[:, 2]), max(1, math.ceil(self._quantile * lost)))
         return float(back[place, 1]) if place < len(back) else math.inf
@@ -127,19 +134,21 @@ class Selected:
         return back[self._profiles[back[:, 0]]]
 
 
-# --- which devices count, one row a device --------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------------
+
+
+class Extent(NamedTuple):
+    """What no run goes beyond, of some devices."""
+
+    devices: int
+    lost: int  # of them, at most
+    changes: int  # of the main certificate
+    days: float  # from its first change to the end of the run
+    is_helped: bool  # whether there is a help desk
 
 
 def _lost(outcome: Outcome, within_s: int | None = None) -> Bools:
     return np.asarray(outcome.devices.lost_at_s >= 0, dtype=np.bool_)
-
-
-def _still_lost(outcome: Outcome, within_s: int | None) -> Bools:
-    return outcome.is_lost
-
-
-def _held(outcome: Outcome, within_s: int | None) -> Bools:
-    return ~_lost(outcome)
 
 
 def _helped(outcome: Outcome, within_s: int | None) -> Bools:
@@ -147,9 +156,8 @@ def _helped(outcome: Outcome, within_s: int | None) -> Bools:
 
 
 def _reconnected(outcome: Outcome, within_s: int | None) -> Bools:
-    return np.asarray(_taken_s(outcome) <= (np.inf if within_s is None else within_s), dtype=np.bool_) & (
-        outcome.devices.reconnected_at_s >= 0
-    )
+    within = _taken_s(outcome) <= (math.inf if within_s is None else within_s)
+    return np.asarray(within & (outcome.devices.reconnected_at_s >= 0), dtype=np.bool_)
 
 
 def _taken_s(outcome: Outcome) -> Floats:
@@ -161,64 +169,15 @@ def _taken_s(outcome: Outcome) -> Floats:
     return taken_s
 
 
-def _held_nothing(outcome: Outcome) -> Floats:
+def _lacked(outcome: Outcome) -> Floats:
     """1 where a device alone in its profile ever lacked the coming certificate at a change, else 0."""
-    held, profile = outcome.coverage_held, outcome.roster.profile
-    if len(held) == 0:
-        return np.zeros(len(profile))
-    return np.asarray((held.min(axis=0) == 0)[profile], dtype=np.float64)
-
-
-# --- what so many devices amount to ---------------------------------------------------------------------
-
-
-def _number(devices: int, size: int) -> float:
-    return devices
-
-
-def _share(devices: int, size: int) -> float:
-    return devices / size
-
-
-def _rest(devices: int, size: int) -> float:
-    return (size - devices) / size
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """What no run goes beyond.
-
-    Attributes:
-        devices: how many there are.
-        lost: how many of them can ever be lost.
-        changes: how often the main certificate changes.
-        days: from its first change to the end of the run.
-        is_helped: whether there is a help desk.
-    """
-
-    devices: int
-    lost: int
-    changes: int
-    days: float
-    is_helped: bool
-
-
-def _all_lost(extent: Extent) -> float:
-    return extent.lost
-
-
-def _none_helped(extent: Extent) -> float | None:
-    return None if extent.lost and extent.is_helped else 0.0
-
-
-# --- the table ------------------------------------------------------------------------------------------
+    ever = (outcome.coverage_held == 0).any(axis=0)
+    return np.asarray(ever[outcome.roster.profile], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """One measure: everything that the program knows of it.
-
-    Any measure takes a bound on either side, `at_most` or `at_least`.
+    """One measure: everything that the program knows of it. Any takes a bound on either side.
 
     Attributes:
         text: what it is, for a planner.
@@ -231,14 +190,13 @@ class Measure:
             help desk does not change it, and strategies are compared device by device; `reception`: by which
             devices hold a certificate when it becomes main; `everything`: by all that happens.
         nothing: why there may be nothing to measure; None: there always is something.
-        counted: which devices make it greater, shape (devices,), from an outcome and `within`; None: no
-            single device shows it.
+        counted: which devices make it greater, shape (devices,), by outcome and `within`; None: none does.
         among: which devices could; default: all.
-        alone: what each device would amount to alone, float64, shape (devices,); default: 1 where it counts.
-        of_devices: its value where so many devices, of so many, count to its bad side; None where their
-            number does not say.
+        alone: what each device amounts to alone, shape (devices,); default: 1 where it counts, else 0.
+        of_devices: its value where so many devices, of so many, count to its bad side; default: their number
+            does not say.
         most: what no run exceeds; None where that is not known.
-        least: what no run goes below if so many devices, of so many, are surely lost.
+        least: what no run goes below if so many devices, of so many, are surely lost; default: not known.
     """
 
     text: str
@@ -272,126 +230,114 @@ class Measure:
         return number(value)
 
 
-def _share_back(selected: Selected) -> float | None:
-    lost = selected.sum("lost")
-    return selected.reconnected() / lost if lost else None
-
-
-def _share_lost(selected: Selected) -> float:
-    devices = selected.sum("devices")
-    return selected.sum("lost") / devices if devices else 0.0
-
-
-MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
-    {
-        "devices": Measure(
-            text="devices there are",
-            unit="devices",
-            count=lambda selected: selected.sum("devices"),
-            worse=None,
-            decided_by="scenario",
-            counted=None,
-        ),
-        "lost_devices": Measure(
-            text="devices that are ever lost",
-            unit="devices",
-            count=lambda selected: selected.sum("lost"),
-            as_share="lost_share",
-            decided_by="losses",
-            of_devices=_number,
-            most=_all_lost,
-            least=_number,
-        ),
-        "lost_share": Measure(
-            text="the share of the devices that are ever lost",
-            unit="share",
-            count=_share_lost,
-            decided_by="losses",
-            of_devices=_share,
-            most=lambda extent: extent.lost / extent.devices,
-            least=_share,
-        ),
-        "reconnected_devices": Measure(
-            text="lost devices whose first loss ends, by itself or by a reinstallation",
-            unit="devices",
-            count=Selected.reconnected,
-            keys=("within",),
-            as_share="reconnected_share",
-            worse=None,
-            counted=_reconnected,
-            among=_lost,
-            most=_all_lost,
-        ),
-        "reconnected_share": Measure(
-            text="the share of the lost devices whose first loss ends",
-            unit="share",
-            count=_share_back,
-            keys=("within",),
-            worse="less",
-            nothing="no device was lost",
-            counted=_reconnected,
-            among=_lost,
-        ),
-        "still_lost_devices": Measure(
-            text="devices that are lost at the end",
-            unit="devices",
-            count=lambda selected: selected.sum("still_lost"),
-            counted=_still_lost,
-            of_devices=_number,
-            most=_all_lost,
-        ),
-        "reserve_coverage": Measure(
-            text="the share of the devices that hold a certificate just before it becomes main; the least",
-            unit="share",
-            count=Selected.coverage,
-            worse="less",
-            decided_by="reception",
-            nothing="no certificate was activated",
-            counted=_held,
-            alone=_held_nothing,
-            of_devices=_rest,
-        ),
-        "device_days_lost": Measure(
-            text="days that devices are lost, over all of them",
-            unit="days",
-            count=lambda selected: selected.sum("lost_for_s") / SECONDS_PER_DAY,
-            alone=lambda outcome: outcome.devices.lost_for_s / SECONDS_PER_DAY,
-            most=lambda extent: extent.lost * extent.days,
-        ),
-        "reinstalls": Measure(
-            text="reinstallations that are finished",
-            unit="times",
-            count=lambda selected: selected.sum("reinstalls"),
-            counted=_helped,
-            alone=lambda outcome: outcome.devices.reinstalls.astype(np.float64),
-            most=_none_helped,
-        ),
-        "helpdesk_hours": Measure(
-            text="hours that technicians work",
-            unit="hours",
-            count=lambda selected: selected.sum("helpdesk_s") / SECONDS_PER_HOUR,
-            counted=_helped,
-            alone=lambda outcome: outcome.devices.helpdesk_s / SECONDS_PER_HOUR,
-            most=_none_helped,
-        ),
-        "time_to_reconnect": Measure(
-            text="the time in which the lost devices end their first loss, by default the slowest of them",
-            unit="duration",
-            count=Selected.time_to_reconnect_s,
-            keys=("quantile",),
-            nothing="no device was lost",
-            alone=_taken_s,
-        ),
-        "times_lost": Measure(
-            text="losses, over all devices",
-            unit="times",
-            count=lambda selected: selected.sum("times_lost"),
-            alone=lambda outcome: outcome.devices.times_lost.astype(np.float64),
-            most=lambda extent: extent.lost * extent.changes,
-            least=_number,
-        ),
-    }
-)
+MEASURES: Final[Mapping[str, Measure]] = {
+    "devices": Measure(
+        text="devices there are",
+        unit="devices",
+        count=lambda selected: selected.sum("devices"),
+        worse=None,
+        decided_by="scenario",
+        counted=None,
+    ),
+    "lost_devices": Measure(
+        text="devices that are ever lost",
+        unit="devices",
+        count=lambda selected: selected.sum("lost"),
+        as_share="lost_share",
+        decided_by="losses",
+        of_devices=lambda lost, size: lost,
+        most=lambda extent: extent.lost,
+        least=lambda lost, size: lost,
+    ),
+    "lost_share": Measure(
+        text="their share of the devices",
+        unit="share",
+        count=lambda selected: selected.lost_share(),
+        decided_by="losses",
+        of_devices=lambda lost, size: lost / size,
+        most=lambda extent: extent.lost / extent.devices,
+        least=lambda lost, size: lost / size,
+    ),
+    "reconnected_devices": Measure(
+        text="lost devices whose first loss ends, by itself or by a reinstallation",
+        unit="devices",
+        count=lambda selected: selected.reconnected(),
+        keys=("within",),
+        as_share="reconnected_share",
+        worse=None,
+        counted=_reconnected,
+        among=_lost,
+        most=lambda extent: extent.lost,
+    ),
+    "reconnected_share": Measure(
+        text="their share of the lost devices",
+        unit="share",
+        count=lambda selected: selected.reconnected_share(),
+        keys=("within",),
+        worse="less",
+        nothing="no device was lost",
+        counted=_reconnected,
+        among=_lost,
+    ),
+    "still_lost_devices": Measure(
+        text="devices that are lost at the end of the run",
+        unit="devices",
+        count=lambda selected: selected.sum("still_lost"),
+        counted=lambda outcome, within_s: outcome.is_lost,
+        of_devices=lambda lost, size: lost,
+        most=lambda extent: extent.lost,
+    ),
+    "reserve_coverage": Measure(
+        text="share of the devices that hold a certificate just before it becomes main; the least of the run",
+        unit="share",
+        count=lambda selected: selected.coverage(),
+        worse="less",
+        decided_by="reception",
+        nothing="no certificate was activated",
+        counted=lambda outcome, within_s: ~_lost(outcome),
+        alone=_lacked,
+        of_devices=lambda lacking, size: (size - lacking) / size,
+    ),
+    "device_days_lost": Measure(
+        text="days for which devices are lost, over all devices",
+        unit="days",
+        count=lambda selected: selected.sum("lost_for_s") / SECONDS_PER_DAY,
+        alone=lambda outcome: outcome.devices.lost_for_s / SECONDS_PER_DAY,
+        most=lambda extent: extent.lost * extent.days,
+    ),
+    "reinstalls": Measure(
+        text="reinstallations that are finished",
+        unit="times",
+        count=lambda selected: selected.sum("reinstalls"),
+        counted=_helped,
+        alone=lambda outcome: outcome.devices.reinstalls.astype(np.float64),
+        most=lambda extent: None if extent.lost and extent.is_helped else 0,
+    ),
+    "helpdesk_hours": Measure(
+        text="hours that technicians work",
+        unit="hours",
+        count=lambda selected: selected.sum("helpdesk_s") / SECONDS_PER_HOUR,
+        counted=_helped,
+        alone=lambda outcome: outcome.devices.helpdesk_s / SECONDS_PER_HOUR,
+        most=lambda extent: None if extent.lost and extent.is_helped else 0,
+    ),
+    "time_to_reconnect": Measure(
+        text="time in which the first losses end, of the given share of the lost devices",
+        unit="duration",
+        count=lambda selected: selected.time_to_reconnect_s(),
+        keys=("quantile",),
+        nothing="no device was lost",
+        alone=_taken_s,
+    ),
+    "times_lost": Measure(
+        text="losses, over all devices",
+        unit="times",
+        count=lambda selected: selected.sum("times_lost"),
+        alone=lambda outcome: outcome.devices.times_lost.astype(np.float64),
+        most=lambda extent: extent.lost * extent.changes,
+        least=lambda lost, size: lost,
+    ),
+}
 
 NUMBERS: Final = tuple(name for name, measure in MEASURES.items() if "quantile" not in measure.keys)
 """Every measure that is one number a replication; the others have a value for each quantile."""
@@ -426,14 +372,14 @@ class Bound:
     quantile: float | None = None
 
     @property
-    def asks(self) -> Measure:
-        """The measure."""
+    def entry(self) -> Measure:
+        """What the table says of the measure."""
         return MEASURES[self.measure]
 
     @property
     def forbids_losses(self) -> bool:
         """Whether it is a promise that losing devices can break."""
-        return self.asks.worse == ("more" if self.at_most is not None else "less")
+        return self.entry.worse == ("more" if self.at_most is not None else "less")
 
     def value(self, tally: Tally) -> float | None:
         """The measure in one replication; None where there is nothing to measure."""
@@ -454,7 +400,7 @@ class Bound:
 
         All of them where no number breaks it; None where the number of devices does not decide.
         """
-        of_devices = self.asks.of_devices
+        of_devices = self.entry.of_devices
         if of_devices is None or not self.forbids_losses:
             return None
         numbers = range(1, size + 1)
@@ -465,7 +411,7 @@ class Bound:
 
         All False where no single device shows it.
         """
-        measure, members = self.asks, self.selection.devices(outcome.roster)
+        measure, members = self.entry, self.selection.devices(outcome.roster)
         if measure.counted is None:
             return np.zeros_like(members)
         counts = measure.counted(outcome, self.within)
@@ -479,7 +425,7 @@ class Bound:
         Args:
             outcome: of devices none of which shares its profile.
         """
-        measure = self.asks
+        measure = self.entry
         if measure.alone is None:
             return self.counting(outcome)
         limit = 0.0 if measure.of_devices is not None or self.at_most is None else self.at_most

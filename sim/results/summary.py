@@ -27,16 +27,8 @@ def summary_of(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
 def _summary(values: list[float]) -> dict[str, Any]:
     n = len(values)
     if n == 0:
-        return {
-            "n": 0,
-            "mean": None,
-            "sd": None,
-            "low": None,
-            "high": None,
-            "min": None,
-            "max": None,
-            "quantiles": {},
-        }
+        nothing = dict.fromkeys(("mean", "sd", "low", "high", "min", "max"))
+        return {"n": 0, **nothing, "quantiles": {}}
     mean = math.fsum(values) / n
     sd = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else None
     half = None

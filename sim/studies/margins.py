@@ -176,41 +176,28 @@ def margins_of(result: Result) -> Margins:
     return gatherer.margins()
 
 
-@dataclass(frozen=True, slots=True)
-class RequiredDelay:
-    """What a broken promise about losses would have needed, in the replication in which it broke.
+def required_delay(result: Result, verdict: Verdict) -> Need | None:
+    """What a promise about losses would have needed, up to the expiry or the end of the run.
 
-    Attributes:
-        own_s: the activation delay of the plan, in seconds; None: it activates immediately.
-        needed_s: the least delay that keeps the promise, which was tried; None: none until `until_s` does.
-        until_s: the instant at which the first certificate expires, or the run ends.
-        missed: how many devices never receive the reserve until then.
+    It is tried: one run of the same devices finds the delay, another shows that it keeps the promise. `lost`
+    is how many devices the reserve never reaches.
+
+    Returns:
+        None where the promise is another or was not broken, more is done than one reissue that could wait, a
+        longer delay does not help, or the fleet is too large to be run at once.
     """
-
-    own_s: int | None
-    needed_s: int | None
-    until_s: int
-    missed: int
-
-
-def required_delay(result: Result, verdict: Verdict) -> RequiredDelay | None:
-    """The delay that would have kept a promise about losses, from one more run of the same devices.
-
-    None where the promise is another or was not broken, more is done than one reissue that could wait, a
-    longer delay does not help, or the fleet is too large to be run at once.
-    """
-    bound, plan = verdict.guarantee.bound, result.plan
-    reissue = plan.actions[0] if len(plan.actions) == 1 else None
+    guarantee, plan = verdict.guarantee, result.plan
+    bound, reissue = guarantee.bound, plan.actions[0] if len(plan.actions) == 1 else None
     if verdict.replication is None or not _is_about_losses(bound) or len(result.experiment.parts) > 1:
         return None
     if not isinstance(reissue, Reissue) or reissue.step is None or reissue.activate == "at expiry":
         return None
-    waiting = plan.with_action(reissue.step, replace(reissue, activate="at expiry", after_s=None))
-    until_s = min(plan.first.not_after_s, plan.horizon_s)
 
     def outcome_of(plan: Plan) -> Outcome:
         return result.experiment.with_plan(plan).outcome(verdict.replication or 0)
 
+    waiting = plan.with_action(reissue.step, replace(reissue, activate="at expiry", after_s=None))
+    until_s = min(plan.first.not_after_s, plan.horizon_s)
     found = _critical(bound, outcome_of(replace(waiting, horizon_s=until_s)), reissue.refused_by)
     most = bound.most_lost(found.size) or 0
     needed_s = found.least_delay_s(most)
@@ -218,18 +205,17 @@ def required_delay(result: Result, verdict: Verdict) -> RequiredDelay | None:
         helps = reissue.unfit is None and found.refused <= most
     else:
         needed_s = max(needed_s, 1)
-        kept = outcome_of(plan.with_delay(reissue.step, needed_s))
-        helps = bound.is_kept(bound.value(Tally.of(kept)))
-    return RequiredDelay(reissue.after_s, needed_s, until_s, found.never) if helps else None
+        helps = bound.is_kept(bound.value(Tally.of(outcome_of(plan.with_delay(reissue.step, needed_s)))))
+    return Need(guarantee.promise, most, found.never, needed_s) if helps else None
 
 
 def _is_about_losses(bound: Bound) -> bool:
     """Whether a longer delay can help to keep it, and is all that matters to it."""
-    return bound.asks.decided_by in ("losses", "reception") and bound.forbids_losses
+    return bound.entry.decided_by in ("losses", "reception") and bound.forbids_losses
 
 
 def _critical(bound: Bound, outcome: Outcome, refused_by: frozenset[str]) -> CriticalDelays:
     """The critical delays of the devices that a bound is about."""
     # A device whose platform refuses a certificate holds it all the same.
-    refuses = refused_by if bound.asks.decided_by == "losses" else frozenset[str]()
+    refuses = refused_by if bound.entry.decided_by == "losses" else frozenset[str]()
     return CriticalDelays.of([outcome], refused_by=refuses, selection=bound.selection)

@@ -16,6 +16,7 @@ from sim.studies.margins import required_delay
 from sim.studies.result import Result
 from sim.text import date, number, plural, spaced
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
+from sim.world.plan import Reissue
 
 _MOST_RULES = 3
 
@@ -93,15 +94,15 @@ def _remedy(result: Result, verdict: Verdict) -> Iterator[str]:
         yield "or, if that is meant, write allow_vacuous: yes"
     elif verdict.verdict == "undecided":
         yield "run more replications: replications: in the file, or --reissue-replications N"
-    elif (required := required_delay(result, verdict)) is not None:
-        instead = "" if required.own_s is None else f" (instead of {spaced(required.own_s)})"
-        if required.needed_s is not None:
-            needed = f"at least {spaced(required.needed_s)}{instead}"
-            yield f"an activation delay of {needed} would have been enough"
+    elif (need := required_delay(result, verdict)) is not None:
+        if need.needed_s is None:
+            missed = plural(need.lost, "device")
+            yield f"no activation delay would have been enough: the reserve misses {missed}"
         else:
-            missed = plural(required.missed, "device")
-            until = f"until {date(result.at(required.until_s))} the reserve misses {missed}"
-            yield f"no activation delay would have been enough: {until}"
+            own = result.plan.actions[0]
+            after_s = own.after_s if isinstance(own, Reissue) else None
+            instead = "" if after_s is None else f" (instead of {spaced(after_s)})"
+            yield f"an activation delay of at least {spaced(need.needed_s)}{instead} would have been enough"
 
 
 def _rules(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]:

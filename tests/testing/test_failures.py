@@ -33,8 +33,8 @@ def required(scenario: sim.Scenario) -> tuple[str, int] | None:
     if found is None:
         return None
     least = "none" if found.needed_s is None else spaced(found.needed_s)
-    assert (f"at least {least}" if found.needed_s else f"misses {found.missed} device") in remedy
-    return least, found.missed
+    assert (f"at least {least}" if found.needed_s else f"misses {found.lost} device") in remedy
+    return least, found.lost
 
 
 def is_kept(scenario: sim.Scenario, changes: dict[str, Any]) -> bool:
@@ -148,14 +148,12 @@ def test_no_delay_helps_whoever_never_synchronizes() -> None:
     strategy = [{"at": "day 2 12:00", "reissue": {"activate": "after 1h"}}]
     scenario = small(BROKEN, server=server, fleet=fleet, strategy=strategy)
     assert required(scenario) == ("none", 5)
-    assert "until 2026-03-03 18:00" in text_of(scenario)
 
 
 def test_a_run_that_ends_too_soon_has_no_delay_that_is_enough() -> None:
     server = {"certificate": {"expires": "day 100"}, "automatic_reissue": "off"}
     scenario = small(NONE_LOST, server=server, duration="2d18h")
     assert required(scenario) == ("none", 1)
-    assert "until 2026-03-03 18:00" in text_of(scenario)
 
 
 @pytest.mark.parametrize(

@@ -283,7 +283,7 @@ def _length(attack: Attack) -> float:
 def _thresholds_s(bound: Bound) -> list[int]:
     """Times after a loss on which a bound depends, in seconds."""
     times_s = [] if bound.within is None else [bound.within]
-    unit_s = {"duration": 1, "days": SECONDS_PER_DAY}.get(bound.asks.unit)
+    unit_s = {"duration": 1, "days": SECONDS_PER_DAY}.get(bound.entry.unit)
     if unit_s is not None and bound.at_most is not None:
         times_s.append(math.floor(bound.at_most * unit_s))
     return times_s
