@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sim.cli import DONE, FAILS, WRONG_INPUT
-from sim.cli.options import PATH, examples, json_option
-from sim.cli.output import show_json, show_summary
+from sim.cli import DONE, FAILS, WRONG_INPUT, options, output
 
 if TYPE_CHECKING:
     from sim.pki.reading import Material
@@ -26,12 +24,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _options(command: Command) -> Command:
     """What both commands take: files, the key's file, the password's variable, JSON."""
     decorators = (
-        click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH),
+        click.argument("files", metavar="FILE...", nargs=-1, required=True, type=options.PATH),
         click.option(
             "--key",
             "key_path",
             metavar="FILE",
-            type=PATH,
+            type=options.PATH,
             help="The private key of an X.509 certificate, where it is in a file of its own.",
         ),
         click.option(
@@ -39,19 +37,19 @@ def _options(command: Command) -> Command:
             metavar="NAME",
             help="The environment variable that holds the password; without, a terminal is asked.",
         ),
-        json_option,
+        options.as_json,
     )
     for decorator in reversed(decorators):
         command = decorator(command)
     return command
 
 
-@click.group(epilog=examples("reissue cert check scenarios/certs/mobile.pem --at 2026-03-01"))
+@click.group(epilog=options.examples("reissue cert check scenarios/certs/mobile.pem --at 2026-03-01"))
 def cert() -> None:
     """Certificates: who would accept one, and what is in it."""
 
 
-@cert.command(epilog=examples("reissue cert check scenarios/certs/mobile.pem --at 2026-03-01"))
+@cert.command(epilog=options.examples("reissue cert check scenarios/certs/mobile.pem --at 2026-03-01"))
 @_options
 @click.option("--address", metavar="HOST[:PORT]", help="The connection address that devices dial.")
 @click.option("--at", metavar="DATE", help="Judge validity at this date or date and time (UTC), not now.")
@@ -75,13 +73,15 @@ def check(
     read = _Reading(key_path, password_env, len(files))
     verdicts = [(m, judge(m, address=host, at=moment)) for m in read.all(files)]
     if as_json:
-        show_json({"certificates": [verdict_document(m, v) for m, v in verdicts], **read.problems_document})
+        output.show_json(
+            {"certificates": [verdict_document(m, v) for m, v in verdicts], **read.problems_document}
+        )
     else:
         _show(verdict_summary(m, v) for m, v in verdicts)
     return _code(read, verdicts)
 
 
-@cert.command(epilog=examples("reissue cert show scenarios/certs/mobile.pem"))
+@cert.command(epilog=options.examples("reissue cert show scenarios/certs/mobile.pem"))
 @_options
 def show(files: tuple[Path, ...], key_path: Path | None, password_env: str | None, as_json: bool) -> int:
     """Show what is in certificates: names, dates, usages, chain; nothing of the private key.
@@ -93,7 +93,7 @@ def show(files: tuple[Path, ...], key_path: Path | None, password_env: str | Non
     read = _Reading(key_path, password_env, len(files))
     materials = list(read.all(files))
     if as_json:
-        show_json({"certificates": [content_document(m) for m in materials], **read.problems_document})
+        output.show_json({"certificates": [content_document(m) for m in materials], **read.problems_document})
     else:
         _show(map(content_summary, materials))
     return _code(read, ())
@@ -193,4 +193,4 @@ def _show(summaries: Iterable[Summary]) -> None:
     for number, summary in enumerate(summaries):
         if number:
             click.echo()
-        show_summary(summary)
+        output.show_summary(summary)

@@ -9,25 +9,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli import DONE, FAILS, WRONG_INPUT
-from sim.cli.options import examples, files, json_option, one_file, out_option, read_all, set_option
-from sim.cli.output import progress, show_json
+from sim.cli import DONE, FAILS, WRONG_INPUT, options, output
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
 
 
-@click.command(epilog=examples("reissue check scenarios/delayed_30d.yaml --strict"))
-@files
+@click.command(epilog=options.examples("reissue check scenarios/delayed_30d.yaml --strict"))
+@options.files
 @click.option("--strict", is_flag=True, help="Exit 1 where there is a finding.")
 @click.option(
     "--worst-case",
     is_flag=True,
     help="Search for the smallest absence, outage and shift that break each guarantee that is not proved.",
 )
-@out_option("DIR", "With --worst-case: write a scenario of each to new files in DIR.")
-@json_option
-@set_option
+@options.out("DIR", "With --worst-case: write a scenario of each to new files in DIR.")
+@options.as_json
+@options.overrides
 def check(
     files: tuple[Path, ...],
     strict: bool,
@@ -46,19 +44,19 @@ def check(
     if out is not None and len(files) > 1:
         raise click.UsageError("--out takes one scenario file: check them one by one")
     try:
-        scenarios = read_all(files, overrides)
+        scenarios = options.read_all(files, overrides)
         findings = [
             (file, found) for file, s in zip(files, scenarios, strict=True) for found in findings_of(s)
         ]
     except ScenarioError as error:
         if not as_json:
             raise
-        show_json({"findings": [], "problems": [asdict(problem) for problem in error.problems]})
+        output.show_json({"findings": [], "problems": [asdict(problem) for problem in error.problems]})
         return WRONG_INPUT
     worst = list(_worst_cases(files, scenarios, out, as_json=as_json)) if worst_case else []
     if as_json:
         document = {"findings": [{"file": str(file), **asdict(finding)} for file, finding in findings]}
-        show_json({**document, "worst_cases": worst} if worst_case else document)
+        output.show_json({**document, "worst_cases": worst} if worst_case else document)
     else:
         for file, finding in findings:
             place = str(file) if finding.line is None else f"{file}:{finding.line}"
@@ -77,8 +75,8 @@ def _worst_cases(
     from sim.studies.worst_case.result import lines, to_json, write_worst_cases
 
     for file, scenario in zip(files, scenarios, strict=True):
-        with progress(scenario.name) as told:
-            attacks = worst_cases(scenario, progress=told["progress"])
+        with output.progress(scenario.name) as calls:
+            attacks = worst_cases(scenario, progress=calls["progress"])
         paths = {} if out is None else write_worst_cases(scenario, attacks, out)
         if as_json:
             for attack in attacks:
@@ -90,19 +88,19 @@ def _worst_cases(
                 yield f"{file}: worst case, {line}"
 
 
-@click.command(epilog=examples("reissue verify scenarios/immediate_taken_back.yaml"))
-@one_file
-@json_option
-@set_option
+@click.command(epilog=options.examples("reissue verify scenarios/immediate_taken_back.yaml"))
+@options.one_file
+@options.as_json
+@options.overrides
 def verify(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...]) -> int:
     """Run both engines and compare everything: one fingerprint, or the first difference."""
     from sim.studies.verify import verify as study
 
-    (scenario,) = read_all([file], overrides)
-    with progress(scenario.name) as told:
-        verification = study(scenario, **told)
+    (scenario,) = options.read_all([file], overrides)
+    with output.progress(scenario.name) as calls:
+        verification = study(scenario, **calls)
     if as_json:
-        show_json(verification.to_json())
+        output.show_json(verification.to_json())
     else:
         click.echo(verification.summary().answer)
     return DONE if verification.equal else FAILS

@@ -6,13 +6,12 @@ import os
 
 import click
 
-from sim.cli import cert, check, decisions, devices, new, run, sweep
-from sim.cli.options import examples
+from sim.cli import cert, check, decisions, devices, new, options, run, sweep
 
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=examples("reissue new > plan.yaml", "reissue check plan.yaml", "reissue run plan.yaml"),
+    epilog=options.examples("reissue new > plan.yaml", "reissue check plan.yaml", "reissue run plan.yaml"),
 )
 @click.version_option(package_name="reissue", message="reissue %(version)s")
 def cli() -> None:

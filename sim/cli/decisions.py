@@ -9,44 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli import DONE, FAILS
-from sim.cli.options import (
-    Share,
-    examples,
-    files,
-    json_option,
-    one_file,
-    out_option,
-    overwrite_option,
-    read_all,
-    reissue_option,
-    set_option,
-    study_options,
-)
-from sim.cli.output import progress, show, show_written
+from sim.cli import DONE, FAILS, options, output
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
 
 
 @click.command(
-    epilog=examples(
+    epilog=options.examples(
         "reissue compare scenarios/automatic_reissue_6_0.yaml scenarios/no_automatic_reissue_4_1.yaml"
     )
 )
-@files
-@out_option("DIR", "Write each run to a directory in DIR.")
-@overwrite_option("Let --out replace earlier results.")
-@study_options
-@json_option
-@set_option
+@options.files
+@options.out("DIR", "Write each run to a directory in DIR.")
+@options.overwrite("Let --out replace earlier results.")
+@options.study
+@options.as_json
+@options.overrides
 def compare(
     files: tuple[Path, ...],
     out: Path | None,
     overwrite: bool,
     as_json: bool,
     overrides: tuple[tuple[str, str], ...],
-    **options: Any,
+    **choices: Any,
 ) -> int:
     """Different strategies for the same fleet living the same days: paired differences.
 
@@ -58,14 +44,14 @@ def compare(
 
     if len(files) < 2:
         raise click.UsageError("a comparison needs at least two scenario files")
-    scenarios = read_all(files, overrides)
+    scenarios = options.read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
-    with progress("comparing") as told:
-        comparison = study(*scenarios, names=_names(scenarios, files), **options, **told)
+    with output.progress("comparing") as calls:
+        comparison = study(*scenarios, names=_names(scenarios, files), **choices, **calls)
     for directory, result in zip(directories, comparison.results, strict=False):
         make_folder(directory.parent)
         write(result, directory, command=["reissue", *sys.argv[1:]], overwrite=overwrite)
-    show(comparison, as_json=as_json)
+    output.show(comparison, as_json=as_json)
     return DONE
 
 
@@ -77,43 +63,46 @@ def _names(scenarios: Sequence[Scenario], files: Sequence[Path]) -> list[str]:
     ]
 
 
-@click.command(epilog=examples("reissue curve scenarios/delayed_30d.yaml"))
-@one_file
-@reissue_option
+@click.command(epilog=options.examples("reissue curve scenarios/delayed_30d.yaml"))
+@options.one_file
+@options.reissue
 @click.option("--exact", is_flag=True, help="Every delay at which the number changes, not whole days.")
-@study_options
-@json_option
-@set_option
-def curve(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...], **options: Any) -> int:
+@options.study
+@options.as_json
+@options.overrides
+def curve(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...], **choices: Any) -> int:
     """Lost devices against every activation delay up to the scenario's own, from one run."""
     from sim.studies.curve import curve as study
 
-    (scenario,) = read_all([file], overrides)
-    with progress(scenario.name) as told:
-        found = study(scenario, **options, **told)
-    show(found, as_json=as_json)
+    (scenario,) = options.read_all([file], overrides)
+    with output.progress(scenario.name) as calls:
+        found = study(scenario, **choices, **calls)
+    output.show(found, as_json=as_json)
     return DONE
 
 
 @click.command(
-    epilog=examples(
+    epilog=options.examples(
         "reissue plan scenarios/delayed_30d.yaml --lost-at-most 2% --no-variants --replications 19"
     )
 )
-@one_file
+@options.one_file
 @click.option(
-    "--lost-at-most", type=Share(), required=True, help="A share such as 0.1%, or a number of devices."
+    "--lost-at-most",
+    type=options.SHARE,
+    required=True,
+    help="A share such as 0.1%, or a number of devices.",
 )
-@click.option("--confidence", type=Share(), default="95%", show_default=True, help="Of the promise.")
-@reissue_option
+@click.option("--confidence", type=options.SHARE, default="95%", show_default=True, help="Of the promise.")
+@options.reissue
 @click.option("--no-advice", is_flag=True, help="Also less than the 30 days that Kaspersky recommends.")
 @click.option("--no-variants", is_flag=True, help="Do not ask how the answer moves with the assumptions.")
 @click.option(
     "--calendar", type=click.Path(path_type=Path, dir_okay=False), help="Write the dates to this .ics file."
 )
-@study_options
-@json_option
-@set_option
+@options.study
+@options.as_json
+@options.overrides
 def plan(
     file: Path,
     no_advice: bool,
@@ -121,7 +110,7 @@ def plan(
     calendar: Path | None,
     as_json: bool,
     overrides: tuple[tuple[str, str], ...],
-    **options: Any,
+    **choices: Any,
 ) -> int:
     """The least activation delay, and the latest day to specify the reserve, for a target.
 
@@ -131,11 +120,11 @@ def plan(
     from sim.report.calendar import calendar_of
     from sim.studies.planning import plan as study
 
-    (scenario,) = read_all([file], overrides)
-    with progress(scenario.name) as told:
-        found = study(scenario, follow_advice=not no_advice, vary=not no_variants, **options, **told)
+    (scenario,) = options.read_all([file], overrides)
+    with output.progress(scenario.name) as calls:
+        found = study(scenario, follow_advice=not no_advice, vary=not no_variants, **choices, **calls)
     if calendar is not None and found.delay_days is not None:
         write_new_files({calendar: calendar_of(found)})
-        show_written(calendar)
-    show(found, as_json=as_json)
+        output.show_written(calendar)
+    output.show(found, as_json=as_json)
     return FAILS if found.delay_days is None else DONE

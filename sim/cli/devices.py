@@ -6,23 +6,21 @@ from pathlib import Path
 
 import click
 
-from sim.cli import DONE, FAILS, UNDECIDED
-from sim.cli.options import examples, json_option, one_file, out_option, read_all, seed_option, set_option
-from sim.cli.output import progress, show, show_written
+from sim.cli import DONE, FAILS, UNDECIDED, options, output
 
 
-@click.command(epilog=examples("reissue why scenarios/delay_below_sync_period.yaml tablets/900"))
-@one_file
+@click.command(epilog=options.examples("reissue why scenarios/delay_below_sync_period.yaml tablets/900"))
+@options.one_file
 @click.argument("device")
 @click.option(
     "--replication",
     type=click.IntRange(0, 2**31 - 1),
     help="Its number, as in results; default: the first.",
 )
-@seed_option
-@out_option("FILE", "Write a scenario of this device alone, with the same draws, to a new file.")
-@json_option
-@set_option
+@options.seed
+@options.out("FILE", "Write a scenario of this device alone, with the same draws, to a new file.")
+@options.as_json
+@options.overrides
 def why(
     file: Path,
     device: str,
@@ -40,20 +38,20 @@ def why(
     from sim.studies.why.extract import write_scenario
     from sim.studies.why.study import why as study
 
-    (scenario,) = read_all([file], overrides)
+    (scenario,) = options.read_all([file], overrides)
     if seed is not None:
         scenario = scenario.changed({"seed": seed})
-    with progress(scenario.name) as told:
-        story = study(scenario, device, replication=replication, **told)
+    with output.progress(scenario.name) as calls:
+        story = study(scenario, device, replication=replication, **calls)
     if out is not None:
         for path in write_scenario(story.extract(), out):
-            show_written(path)
-    show(story, as_json=as_json)
+            output.show_written(path)
+    output.show(story, as_json=as_json)
     return DONE
 
 
-@click.command(epilog=examples("reissue rehearse scenarios/immediate_taken_back.yaml"))
-@one_file
+@click.command(epilog=options.examples("reissue rehearse scenarios/immediate_taken_back.yaml"))
+@options.one_file
 @click.option(
     "--devices",
     type=click.IntRange(1, 10_000),
@@ -61,9 +59,9 @@ def why(
     show_default=True,
     help="How many devices take part at most.",
 )
-@seed_option
-@json_option
-@set_option
+@options.seed
+@options.as_json
+@options.overrides
 def rehearse(
     file: Path, devices: int, seed: int | None, as_json: bool, overrides: tuple[tuple[str, str], ...]
 ) -> int:
@@ -73,10 +71,10 @@ def rehearse(
     """
     from sim.rehearsal.study import rehearse as study
 
-    (scenario,) = read_all([file], overrides)
-    with progress(scenario.name) as told:
-        rehearsal = study(scenario, devices=devices, seed=seed, **told)
-    show(rehearsal, as_json=as_json)
+    (scenario,) = options.read_all([file], overrides)
+    with output.progress(scenario.name) as calls:
+        rehearsal = study(scenario, devices=devices, seed=seed, **calls)
+    output.show(rehearsal, as_json=as_json)
     if not rehearsal.agrees:
         return FAILS
     return UNDECIDED if rehearsal.is_vacuous else DONE

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import click
 
-from sim.cli import DONE
-from sim.cli.options import examples
-from sim.cli.output import show_json
+from sim.cli import DONE, options, output
 
 
-@click.command(epilog=examples("reissue new --list", "reissue new delayed > plan.yaml"))
+@click.command(epilog=options.examples("reissue new --list", "reissue new delayed > plan.yaml"))
 @click.argument("template", required=False)
 @click.option("--list", "lists", is_flag=True, help="Print the names of the templates, and what each shows.")
 @click.option(
@@ -38,7 +36,7 @@ def new(template: str | None, lists: bool, sample: bool) -> int:
     return DONE
 
 
-@click.command(epilog=examples("reissue schema > reissue.schema.json"))
+@click.command(epilog=options.examples("reissue schema > reissue.schema.json"))
 def schema() -> int:
     """Print the JSON Schema of scenario files, for editors.
 
@@ -47,5 +45,5 @@ def schema() -> int:
     """
     from sim.scenario.json_schema import json_schema
 
-    show_json(json_schema())
+    output.show_json(json_schema())
     return DONE

@@ -74,12 +74,13 @@ class Share(click.ParamType[float]):
 # --- one by one ----------------------------------------------------------------------------------------
 
 PATH: Final = click.Path(path_type=Path)
+SHARE: Final = Share()
 one_file: Final = click.argument("file", type=PATH)
 files: Final = click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
-json_option: Final = click.option(
+as_json: Final = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
 )
-set_option: Final = click.option(
+overrides: Final = click.option(
     "--set",
     "overrides",
     metavar="KEY=VALUE",
@@ -87,24 +88,24 @@ set_option: Final = click.option(
     multiple=True,
     help="Change a value of the scenario, such as fleet.0.sync.every=12h; any number of times.",
 )
-seed_option: Final = click.option(
+seed: Final = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed."
 )
-reissue_option: Final = click.option(
+reissue: Final = click.option(
     "--reissue", type=click.IntRange(0), help="Which action of the strategy, where several have a delay."
 )
 
-workers_option: Final = click.option(
+workers: Final = click.option(
     "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; default: one a core."
 )
 
 
-def out_option(metavar: str, does: str) -> Decorator[Any]:
+def out(metavar: str, does: str) -> Decorator[Any]:
     """`--out`, of a file or of a directory."""
     return click.option("--out", type=PATH, metavar=metavar, help=does)
 
 
-def overwrite_option(does: str) -> Decorator[Any]:
+def overwrite(does: str) -> Decorator[Any]:
     """`--overwrite`."""
     return click.option("--overwrite", is_flag=True, help=does)
 
@@ -112,13 +113,13 @@ def overwrite_option(does: str) -> Decorator[Any]:
 # --- together ------------------------------------------------------------------------------------------
 
 
-def study_options(command: Command) -> Command:
+def study(command: Command) -> Command:
     """`--engine`, `--seed` and `--replications`, under the names that studies have for them."""
     for option in (
         click.option(
             "--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number."
         ),
-        seed_option,
+        seed,
         click.option(
             "--engine",
             type=click.Choice(["auto", "process", "fleet"]),
@@ -130,7 +131,7 @@ def study_options(command: Command) -> Command:
     return command
 
 
-def resource_options(command: Command) -> Command:
+def resources(command: Command) -> Command:
     """`--cluster`, `--store` and `--no-store`, as `cluster`, `store` and `keep`."""
 
     @wraps(command)

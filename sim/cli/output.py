@@ -8,14 +8,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from threading import Lock, Timer
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
 
 import click
 
-from sim.cli.progress import Progress
+from sim.errors import visible
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from sim.summary import Summary
+
+PATIENCE_S: Final = 2.0
+"""How long something may take without a progress bar."""
 
 
 class Answer(Protocol):
@@ -28,18 +34,11 @@ class Answer(Protocol):
         """For programs."""
 
 
-class Told(TypedDict):
-    """Arguments that let a study tell how far it is, and why it takes long."""
+class Calls(TypedDict):
+    """Arguments through which a study says how far it is, and why it takes long."""
 
     progress: Callable[[float], None]
     notice: Callable[[str], None]
-
-
-@contextmanager
-def progress(title: str) -> Iterator[Told]:
-    """A progress bar for a study."""
-    with Progress(title) as bar:
-        yield {"progress": bar.show, "notice": lambda sentence: click.echo(sentence, err=True)}
 
 
 def show(answer: Answer, *, as_json: bool) -> None:
@@ -66,3 +65,60 @@ def show_json(document: object) -> None:
 def show_written(path: Path) -> None:
     """Say where something was written to."""
     click.echo(f"written to {path}", err=True)
+
+
+# --- progress ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Calls]:
+    """A progress bar with the time left, on a terminal, for a study that takes longer than `PATIENCE_S`.
+
+    It opens by the clock, so that it also shows where the first piece of work takes long.
+    """
+    bar: Progress | None = None
+    done, is_over, turn = 0.0, False, Lock()
+
+    def open_bar() -> None:
+        nonlocal bar
+        with turn:
+            if not is_over:
+                bar = _bar()
+                bar.update(bar.add_task(visible(title), total=1.0), completed=done)
+                bar.start()
+
+    def show_share(share: float) -> None:
+        nonlocal done
+        done = share
+        if bar is not None:
+            bar.update(bar.task_ids[0], completed=share)
+
+    timer = Timer(PATIENCE_S, open_bar)
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield {"progress": show_share, "notice": lambda sentence: click.echo(sentence, err=True)}
+    finally:
+        timer.cancel()
+        with turn:
+            is_over = True
+            if bar is not None:
+                bar.stop()
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("gone,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=Console(stderr=True),
+        transient=True,
+    )

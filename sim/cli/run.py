@@ -9,48 +9,38 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli import DONE, FAILS, UNDECIDED
-from sim.cli.options import (
-    PATH,
-    examples,
-    files,
-    json_option,
-    out_option,
-    overwrite_option,
-    read_all,
-    resource_options,
-    set_option,
-    study_options,
-)
-from sim.cli.output import progress, show_json, show_summary, show_written
+from sim.cli import DONE, FAILS, UNDECIDED, options, output
 
 if TYPE_CHECKING:
     from sim.studies.result import Result
 
 
 @click.command(
-    epilog=examples(
+    epilog=options.examples(
         "reissue run scenarios/delayed_30d.yaml",
         "reissue run scenarios/changed_address.yaml --set strategy.0.at='day 5'",
     )
 )
-@files
-@study_options
+@options.files
+@options.study
 @click.option(
     "--until-decided",
     type=click.IntRange(1, 1_000_000),
     metavar="LIMIT",
     help="Add replications until every guarantee with a probability is decided, up to so many.",
 )
-@resource_options
-@out_option("DIR", "Write tables, figures and provenance to a new directory.")
+@options.resources
+@options.out("DIR", "Write tables, figures and provenance to a new directory.")
 @click.option("--no-figures", is_flag=True, help="Write no figures to --out.")
 @click.option(
-    "--report", type=PATH, metavar="FILE", help="Also write a page: one HTML file with answer and figures."
+    "--report",
+    type=options.PATH,
+    metavar="FILE",
+    help="Also write a page: one HTML file with answer and figures.",
 )
-@overwrite_option("Let --out and --report replace an earlier result.")
-@json_option
-@set_option
+@options.overwrite("Let --out and --report replace an earlier result.")
+@options.as_json
+@options.overrides
 def run(
     files: tuple[Path, ...],
     until_decided: int | None,
@@ -60,29 +50,29 @@ def run(
     overwrite: bool,
     as_json: bool,
     overrides: tuple[tuple[str, str], ...],
-    **options: Any,
+    **choices: Any,
 ) -> int:
     """Simulate scenarios, and tell how many devices lose their server."""
     from sim.report.publish import Publisher, check_page, reproducing, write_page
     from sim.studies.run import run as study
     from sim.studies.store import make_folder, write
 
-    if options["cluster"] is None and (options["store"] is not None or not options["keep"]):
+    if choices["cluster"] is None and (choices["store"] is not None or not choices["keep"]):
         raise click.UsageError(
             "--store and --no-store go with --cluster: a run on this machine keeps nothing but --out"
         )
     if report is not None and len(files) > 1:
         raise click.UsageError("--report makes the page of one scenario: run them one by one")
-    scenarios = read_all(files, overrides)
+    scenarios = options.read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
     if report is not None:
         check_page(report, overwrite=overwrite)
     documents, code = [], DONE
     for place, (file, scenario) in enumerate(zip(files, scenarios, strict=True)):
-        with progress(scenario.name) as told:
-            result = study(scenario, until_decided=until_decided, **options, **told)
+        with output.progress(scenario.name) as calls:
+            result = study(scenario, until_decided=until_decided, **choices, **calls)
             if directories or report is not None:
-                given = {name: options[name] for name in ("seed", "replications")}
+                given = {name: choices[name] for name in ("seed", "replications")}
                 again = reproducing(file.name, overrides=overrides, until_decided=until_decided, **given)
                 publisher = Publisher(result, command=again, with_figures=not no_figures)
             if directories:
@@ -91,17 +81,17 @@ def run(
                 write(result, directories[place], command=command, overwrite=overwrite, beside=publisher)
             if report is not None:
                 write_page(publisher.page(), report, overwrite=overwrite)
-                show_written(report)
+                output.show_written(report)
         if as_json:
             documents.append(result.to_json())
         else:
             click.echo("\n" * (place > 0), nl=False)
-            show_summary(result.summary())
+            output.show_summary(result.summary())
             for directory in directories[place : place + 1]:
-                show_written(directory)
+                output.show_written(directory)
         code = max(code, exit_code(result), key=(DONE, UNDECIDED, FAILS).index)
     if as_json:
-        show_json(documents[0] if len(documents) == 1 else {"runs": documents})
+        output.show_json(documents[0] if len(documents) == 1 else {"runs": documents})
     return code
 
 
@@ -132,11 +122,13 @@ def directories_of(files: Sequence[Path], out: Path | None, *, overwrite: bool) 
 
 
 @click.command(
-    epilog=examples("reissue run scenarios/delayed_30d.yaml --out result", "reissue report result")
+    epilog=options.examples("reissue run scenarios/delayed_30d.yaml --out result", "reissue report result")
 )
-@click.argument("directory", metavar="DIR", type=PATH)
-@click.option("--page", type=PATH, metavar="FILE", help="Where the page goes; default: page.html in DIR.")
-@overwrite_option("Replace an earlier page, and nothing else.")
+@click.argument("directory", metavar="DIR", type=options.PATH)
+@click.option(
+    "--page", type=options.PATH, metavar="FILE", help="Where the page goes; default: page.html in DIR."
+)
+@options.overwrite("Replace an earlier page, and nothing else.")
 def report(directory: Path, page: Path | None, overwrite: bool) -> int:
     """Make a page of the result in DIR: one HTML file with the answer, figures and tables.
 
@@ -149,5 +141,5 @@ def report(directory: Path, page: Path | None, overwrite: bool) -> int:
     path = page_in(directory) if page is None else page
     check_page(path, overwrite=overwrite)
     write_page(page_of(record), path, overwrite=overwrite)
-    show_written(path)
+    output.show_written(path)
     return DONE

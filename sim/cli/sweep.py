@@ -7,21 +7,7 @@ from typing import Any
 
 import click
 
-from sim.cli import DONE
-from sim.cli.options import (
-    KeyValue,
-    examples,
-    json_option,
-    one_file,
-    out_option,
-    overwrite_option,
-    read_all,
-    resource_options,
-    set_option,
-    study_options,
-    workers_option,
-)
-from sim.cli.output import progress, show_json, show_summary, show_written
+from sim.cli import DONE, options, output
 
 
 def _unique(
@@ -39,15 +25,15 @@ def _unique(
 
 
 @click.command(
-    epilog=examples(
+    epilog=options.examples(
         "reissue sweep scenarios/delay_below_sync_period.yaml --vary fleet.1.sync.every=6h,12h,1d"
     )
 )
-@one_file
+@options.one_file
 @click.option(
     "--vary",
     metavar="KEY=VALUES",
-    type=KeyValue("key=values", "--vary fleet.0.sync.every=6h,12h"),
+    type=options.KeyValue("key=values", "--vary fleet.0.sync.every=6h,12h"),
     multiple=True,
     required=True,
     callback=_unique,
@@ -63,13 +49,13 @@ def _unique(
 )
 @click.option("--measure", default="lost_devices", help="What the sensitivity explains; lost_devices.")
 @click.option("--dry-run", is_flag=True, help="List the points, and how many runs are kept; run none.")
-@study_options
-@workers_option
-@resource_options
-@out_option("FILE", "Write the table to a new .parquet or .csv file.")
-@overwrite_option("Let --out replace a file.")
-@json_option
-@set_option
+@options.study
+@options.workers
+@options.resources
+@options.out("FILE", "Write the table to a new .parquet or .csv file.")
+@options.overwrite("Let --out replace a file.")
+@options.as_json
+@options.overrides
 def sweep(
     file: Path,
     vary: dict[str, str],
@@ -86,14 +72,14 @@ def sweep(
     overwrite: bool,
     as_json: bool,
     overrides: tuple[tuple[str, str], ...],
-    **options: Any,
+    **choices: Any,
 ) -> int:
     """Run a scenario at many values of its keys: a table of runs.
 
     What is done is kept: an interrupted or repeated sweep goes on where it was.
     """
     number, sampling = _sampling(samples, latin_hypercube, sensitivity=sensitivity)
-    (scenario,) = read_all([file], overrides)
+    (scenario,) = options.read_all([file], overrides)
 
     from sim.studies.crews.archive import archive_at
     from sim.studies.sweeps.file import check_file, write_table
@@ -104,32 +90,34 @@ def sweep(
         check_file(out, overwrite=overwrite)
     if sensitivity:
         check_measure(measure)
-    prepared = prepare(scenario, vary, samples=number, sampling=sampling, **options)
+    prepared = prepare(scenario, vary, samples=number, sampling=sampling, **choices)
     archive = archive_at(store, keep=keep)
     if dry_run:
         stored = 0 if archive is None else prepared.stored(archive)
         if as_json:
             runs, units = list(prepared.design.points), len(prepared.units)
-            show_json({"runs": runs, "replications": units, "stored": stored})
+            output.show_json({"runs": runs, "replications": units, "stored": stored})
         else:
-            show_summary(prepared.summary(stored), fits=True)
+            output.show_summary(prepared.summary(stored), fits=True)
         return DONE
     with (
-        progress(scenario.name) as told,
-        crew_of(prepared, workers=workers, cluster=cluster, notice=told["notice"]) as crew,
+        output.progress(scenario.name) as calls,
+        crew_of(prepared, workers=workers, cluster=cluster, notice=calls["notice"]) as crew,
     ):
-        swept = prepared.run(crew, archive=archive, progress=told["progress"])
+        swept = prepared.run(crew, archive=archive, progress=calls["progress"])
     found = swept.sensitivity(measure) if sensitivity else None
     if out is not None:
         write_table(swept.table, out, overwrite=overwrite)
-        show_written(out)
+        output.show_written(out)
     if as_json:
-        show_json(swept.to_json() if found is None else {**swept.to_json(), "sensitivity": found.to_json()})
+        output.show_json(
+            swept.to_json() if found is None else {**swept.to_json(), "sensitivity": found.to_json()}
+        )
     else:
-        show_summary(swept.summary(), fits=True)
+        output.show_summary(swept.summary(), fits=True)
         if found is not None:
             click.echo()
-            show_summary(found.summary())
+            output.show_summary(found.summary())
     return DONE
 
 

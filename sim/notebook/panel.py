@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import ipywidgets as widgets
 
 from sim.errors import InputError
-from sim.notebook.answers import Answers, answers_of, experiment_of, longest_days, step_meant
-from sim.notebook.chart import curve_svg
-from sim.notebook.question import Habits, with_habits
+from sim.notebook import answers
+from sim.notebook.answers import Answers, Habits, with_habits
 from sim.scenario.problems import ScenarioError
 from sim.scenario.scenario import Scenario
 from sim.summary.card import escaped, to_html
 from sim.text import plural, shortened
 
+_WIDTH: Final = 560
+_HEIGHT: Final = 210
+_LEFT: Final = 62
+_RIGHT: Final = 14
+_TOP: Final = 12
+_BOTTOM: Final = 38
+_ORANGE: Final = "#d55e00"
 _WIDE = {"description_width": "9.5em"}
 
 
@@ -33,8 +41,8 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, scenario: Scenario, *, reissue: int | None = None, up_to_days: int = 60) -> None:
-        self._scenario, self._step = step_meant(scenario, reissue)
-        self._days = min(up_to_days, longest_days(self._scenario, self._step))
+        self._scenario, self._step = answers.step_meant(scenario, reissue)
+        self._days = min(up_to_days, answers.longest_days(self._scenario, self._step))
         self._habits = dict(enumerate(map(Habits.of, self._scenario.fleet)))
         self._is_showing = False
         self.answers = self._answers()
@@ -101,10 +109,10 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def _answers(self, seed: int | None = None, habits: dict[int, Habits] | None = None) -> Answers:
         seed = self._scenario.seed if seed is None else seed
         scenario = with_habits(self._scenario, habits or self._habits, seed)
-        experiment = experiment_of(scenario, self._step, self._days)
+        experiment = answers.experiment_of(scenario, self._step, self._days)
         for sentence in experiment.notices():
             print(sentence, file=sys.stderr, flush=True)
-        return answers_of(experiment, self._step, self._days)
+        return answers.answers_of(experiment, self._step, self._days)
 
     def _show_habits(self) -> None:
         """Put the habits of the chosen group into the controls, which is not a question."""
@@ -179,3 +187,60 @@ def _words(error: InputError) -> str:
     if isinstance(error, ScenarioError):
         return "; ".join(problem.message for problem in error.problems)
     return str(error)
+
+
+def curve_svg(lost: Sequence[int], chosen: int) -> str:
+    """Lost devices over the delay in whole days from 1 on, with the chosen day marked.
+
+    Args:
+        lost: one number for each day.
+        chosen: a day from 1 on.
+    """
+    top = _round_up(max(lost))
+    across = max(len(lost) - 1, 1)
+
+    def x(day: float) -> float:
+        return _LEFT + (day - 1) / across * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        return _HEIGHT - _BOTTOM - value / top * (_HEIGHT - _TOP - _BOTTOM)
+
+    line = " ".join(f"{x(day):.1f},{y(value):.1f}" for day, value in enumerate(lost, start=1))
+    here = lost[chosen - 1]
+    parts = [
+        *(
+            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" '
+            f'stroke="currentColor" stroke-opacity=".2"/>'
+            f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:,.0f}</text>'
+            for value in (0, top / 2, top)
+        ),
+        *(
+            f'<text x="{x(day):.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{day}</text>'
+            for day in _ticks(len(lost))
+        ),
+        f'<text x="{(_LEFT + _WIDTH) / 2:.0f}" y="{_HEIGHT - 4}" text-anchor="middle">'
+        "activation delay (days)</text>",
+        f'<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="2"/>',
+        f'<line x1="{x(chosen):.1f}" x2="{x(chosen):.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" '
+        f'stroke="{_ORANGE}" stroke-dasharray="4 3"/>',
+        f'<circle cx="{x(chosen):.1f}" cy="{y(here):.1f}" r="5" fill="{_ORANGE}"/>',
+    ]
+    label = f"Lost devices by activation delay: {here:,} after {chosen} days"
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" style="max-width:100%;height:auto" '
+        f'role="img" aria-label="{label}" font-size="12" fill="currentColor" font-family="sans-serif">'
+        f"<title>{label}</title>{''.join(parts)}</svg>"
+    )
+
+
+def _round_up(most: int) -> float:
+    """A round number of at least 2 and at least the most."""
+    if most <= 2:
+        return 2
+    power = 10 ** math.floor(math.log10(most))
+    return float(next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= most))
+
+
+def _ticks(days: int) -> list[int]:
+    step = next(step for step in (1, 5, 10, 20, 50, 100) if days / step <= 10)
+    return [day for day in range(1, days + 1) if day == 1 or (day % step == 0)]
