@@ -134,12 +134,14 @@ def report(directory: Path, page: Path | None, overwrite: bool) -> int:
 
     DIR was written by `reissue run FILE --out DIR`. Nothing is simulated again.
     """
+    from sim.report.contents import read_contents
     from sim.report.page import page_of
-    from sim.report.publish import check_page, page_in, read_record, write_page
+    from sim.report.publish import check_page, write_page
+    from sim.studies.store import PAGE
 
-    record = read_record(directory)
-    path = page_in(directory) if page is None else page
+    contents = read_contents(directory)
+    path = directory / PAGE if page is None else page
     check_page(path, overwrite=overwrite)
-    write_page(page_of(record), path, overwrite=overwrite)
+    write_page(page_of(contents), path, overwrite=overwrite)
     output.show_written(path)
     return DONE

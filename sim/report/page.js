@@ -12,12 +12,12 @@
       byId("delay-text").textContent = row.delay;
       byId("delay-lost").textContent = row.lost;
       byId("delay-share").textContent = row.share;
-      byId("delay-band").textContent = row.band ? ", nine of ten runs " + row.band : "";
+      byId("delay-band").textContent = row.band ? ", 5 to 95 % of runs: " + row.band : "";
       byId("delay-by").textContent = row.by;
       input.setAttribute("aria-valuetext", row.delay + ": " + row.lost + " lost");
       byId("delay-needs").querySelectorAll(".verdict").forEach((mark, i) => {
         mark.textContent = row.kept[i] ? "holds" : "fails";
-        mark.className = "verdict " + mark.textContent;
+        mark.className = row.kept[i] ? "verdict good" : "verdict bad";
       });
     };
     input.addEventListener("input", show);
@@ -73,7 +73,7 @@
       Array.from(row.cells, (each) => cell(each.textContent.trim())).join(","));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob(["\ufeff" + lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
-    link.download = "devices-to-chase.csv";
+    link.download = "devices-at-risk.csv";
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });

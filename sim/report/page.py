@@ -1,119 +1,139 @@
-"""The page of a run: one HTML file that needs nothing else."""
+"""The page of a result: one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import timedelta
+from collections import Counter
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from sim.report.chase import MOST_CHASED
+import pandas as pd
+
+from sim.figures.style import svg_element
+from sim.report.contents import Contents
 from sim.report.decision import decide, unit_of
-from sim.report.drawings import Drawing, drawings_of, inline_svg
-from sim.report.record import MOST_REPLICATIONS, Record
-from sim.scenario.durations import format_duration
+from sim.report.drawings import Drawing, drawings_of
+from sim.studies.at_risk import MOST_LISTED
+from sim.summary import Column, Notes, Table
 from sim.text import number, percent
-from sim.world.order import SECONDS_PER_DAY
+from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from jinja2 import Environment
 
-_MOST_EVENTS: Final = 200
 
-
-def page_of(record: Record) -> bytes:
-    """The page of a record, UTF-8; the same record gives the same bytes.
+def page_of(contents: Contents) -> bytes:
+    """The page, UTF-8; the same contents give the same bytes.
 
     Every text of the planner's is escaped where it stands: as HTML, in figures, in data. A content security
     policy in the page forbids requests, and scripts other than its own.
     """
     script = _text("page.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    parts = contents.extra.summary.parts
+    promises = [note for part in parts if isinstance(part, Notes) for note in part.notes if note.mark]
     page = (
         _environment()
         .get_template("page.html.jinja")
         .render(
-            record=record,
-            decision=decide(record),
-            figures={drawing.name: _shown(drawing) for drawing in drawings_of(record)},
-            delays=_slider(record),
-            counts=_verdicts(record),
-            events=record.events[:_MOST_EVENTS],
-            most_chased=MOST_CHASED,
-            most_replications=MOST_REPLICATIONS,
+            contents=contents,
+            run=contents.run,
+            extra=contents.extra,
+            decision=decide(contents),
+            figures={drawing.name: _figure(drawing) for drawing in drawings_of(contents)},
+            delays=_slider(contents),
+            promises=promises,
+            verdicts=[_counted(*each) for each in Counter(note.mark for note in promises).items()],
+            tables=[part for part in parts if isinstance(part, Table)],
+            at_risk=_at_risk(contents),
             style=_text("page.css"),
             script=script,
-            digest=digest,
+            digest=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
         )
     )
     return page.encode("utf-8")
 
 
+def _counted(verdict: str, n: int) -> str:
+    """`1 holds`, `2 hold`, `2 proved`."""
+    return f"{n} {verdict.removesuffix('s') if n > 1 and verdict in ('holds', 'fails') else verdict}"
+
+
 def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FunctionLoader(_text),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, share=percent, duration=format_duration, date=_date)
-    return environment
 
 
 def _text(name: str) -> str:
     return (files("sim.report") / name).read_text(encoding="utf-8")
 
 
-def _date(instant_s: int | None, record: Record) -> str:
-    if instant_s is None:
-        return ""
-    return f"{record.start + timedelta(seconds=instant_s):%Y-%m-%d %H:%M:%S}"
-
-
-def _shown(drawing: Drawing) -> dict[str, str]:
+def _figure(drawing: Drawing) -> dict[str, str]:
     return {
-        "name": drawing.name,
         "title": drawing.title,
         "words": drawing.words,
-        "svg": inline_svg(drawing),
+        "wide": svg_element(drawing.wide, name=drawing.name),
+        "narrow": svg_element(drawing.narrow, name=f"{drawing.name}-narrow"),
     }
 
 
-def _verdicts(record: Record) -> dict[str, int]:
-    """How many guarantees have each verdict."""
-    verdicts = [promise.verdict for promise in record.promises]
-    return {_plural(verdict, n): n for verdict in dict.fromkeys(verdicts) if (n := verdicts.count(verdict))}
-
-
-def _plural(verdict: str, n: int) -> str:
-    return verdict.removesuffix("s") if n > 1 and verdict in ("holds", "fails") else verdict
-
-
-def _slider(record: Record) -> dict[str, Any] | None:
+def _slider(contents: Contents) -> dict[str, Any] | None:
     """What the slider shows at each delay."""
-    told = record.delays
-    if told is None or not told.delays_s:
+    margins = contents.extra.margins
+    if margins is None or not len(margins.delays_s):
         return None
-    in_days = unit_of(told) == SECONDS_PER_DAY
-    bands: Iterable[tuple[float | None, float | None]] = (
-        zip(told.low, told.high, strict=True) if told.low else [(None, None)] * len(told.delays_s)
-    )
+    unit_s, expires_s = unit_of(margins), contents.extra.lives[0].not_after_s
+    unit = "day" if unit_s == SECONDS_PER_DAY else "hour"
+    low, high = margins.band or ([None] * len(margins.delays_s),) * 2
     rows = [
         {
-            "delay": f"{delay_s // unit_of(told)} {'day' if in_days else 'hour'}"
-            + ("" if delay_s == unit_of(told) else "s"),
+            "delay": f"{delay_s // unit_s} {unit}{'' if delay_s == unit_s else 's'}",
             "lost": number(lost),
-            "share": percent(lost / max(record.devices, 1)),
-            "band": "" if low is None or high is None else f"{number(low)} to {number(high)}",
-            "by": _date(told.expires_s - delay_s, record)[:16],
-            "kept": [need.needed_s is not None and need.needed_s <= delay_s for need in told.needs],
+            "share": percent(lost / max(contents.run.measures.devices, 1)),
+            "band": "" if least is None or most is None else f"{number(least)} to {number(most)}",
+            "by": contents.date(expires_s - delay_s),
+            "kept": [need.needed_s is not None and need.needed_s <= delay_s for need in margins.needs],
         }
-        for delay_s, lost, (low, high) in zip(told.delays_s, told.lost, bands, strict=True)
+        for delay_s, lost, least, most in zip(
+            margins.delays_s.tolist(), margins.mean.tolist(), low, high, strict=True
+        )
     ]
-    return {"rows": rows, "own": len(rows) - 1, "needs": [need.promise for need in told.needs]}
+    return {"rows": rows, "own": len(rows) - 1, "needs": [need.promise for need in margins.needs]}
+
+
+def _at_risk(contents: Contents) -> Table:
+    """The devices at risk, the most urgent first."""
+    several = contents.run.replications > 1
+    columns = (
+        *map(Column, ("Device", "Group", "Platform", "Status", "Cause")),
+        *map(Column, ("Lost at (UTC)", "Back at (UTC)", "Back by")),
+        *(Column(title, "number") for title in ("Lost for (h)", "Needed delay (d)")),
+        Column("Last sync (UTC)"),
+        *([Column("Lost in runs", "count")] if several else []),
+    )
+    rows = []
+    for row in contents.at_risk.rows.to_dict("records"):
+        there = {str(name): value for name, value in row.items() if not pd.isna(value)}
+        needed_s = there.get("critical_delay_s")
+        cells = [
+            *(there.get(name, "") for name in ("device", "group", "platform", "status")),
+            there.get("lost_cause", "").replace("_", " "),
+            *(
+                f"{there[name]:%Y-%m-%d %H:%M:%S}" if name in there else ""
+                for name in ("lost_at", "reconnected_at")
+            ),
+            there.get("reconnected_by", ""),
+            f"{there['lost_for_s'] / SECONDS_PER_HOUR:.1f}",
+            "" if needed_s is None else f"{needed_s / SECONDS_PER_DAY:.2f}",
+            f"{there['last_sync_at']:%Y-%m-%d %H:%M:%S}" if "last_sync_at" in there else "",
+            *([f"{there['lost_in']}"] if several else []),
+        ]
+        rows.append(tuple(cells))
+    return Table(columns, tuple(rows), hidden=max(0, contents.at_risk.lost - MOST_LISTED))

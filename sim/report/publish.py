@@ -1,28 +1,35 @@
-"""Reports as files: the record and the figures beside a result, and the page."""
+"""Reports as files: what `run --out` writes beside the tables, and the page."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from sim.report.record import Record, RecordError, RecordGatherer
-from sim.scenario.files import UnreadableError, read_bytes
-from sim.studies.files import OutputError, replace_file
-from sim.studies.store import PAGE, REPORT, library_versions
+import pandas as pd
+
+from sim.errors import OutputError
+from sim.files import write_file
+from sim.report.contents import FORMAT, Contents, Extra, looked_at, run_of
+from sim.report.drawings import drawings_of
+from sim.scenario.findings import findings_of
+from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
+from sim.studies.curve import CurveError
+from sim.studies.margins import MarginsGatherer
+from sim.studies.planning import floors_of
+from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of, warm_up_of
+from sim.studies.result import Result
+from sim.studies.store import REPORT, provenance
+from sim.studies.tables import devices_part
 from sim.world.outcome import Outcome
-
-if TYPE_CHECKING:
-    from sim.studies.result import Result
 
 MARK: Final = b"<!doctype html>\n<!-- reissue report -->"
 """How a page begins, by which it is known again."""
-_MOST_BYTES: Final = 256_000_000
 
 
 class Publisher:
-    """What `run --out` and `--report` make of a result beside its tables.
+    """What `run --out` writes beside the tables of a result, and its page.
 
     Args:
         result: of a run.
@@ -31,59 +38,79 @@ class Publisher:
     """
 
     def __init__(self, result: Result, *, command: str, with_figures: bool = True) -> None:
-        self._gatherer = RecordGatherer(result, command=command, versions=library_versions())
-        self._with_figures = with_figures
-        self._record: Record | None = None
+        self._result, self._command, self._with_figures = result, command, with_figures
+        self._at_risk = DevicesAtRisk(result.scenario.start, result.series()["at_s"])
+        self._margins: MarginsGatherer | None = None
+        self._no_margins = ""
+        self._contents: Contents | None = None
         self._has_seen = False
+        try:
+            self._margins = MarginsGatherer(result)
+        except CurveError as error:
+            self._no_margins = str(error)
 
-    def see(self, replication: int, outcome: Outcome) -> None:
-        """Look at a part of a replication, counted from 0."""
+    def see(self, replication: int, outcome: Outcome, rows: pd.DataFrame) -> None:
+        """Look at a part of a replication, counted from 0, and at its rows of the table of devices."""
         self._has_seen = True
-        self._gatherer.see(replication, outcome)
+        if replication < MOST_REPLICATIONS:
+            self._at_risk.add(rows)
+            if self._margins is not None:
+                self._margins.add(replication, outcome)
 
     def files(self) -> dict[str, bytes]:
-        """The record and, where wanted, the figures, by their paths in the directory."""
-        written = {REPORT: self.record.to_bytes()}
+        """`report.json` and, where wanted, the figures, by their paths in the directory."""
+        files = {REPORT: self.contents.extra.to_bytes()}
         if self._with_figures:
-            from sim.report.drawings import drawings_of
-            from sim.report.style import svg_bytes
+            from sim.figures.style import svg_bytes
 
-            for drawing in drawings_of(self.record):
-                written[f"figures/{drawing.name}.svg"] = svg_bytes(drawing.figure, name=drawing.name)
-        return written
-
-    @property
-    def record(self) -> Record:
-        """Of all outcomes, which are looked at now if nobody showed them."""
-        if self._record is None:
-            if not self._has_seen:
-                self._gatherer.see_all()
-            self._record = self._gatherer.record()
-        return self._record
+            for drawing in drawings_of(self.contents):
+                files[f"figures/{drawing.name}.svg"] = svg_bytes(drawing.wide, name=drawing.name)
+        return files
 
     def page(self) -> bytes:
         """The page."""
         from sim.report.page import page_of
 
-        return page_of(self.record)
+        return page_of(self.contents)
 
+    @property
+    def contents(self) -> Contents:
+        """Of the first replications, which are simulated again if nobody showed them."""
+        if self._contents is None:
+            result = self._result
+            if not self._has_seen:
+                for replication in range(min(result.replications, MOST_REPLICATIONS)):
+                    for outcome in result.outcomes(replication):
+                        self.see(replication, outcome, devices_part(result, replication, outcome))
+            samples = len(result.series()["at_s"])
+            replications = range(looked_at(result.replications, samples))
+            self._contents = Contents(
+                run=run_of({**result.to_json(), "provenance": provenance(result, ())}),
+                extra=self._extra(),
+                series=series_of_result(result, replications, self._at_risk.reconnected),
+                at_risk=self._at_risk,
+            )
+        return self._contents
 
-def read_record(directory: Path) -> Record:
-    """The record in a directory of `run --out`.
-
-    Raises:
-        RecordError: there is none, or it cannot be read.
-    """
-    path = directory / REPORT
-    if not directory.is_dir():
-        raise RecordError(f"{directory} is not a directory: name one that `reissue run FILE --out DIR` made")
-    try:
-        content = read_bytes(path, most_bytes=_MOST_BYTES)
-    except UnreadableError as error:
-        raise RecordError(
-            f"{directory} holds no {REPORT} that can be read ({error}): run the scenario again with --out"
-        ) from None
-    return Record.from_bytes(content, file=str(path))
+    def _extra(self) -> Extra:
+        result = self._result
+        recovery = result.plan.recovery
+        return Extra(
+            format=FORMAT,
+            command=self._command,
+            summary=result.summary(),
+            platforms=result.platforms_in_words(),
+            findings=tuple(findings_of(result.scenario)),
+            lives=lives_of(result.plan),
+            switches=switches_of(result),
+            outages_s=tuple((outage.from_s, outage.to_s) for outage in result.plan.outages),
+            technicians=None if recovery is None else recovery.technicians,
+            warm_up_s=warm_up_of(result),
+            histories=histories_of(result, self._at_risk),
+            floors=dict(floors_of(result.scenario, follow_advice=True)),
+            margins=None if self._margins is None else self._margins.margins(),
+            no_margins=self._no_margins,
+        )
 
 
 def check_page(path: Path, *, overwrite: bool) -> None:
@@ -99,15 +126,14 @@ def check_page(path: Path, *, overwrite: bool) -> None:
     if not overwrite:
         raise OutputError(f"{path} exists: choose another name, or add --overwrite")
     try:
-        is_page = path.is_file() and read_start(path) == MARK
+        is_page = path.is_file() and _begins(path) == MARK
     except OSError as error:
         raise OutputError(f"{path} cannot be read: {error.strerror or error}") from error
     if not is_page:
         raise OutputError(f"{path} is something other than a page of reissue: it is left as it is")
 
 
-def read_start(path: Path) -> bytes:
-    """As many bytes of a file as tell a page."""
+def _begins(path: Path) -> bytes:
     with path.open("rb") as stream:
         return stream.read(len(MARK))
 
@@ -119,12 +145,7 @@ def write_page(page: bytes, path: Path, *, overwrite: bool) -> None:
         OutputError: it may not, or cannot be written.
     """
     check_page(path, overwrite=overwrite)
-    replace_file(path, page)
-
-
-def page_in(directory: Path) -> Path:
-    """Where the page of a directory goes by itself."""
-    return directory / PAGE
+    write_file(path, page)
 
 
 def reproducing(
@@ -139,11 +160,8 @@ def reproducing(
     words = ["reissue", "run", Path(file).name]
     for key, value in overrides:
         words += ["--set", f"{key}={value}"]
-    for option, given in (
-        ("--seed", seed),
-        ("--replications", replications),
-        ("--until-decided", until_decided),
-    ):
+    options = (("--seed", seed), ("--replications", replications), ("--until-decided", until_decided))
+    for option, given in options:
         if given is not None:
             words += [option, str(given)]
     return shlex.join(words)

@@ -181,9 +181,16 @@ class Comparison:
         Raises:
             FigureError: nothing was measured.
         """
-        from sim.report.figures import comparison_figure
+        from sim.figures import FigureError, delays
 
-        return comparison_figure(self, measure)
+        pairs = tuple(
+            delays.Difference(d.a, d.b, d.difference, d.low, d.high)
+            for d in self.differences
+            if d.measure == measure
+        )
+        if not pairs:
+            raise FigureError(f"there is no difference in {measure!r} to show")
+        return delays.differences(pairs, unit=measure.replace("_", " "))
 
     def __repr__(self) -> str:
         lost = (

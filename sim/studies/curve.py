@@ -100,9 +100,21 @@ class Curve:
         Raises:
             FigureError: it has no delay.
         """
-        from sim.report.figures import curve_figure
+        from sim.figures import FigureError
+        from sim.figures.delays import curve as draw
 
-        return curve_figure(self)
+        if not len(self.delays_s):
+            raise FigureError("the delay is shorter than a day: ask for every delay with exact=True")
+        written = self.scenario.strategy[self.step].reissue
+        several = len(self.lost) > 1
+        return draw(
+            self.scenario.name,
+            self.delays_s,
+            self.table["lost_devices"].to_numpy(dtype=np.float64),
+            low=self.table["low"].to_numpy(dtype=np.float64) if several else None,
+            high=self.table["high"].to_numpy(dtype=np.float64) if several else None,
+            own_s=None if written is None else written.activate.after,
+        )
 
     @property
     def answer(self) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PlainSerializer, PlainValidator
 
 from sim.guarantees.verdicts import Verdict
 from sim.results.critical import CriticalDelays
@@ -19,12 +20,21 @@ from sim.results.measures import Bound
 from sim.results.tally import Tally
 from sim.scenario.guarantees import Guarantee
 from sim.studies.curve import BAND, CurveError, Waits, own_delay_s, step_of
-from sim.studies.result import Result
+from sim.studies.replications import Replications
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from sim.world.outcome import Outcome
 from sim.world.plan import Plan, Reissue
 
-Ints = NDArray[np.int64]
+
+def _array(rows: object) -> NDArray[np.int64]:
+    try:
+        return np.array(rows, dtype=np.int64)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+
+
+Ints = Annotated[NDArray[np.int64], PlainValidator(_array), PlainSerializer(lambda array: array.tolist())]
+"""An array; in JSON a list, or a list of lists."""
 
 NOBODY: Final = "nobody is lost"
 SEVERAL: Final = (
@@ -103,7 +113,7 @@ class MarginsGatherer:
         CurveError: the scenario has no curve of one run; the message says why.
     """
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: Replications) -> None:
         if result.experiment.size == 0:
             raise CurveError("the fleet has no devices: no delay can lose one")
         prepared = result.experiment.prepared
@@ -163,7 +173,7 @@ class MarginsGatherer:
         )
 
 
-def margins_of(result: Result) -> Margins:
+def margins_of(result: Replications) -> Margins:
     """What a run tells of other delays, from the devices that it kept, or simulates again.
 
     Raises:
@@ -176,7 +186,7 @@ def margins_of(result: Result) -> Margins:
     return gatherer.margins()
 
 
-def required_delay(result: Result, verdict: Verdict) -> Need | None:
+def required_delay(result: Replications, verdict: Verdict) -> Need | None:
     """What a promise about losses would have needed, up to the expiry or the end of the run.
 
     It is tried: one run of the same devices finds the delay, another shows that it keeps the promise. `lost`

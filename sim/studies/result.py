@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,63 +13,31 @@ from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import Verdict, judge, observed
 from sim.results.measures import QUANTILES, Selected, Selection
 from sim.results.summary import mean_of, summary_of
-from sim.results.tally import Tally
-from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Experiment
+from sim.studies.replications import Replications
 from sim.summary import Column, Note, Notes, Summary, Table, Tone
 from sim.summary.card import to_html
 from sim.text import iso, number, span
 from sim.world import SEMANTICS
 from sim.world.fleet import Profile
-from sim.world.outcome import Outcome
-from sim.world.plan import Plan
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from sim.report.figures import Plots
+    from sim.studies.plots import Plots
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class Result(Replications):
     """What became of a scenario.
 
     Attributes:
-        experiment: what was run.
-        tallies: one a replication.
-        kept: outcomes that need not be simulated again, by replication.
         took_s: wall-clock seconds.
         until_decided: replications up to which more were added until the guarantees were decided; None: the
             scenario said how many.
     """
 
-    experiment: Experiment
-    tallies: tuple[Tally, ...]
-    kept: Mapping[int, Outcome]
     took_s: float
     until_decided: int | None = None
-
-    @property
-    def scenario(self) -> Scenario:
-        """As it was run, seed and replications included."""
-        return self.experiment.scenario
-
-    @property
-    def engine(self) -> str:
-        """Which engine ran it."""
-        return self.experiment.engine
-
-    @property
-    def plan(self) -> Plan:
-        """What the server and the operator were to do."""
-        return self.experiment.plan
-
-    @property
-    def replications(self) -> int:
-        """How many runs there were."""
-        return len(self.tallies)
 
     @property
     def fingerprint(self) -> str:
@@ -78,25 +45,6 @@ class Result:
         if self.replications == 1:
             return self.tallies[0].fingerprint
         return hashlib.sha256("".join(tally.fingerprint for tally in self.tallies).encode()).hexdigest()
-
-    def number_of(self, replication: int) -> int:
-        """The number under which a replication, counted from 0, is told: the scenario's first and so on."""
-        return self.scenario.first_replication + replication
-
-    def outcome(self, replication: int = 0) -> Outcome:
-        """What became of each device of a replication; simulated again where it was not kept."""
-        return self.kept.get(replication) or self.experiment.outcome(replication)
-
-    def outcomes(self, replication: int = 0) -> Iterator[Outcome]:
-        """The same in parts that fit into memory."""
-        if replication in self.kept:
-            yield self.kept[replication]
-        else:
-            yield from self.experiment.outcomes(replication)
-
-    def series(self, replication: int = 0) -> dict[str, NDArray[np.int64]]:
-        """The time series of a replication (`Tally.series`); simulated again where they were not kept."""
-        return self.tallies[replication].series or self.experiment.tally(replication).series
 
     # --- numbers ---------------------------------------------------------------------------------
 
@@ -187,22 +135,11 @@ class Result:
     @cached_property
     def plot(self) -> Plots:
         """The figures: `plot.delivery()`, `plot.devices()`, …; see `Plots`."""
-        from sim.report.figures import Plots
+        from sim.studies.plots import Plots
 
         return Plots(self)
 
     # --- JSON ------------------------------------------------------------------------------------
-
-    def at(self, instant_s: int) -> datetime:
-        """The date of an instant."""
-        return self.scenario.start + timedelta(seconds=instant_s)
-
-    @cached_property
-    def certificates(self) -> Mapping[int, str]:
-        """The SHA-256 fingerprint of each certificate, by generation (model 3.1)."""
-        from sim.studies.certificates import fingerprints_of
-
-        return fingerprints_of(self.scenario, self.tallies[0].certificates)
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue run --json` prints; the same for the same scenario and seed."""
@@ -304,6 +241,11 @@ class Result:
     def _groups_in_words(self) -> Table:
         rows = tuple((name, *(row[measure] for measure in _COLUMNS)) for name, row in self.groups_and_all())
         return Table((Column("group"), *_COLUMNS.values()), rows, has_total=len(rows) > 1)
+
+    def platforms_in_words(self) -> Table | None:
+        """The measures by platform as a table; None where there is one."""
+        rows = tuple((name, *(row[measure] for measure in _COLUMNS)) for name, row in self.platforms.items())
+        return Table((Column("platform"), *_COLUMNS.values()), rows) if len(rows) > 1 else None
 
     def _events_in_words(self) -> Iterator[Table]:
         rows = []

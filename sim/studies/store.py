@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.errors import OutputError as OutputError
 from sim.files import is_partial, new_folder
@@ -17,6 +17,9 @@ from sim.scenario.certificates import public_copies
 from sim.scenario.tree import read_tree
 from sim.studies.result import Result
 from sim.world.outcome import Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
 
@@ -26,15 +29,15 @@ FILES: Final = ("devices.parquet", "timeline.parquet", "events.parquet", "run.js
 
 REPORT: Final = "report.json"
 PAGE: Final = "page.html"
-FIGURES: Final = ("curve", "delivery", "devices", "certificates", "queue", "syncs", "stories")
+FIGURES: Final = ("curve", "delivery", "devices", "certificates", "queue", "syncs", "histories")
 """What a report adds to it, the figures in a folder of that name."""
 
 
 class Beside(Protocol):
     """Whoever writes more files of a result, from one look at its devices."""
 
-    def see(self, replication: int, outcome: Outcome) -> None:
-        """Each part of each replication, counted from 0, in order."""
+    def see(self, replication: int, outcome: Outcome, rows: pd.DataFrame) -> None:
+        """Each part of each replication, counted from 0, in order, and its rows of the table of devices."""
 
     def files(self) -> dict[str, bytes]:
         """What to write, by the path in the directory; among `REPORT`, `PAGE` and the figures."""

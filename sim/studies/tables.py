@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sim.studies.replications import Replications
 from sim.world.order import SECONDS_PER_HOUR
 from sim.world.outcome import CAUSES, MEANS, Outcome
 
-if TYPE_CHECKING:
-    from sim.studies.result import Result
+See = Callable[[int, Outcome, pd.DataFrame], None]
 
 
-def devices_table(result: Result) -> pd.DataFrame:
+def devices_table(result: Replications) -> pd.DataFrame:
     """One row a device and replication: device, group, platform, replication, and the columns of the outcome.
 
     Instants (`…_at`) are UTC timestamps, NaT where it never happened; `critical_delay_s` and the other
@@ -25,23 +24,23 @@ def devices_table(result: Result) -> pd.DataFrame:
     return pd.concat(list(devices_tables(result)), ignore_index=True)
 
 
-def devices_tables(
-    result: Result, *, see: Callable[[int, Outcome], None] | None = None
-) -> Iterator[pd.DataFrame]:
+def devices_tables(result: Replications, *, see: See | None = None) -> Iterator[pd.DataFrame]:
     """The same in pieces that fit into memory: replication by replication, part by part.
 
     Args:
         result: of a run.
-        see: called with each replication, counted from 0, and part before its table is made.
+        see: called with each replication, counted from 0, part and table.
     """
     for replication in range(result.replications):
         for outcome in result.outcomes(replication):
+            rows = devices_part(result, replication, outcome)
             if see is not None:
-                see(replication, outcome)
-            yield _devices(result, replication, outcome)
+                see(replication, outcome, rows)
+            yield rows
 
 
-def _devices(result: Result, replication: int, outcome: Outcome) -> pd.DataFrame:
+def devices_part(result: Replications, replication: int, outcome: Outcome) -> pd.DataFrame:
+    """The rows of a part of a replication, counted from 0."""
     roster = outcome.roster
     groups = _words(roster.group, roster.groups)
     platforms = pd.Categorical(roster.platform[roster.profile], categories=["android", "ios"])
@@ -71,13 +70,13 @@ def _words(codes: NDArray[np.integer], words: Sequence[str]) -> pd.Categorical[s
     return pd.Categorical.from_codes(codes, list(words))  # type: ignore[call-overload,no-any-return]
 
 
-def _dates(result: Result, instants_s: NDArray[np.generic]) -> pd.Series[pd.Timestamp]:
+def _dates(result: Replications, instants_s: NDArray[np.generic]) -> pd.Series[pd.Timestamp]:
     seconds = pd.Series(instants_s.astype(np.int64))
     start = pd.Timestamp(result.scenario.start).tz_convert("UTC").as_unit("s")
     return (start + pd.to_timedelta(seconds, unit="s").astype("timedelta64[s]")).where(seconds >= 0)
 
 
-def timeline_table(result: Result) -> pd.DataFrame:
+def timeline_table(result: Replications) -> pd.DataFrame:
     """One row a sample and replication.
 
     `coverage`: share of devices that hold the waiting reserve, missing while none waits; `connected`:
@@ -104,7 +103,7 @@ def timeline_table(result: Result) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def events_table(result: Result) -> pd.DataFrame:
+def events_table(result: Replications) -> pd.DataFrame:
     """One row an event of the server or the operator; the same in every replication."""
     events = result.tallies[0].events
     return pd.DataFrame(

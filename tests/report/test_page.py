@@ -6,22 +6,25 @@ import base64
 import hashlib
 import json
 import re
+import shutil
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 import sim
 from sim.cli.commands import cli
-from sim.report import chase
+from sim.errors import OutputError
+from sim.report.contents import Contents, ReportError, Run, read_contents
 from sim.report.decision import decide
 from sim.report.page import page_of
-from sim.report.publish import Publisher, read_record, reproducing
-from sim.report.record import Record, RecordError, record_of
-from sim.studies.files import OutputError
+from sim.report.publish import Publisher, reproducing
+from sim.studies import at_risk
 from sim.studies.margins import margins_of
 from sim.studies.store import write
-from sim.text import rounded
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'&{{ 7 * 7 }} $x^2$"
@@ -88,14 +91,18 @@ def result() -> sim.Result:
     return sim.run(sim.Scenario.from_document(PLAN))
 
 
-@pytest.fixture(scope="module")
-def record(result: sim.Result) -> Record:
-    return record_of(result, command="reissue run plan.yaml", versions={"reissue": "1", "python": "3"})
+def contents_of(result: sim.Result) -> Contents:
+    return Publisher(result, command="reissue run plan.yaml").contents
 
 
 @pytest.fixture(scope="module")
-def content(record: Record) -> bytes:
-    return page_of(record)
+def contents(result: sim.Result) -> Contents:
+    return contents_of(result)
+
+
+@pytest.fixture(scope="module")
+def content(contents: Contents) -> bytes:
+    return page_of(contents)
 
 
 @pytest.fixture(scope="module")
@@ -122,55 +129,37 @@ def test_each_promise_needs_the_delay_that_can_be_counted_by_hand(result: sim.Re
     assert coverage.lost == 5
 
 
-def test_the_decision_names_delay_date_what_binds_and_what_flips_it(record: Record) -> None:
-    said = decide(record)
+def test_the_decision_names_delay_date_what_binds_and_what_would_change_it(contents: Contents) -> None:
+    said = decide(contents)
     assert said.delay == "30 days"  # advised; the guarantees need 4 h
     assert said.date == "2027-03-03 00:00 UTC"  # 397 d after the start, and 30 d back
     assert "Kaspersky's advice" in said.binds
     assert "“reserve coverage at least 40 %” needs 4 hours" in said.binds
     assert said.left == "5 devices would be lost under 5 hours, and no more under a longer delay."
-    later, dormant = said.flips
+    later, dormant = said.changes
     assert "more than 89.9 minutes later" in later  # 5 h less 3.5 h and a second
     assert "bears 1 more" in dormant  # six may be lost, and five are
 
 
 def test_a_promise_that_no_delay_of_the_run_keeps_is_told_as_such(result: sim.Result) -> None:
     strict = sim.run(result.scenario.changed({"guarantees": [{"measure": "lost_devices", "at_most": 4}]}))
-    said = decide(record_of(strict, command="", versions={"reissue": "1"}))
+    said = decide(contents_of(strict))
     assert said.delay == "No delay up to 5 hours is enough"
     assert "5 devices, and 4 devices may be lost" in said.binds
 
 
 def test_devices_that_refuse_the_certificate_are_told_as_lost_by_any_delay() -> None:
-    told = record_of(
-        sim.run(sim.load(ROOT / "scenarios" / "custom_certificate_strands_ios.yaml")),
-        command="",
-        versions={"reissue": "1"},
-    )
+    told = contents_of(sim.run(sim.load(ROOT / "scenarios" / "custom_certificate_strands_ios.yaml")))
     assert decide(told).left == (
         "80 devices would be lost under the recommended delay all the same. "
         "No delay saves 80 devices, whose platform refuses the certificate."
     )
 
 
-def test_a_span_of_time_is_never_rounded_to_nothing() -> None:
-    told = [rounded(s) for s in (1, 59, 120, 3600, 5399, 86_400, 172_800, 2_094_362)]
-    assert told == [
-        "1 second",
-        "59 seconds",
-        "2 minutes",
-        "1 hour",
-        "89.9 minutes",
-        "24 hours",
-        "2 days",
-        "24.2 days",
-    ]
-
-
 def test_without_a_curve_the_page_says_why(result: sim.Result) -> None:
     now = result.scenario.changed({"strategy": [{"at": "day 1", "reissue": {"activate": "immediately"}}]})
-    told = record_of(sim.run(now), command="", versions={"reissue": "1"})
-    assert told.delays is None
+    told = contents_of(sim.run(now))
+    assert told.extra.margins is None
     assert "no reissue with delayed activation" in decide(told).binds
 
 
@@ -204,13 +193,13 @@ def test_the_table_has_the_lost_devices_and_those_nearly_lost(page: Page, result
 def test_only_the_most_urgent_are_listed_and_all_are_counted(
     result: sim.Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chase, "MOST_CHASED", 3)
-    told = record_of(result, command="", versions={"reissue": "1"})
-    assert (len(told.chased), told.chased_in_all) == (3, 5)
-    monkeypatch.setattr(chase, "MOST_CHASED", 100)
-    monkeypatch.setattr(chase, "MOST_NARROW", 1)
-    told = record_of(result, command="", versions={"reissue": "1"})
-    assert told.chased[-1].device.endswith("/4")  # of the kept ones it had the reserve last
+    monkeypatch.setattr(at_risk, "MOST_LISTED", 3)
+    told = contents_of(result)
+    assert (len(told.at_risk.rows), told.at_risk.lost) == (3, 5)
+    monkeypatch.setattr(at_risk, "MOST_LISTED", 100)
+    monkeypatch.setattr(at_risk, "MOST_NARROW", 1)
+    told = contents_of(result)
+    assert told.at_risk.rows["device"].iloc[-1].endswith("/4")  # of the kept ones it had the reserve last
 
 
 # --- what it may not do -----------------------------------------------------------------------------------
@@ -239,8 +228,8 @@ def test_nothing_is_asked_of_a_network(content: bytes, page: Page) -> None:
 
 
 def test_figures_are_told_in_words_and_ids_are_unique(page: Page) -> None:
-    drawings = [at for _, at in page.elements if at.get("class") == "drawing"]
-    assert len(drawings) == 6  # nobody mends, so there is no queue
+    drawings = [at for _, at in page.elements if (at.get("class") or "").startswith("drawing ")]
+    assert len(drawings) == 2 * 6  # for wide and for narrow screens; there is no help desk, and so no queue
     assert all(at.get("role") == "img" and len(at.get("aria-label") or "") > 40 for at in drawings)
     ids = [at["id"] for _, at in page.elements if at.get("id")]
     assert len(ids) == len(set(ids))
@@ -259,15 +248,15 @@ def test_the_page_of_a_directory_is_that_of_the_run_and_its_command_gives_the_sa
     assert cli.main(words, standalone_mode=False) == 0
     assert cli.main(["report", "result"], standalone_mode=False) == 0
     assert Path("result/page.html").read_bytes() == Path("run.html").read_bytes()
-    record = read_record(Path("result"))
-    assert record.command == "reissue run plan.yaml --seed 3"
+    kept = read_contents(Path("result"))
+    assert kept.extra.command == "reissue run plan.yaml --seed 3"
     again = sim.run(sim.load("plan.yaml"), seed=3)
-    assert record.fingerprint == again.fingerprint
+    assert kept.run.fingerprint == again.fingerprint
     # A result with its page is replaced as a whole, a page only by a page.
     write(again, Path("result"), overwrite=True, beside=Publisher(again, command=""))
     assert not Path("result/page.html").exists()
     figures = {path.stem for path in Path("result/figures").iterdir()}
-    assert figures == {"curve", "delivery", "devices", "certificates", "syncs", "stories"}
+    assert figures == {"curve", "delivery", "devices", "certificates", "syncs", "histories"}
     with pytest.raises(OutputError, match="exists"):
         cli.main(["report", "result", "--page", "run.html"], standalone_mode=False)
     with pytest.raises(OutputError, match="other than a page"):
@@ -276,14 +265,112 @@ def test_the_page_of_a_directory_is_that_of_the_run_and_its_command_gives_the_sa
     assert not Path("result/figures").exists()
 
 
-def test_what_is_no_record_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="is not a directory"):
-        read_record(tmp_path / "nothing")
-    with pytest.raises(RecordError, match="with --out"):
-        read_record(tmp_path)
-    (tmp_path / "report.json").write_text('{"format": "<script>"}', encoding="utf-8")
-    with pytest.raises(RecordError, match="is no record"):
-        read_record(tmp_path)
+def test_what_is_no_result_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="is not a directory"):
+        read_contents(tmp_path / "nothing")
+    with pytest.raises(ReportError, match="a directory that `reissue run FILE --out DIR` wrote"):
+        read_contents(tmp_path)
+    (tmp_path / "run.json").write_text('{"semantics": "<script>"}', encoding="utf-8")
+    with pytest.raises(ReportError, match="is not what `reissue run` writes"):
+        read_contents(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def written(result: sim.Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of three replications with a help desk, and so with every figure."""
+    scenario = result.scenario.changed({"replications": 3, "recovery": {"technicians": 1, "begins": "1h"}})
+    directory = tmp_path_factory.mktemp("run") / "result"
+    again = sim.run(scenario)
+    write(again, directory, beside=Publisher(again, command="reissue run plan.yaml", with_figures=False))
+    return directory
+
+
+def leaves(document: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place of a JSON document; of a list of scalars its first and its last."""
+    yield place
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from leaves(value, (*place, key))
+    elif isinstance(document, list):
+        for index in sorted({0, len(document) - 1} if document else ()):
+            yield from leaves(document[index], (*place, index))
+
+
+def replaced(document: Any, place: tuple[str | int, ...], value: Any) -> Any:
+    """A copy of a document with one value replaced."""
+    if not place:
+        return value
+    copy = document.copy()
+    copy[place[0]] = replaced(copy[place[0]], place[1:], value)
+    return copy
+
+
+EVERY = 100
+"""Of so many documents that are accepted, one is made a page of: drawing takes a second."""
+HOSTILE_VALUES = (None, "x", -1, 10**30, 1e308, 10**14, [], {}, "9999-12-31T23:59:59Z")
+
+
+@pytest.mark.parametrize("name", ["run.json", "report.json"])
+def test_an_edited_document_is_shown_or_refused_and_never_a_traceback(
+    written: Path, tmp_path: Path, name: str
+) -> None:
+    directory = tmp_path / "edited"
+    shutil.copytree(written, directory)
+    document = json.loads((written / name).read_text(encoding="utf-8"))
+    if name == "run.json":
+        document = {key: document[key] for key in Run.model_fields}
+        document["provenance"] = {
+            "versions": document["provenance"]["versions"],
+            "resolved": {"description": document["provenance"]["resolved"]["description"]},
+        }
+    shown = refused = 0
+    for place in leaves(document):
+        for value in HOSTILE_VALUES:
+            edited = json.dumps(replaced(document, place, value))
+            (directory / name).write_text(edited, encoding="utf-8")
+            try:
+                contents = read_contents(directory)
+            except ReportError:
+                refused += 1
+            else:
+                shown += 1
+                if shown % EVERY == 0:
+                    assert page_of(contents).startswith(b"<!doctype html>"), (place, value)
+    assert refused > 100
+    assert shown > 10
+
+
+TABLE_EDITS: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
+    "a row less": ("devices", lambda rows: rows.iloc[:-1]),
+    "no column": ("devices", lambda rows: rows.drop(columns="lost_at")),
+    "words for numbers": ("devices", lambda rows: rows.assign(times_lost="many")),
+    "a negative count": ("devices", lambda rows: rows.assign(lost_for_s=-1)),
+    "a date before the run": ("devices", lambda rows: rows.assign(lost_at=pd.Timestamp("1900", tz="UTC"))),
+    "samples out of order": ("timeline", lambda rows: rows.iloc[::-1]),
+    "more lost than there are": ("timeline", lambda rows: rows.assign(lost=11)),
+    "an infinite load": ("timeline", lambda rows: rows.assign(syncs_per_hour=float("inf"))),
+    "no samples": ("timeline", lambda rows: rows.iloc[:0]),
+}
+
+
+@pytest.mark.parametrize("edit", TABLE_EDITS)
+def test_an_edited_table_is_refused(written: Path, tmp_path: Path, edit: str) -> None:
+    directory = tmp_path / "edited"
+    shutil.copytree(written, directory)
+    name, change = TABLE_EDITS[edit]
+    path = directory / f"{name}.parquet"
+    change(pd.read_parquet(path)).to_parquet(path, index=False)
+    with pytest.raises(ReportError, match=f"{name}.parquet is not what"):
+        read_contents(directory)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + bytes(100) + b"PAR1"])
+def test_what_is_no_table_is_refused(written: Path, tmp_path: Path, content: bytes) -> None:
+    directory = tmp_path / "edited"
+    shutil.copytree(written, directory)
+    (directory / "devices.parquet").write_bytes(content)
+    with pytest.raises(ReportError, match=r"devices\.parquet"):
+        read_contents(directory)
 
 
 def test_the_command_names_no_folder() -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import sim
 from sim.errors import InputError
-from sim.report.style import svg_bytes
+from sim.figures.style import svg_bytes
 from sim.studies.curve import CurveError
 
 HALF = {
@@ -60,7 +60,9 @@ def test_delivery_shows_the_coverage_and_the_activation(result: sim.Result) -> N
 def test_devices_shows_the_connected_the_lost_and_those_back_again(result: sim.Result) -> None:
     figure = result.plot.devices()
     above, below = figure.axes
-    assert above.lines[0].get_ydata()[5] == 5
+    connected = above.lines[0].get_ydata()
+    assert connected[20] == 10  # two periods of 10 h have passed, and all five are back
+    assert np.isnan(connected[:20]).all()  # before that, a device may be connected and not yet have shown it
     lost, back = below.lines[:2]
     assert [lost.get_ydata()[h] for h in (4, 5, 8, 9, 11, 13, 15, 17)] == [0, 5, 5, 4, 3, 2, 1, 0]
     assert [back.get_ydata()[h] for h in (4, 5, 8, 9, 11, 13, 15, 17)] == [0, 0, 0, 1, 2, 3, 4, 5]
@@ -117,8 +119,8 @@ def test_a_certificate_that_stays_main_after_its_expiry_is_marked() -> None:
     assert "main, but expired" in {text.get_text() for text in figure.legends[0].get_texts()}
 
 
-def test_stories_show_lost_and_kept_devices_as_strips(result: sim.Result) -> None:
-    figure = result.plot.stories()
+def test_histories_show_lost_and_kept_devices_as_strips(result: sim.Result) -> None:
+    figure = result.plot.histories()
     (axes,) = figure.axes
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names[0] == "phones/9"  # lost the longest: first come, first served
@@ -128,7 +130,7 @@ def test_stories_show_lost_and_kept_devices_as_strips(result: sim.Result) -> Non
         (5.0, 17.0),
         (5.0, 15.0),
     }
-    named = result.plot.stories(["phones/5"]).axes[0]
+    named = result.plot.histories(["phones/5"]).axes[0]
     assert [label.get_text() for label in named.get_yticklabels()] == ["phones/5"]
     marks = [line for line in named.lines if line.get_marker() == "P"]
     assert hours(named, marks[0].get_xdata()) == [9.0]  # its reinstallation
@@ -141,9 +143,9 @@ def test_a_figure_that_cannot_be_says_why(result: sim.Result) -> None:
     with pytest.raises(CurveError, match="no reissue"):
         alone.plot.curve()
     with pytest.raises(InputError, match="has no device"):
-        result.plot.stories(["phones/10"])
+        result.plot.histories(["phones/10"])
     with pytest.raises(InputError, match="room for 12"):
-        result.plot.stories([f"phones/{n}" for n in range(13)])
+        result.plot.histories([f"phones/{n}" for n in range(13)])
 
 
 def test_a_curve_plots_its_means_and_its_band() -> None:
@@ -208,16 +210,16 @@ def test_the_axis_names_the_year_where_ticks_name_the_months(duration: str, besi
     assert axes.xaxis.get_major_formatter().get_offset() == beside
 
 
-def test_stories_take_one_name_and_refuse_none_and_unknown_ones(result: sim.Result) -> None:
-    one, listed = result.plot.stories("phones/7"), result.plot.stories(["phones/7"])
+def test_histories_take_one_name_and_refuse_none_and_unknown_ones(result: sim.Result) -> None:
+    one, listed = result.plot.histories("phones/7"), result.plot.histories(["phones/7"])
     rows = [[label.get_text() for label in figure.axes[0].get_yticklabels()] for figure in (one, listed)]
     assert rows == [["phones/7"], ["phones/7"]]
     with pytest.raises(InputError, match="name at least one device"):
-        result.plot.stories([])
+        result.plot.histories([])
     with pytest.raises(InputError, match='no device "3"'):
-        result.plot.stories([3])  # type: ignore[list-item]
+        result.plot.histories([3])  # type: ignore[list-item]
     with pytest.raises(InputError, match="the devices of phones are phones/0 to phones/9"):
-        result.plot.stories("phones")
+        result.plot.histories("phones")
 
 
 def test_a_fleet_without_devices_has_no_curve_and_no_recommendation() -> None:

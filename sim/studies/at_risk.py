@@ -1,0 +1,123 @@
+"""The devices at risk: those that were lost, and those that were nearly lost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+COLUMNS: Final = (
+    "device",
+    "group",
+    "platform",
+    "replication",
+    "critical_delay_s",
+    "lost_at",
+    "lost_cause",
+    "reconnected_at",
+    "reconnected_by",
+    "times_lost",
+    "lost_for_s",
+    "last_sync_at",
+    "reinstalls",
+    "lost_at_end",
+)
+"""The columns of the table of devices that are looked at."""
+MOST_LISTED: Final = 1_000
+MOST_NARROW: Final = 20
+MOST_REPLICATIONS: Final = 100
+"""Replications that are looked at."""
+_LOST_HISTORIES: Final = 3
+
+
+class DevicesAtRisk:
+    """The devices at risk of the first replication, and how many came back in each, from rows that pass by.
+
+    Still lost come before those that are back, longer before shorter; then a few that had the least time to
+    spare. Rows pass in the order of the table: replication by replication, each in device order. Only the
+    devices that are listed stay in memory.
+
+    Args:
+        start: the date of second 0.
+        samples_s: instants of the time series; shape (samples,).
+
+    Attributes:
+        lost: how many devices the first replication lost.
+    """
+
+    def __init__(self, start: datetime, samples_s: Ints) -> None:
+        self._start, self._samples_s = pd.Timestamp(start), samples_s
+        self._reconnected: dict[int, Ints] = {}
+        self._rows = pd.DataFrame()
+        self._lost_in: dict[int, int] = {}
+        self._place = 0
+        self.lost = 0
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """Look at rows of one or several replications, with the columns of `COLUMNS`."""
+        for number, part in rows.groupby("replication", sort=False):
+            self._add(int(str(number)), part)
+
+    def _add(self, replication: int, rows: pd.DataFrame) -> None:
+        if replication not in self._reconnected:
+            if len(self._reconnected) == MOST_REPLICATIONS:
+                return
+            self._reconnected[replication] = np.zeros(len(self._samples_s), dtype=np.int64)
+            self._place = 0
+        back = (rows["reconnected_at"] - self._start).dropna() // pd.Timedelta("1s")
+        ended_s = np.sort(back.to_numpy(dtype=np.int64))
+        self._reconnected[replication] += np.searchsorted(ended_s, self._samples_s, side="right")
+        rows = rows[list(COLUMNS)].assign(place=np.arange(self._place, self._place + len(rows)))
+        self._place += len(rows)
+        is_lost = rows["times_lost"] > 0
+        if len(self._reconnected) == 1:
+            self.lost += int(is_lost.sum())
+            self._list(rows, is_lost)
+        for place in rows.loc[is_lost & rows["place"].isin(self._rows.get("place", [])), "place"]:
+            self._lost_in[place] = self._lost_in.get(place, 0) + 1
+
+    def _list(self, rows: pd.DataFrame, is_lost: pd.Series[bool]) -> None:
+        narrow = rows[~is_lost & (rows["critical_delay_s"].fillna(0) > 0)]
+        narrow = narrow.nlargest(MOST_NARROW, "critical_delay_s")
+        found = pd.concat([self._rows, pd.concat([rows[is_lost], narrow]).astype(object)])
+        found = found.assign(is_kept=found["times_lost"] == 0, is_back=~found["lost_at_end"].astype(bool))
+        kept = found[found["is_kept"]].sort_values(["critical_delay_s", "place"], ascending=[False, True])
+        lost = found[~found["is_kept"]].sort_values(
+            ["is_back", "lost_for_s", "place"], ascending=[True, False, True]
+        )
+        self._rows = pd.concat([lost.head(MOST_LISTED), kept.head(MOST_NARROW)])
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """At most `MOST_LISTED` devices, the most urgent first.
+
+        Beside the columns of `COLUMNS`: `place`, its position in device order; `status`, what became of it;
+        `lost_in`, in how many replications it is lost.
+        """
+        rows = self._rows.head(MOST_LISTED)
+        if rows.empty:
+            return pd.DataFrame(columns=[*COLUMNS, "place", "status", "lost_in"])
+        status = np.select([rows["is_kept"], rows["is_back"]], ["just in time", "back"], "still lost")
+        return rows.assign(status=status, lost_in=[self._lost_in.get(place, 0) for place in rows["place"]])
+
+    @property
+    def reconnected(self) -> Ints:
+        """Devices whose first loss has ended at each sample; shape (replications, samples)."""
+        return np.array(list(self._reconnected.values()), dtype=np.int64).reshape(-1, len(self._samples_s))
+
+    def most_telling(self) -> pd.DataFrame:
+        """A few rows to draw: lost devices of different groups, and one that was kept.
+
+        Only devices that were lost and reinstalled at most once, which can be played by themselves.
+        """
+        rows = self.rows
+        is_kept = rows["status"] == "just in time"
+        by_desk = (rows["reinstalls"] == 0) | (rows["reconnected_by"] == "reinstall")
+        lost = rows[~is_kept & (rows["times_lost"] == 1) & (rows["reinstalls"] <= 1) & by_desk]
+        lost = lost.groupby(["group", "status"], sort=False).head(2).head(_LOST_HISTORIES)
+        return pd.concat([lost, rows[is_kept].head(1 if len(lost) else _LOST_HISTORIES)])

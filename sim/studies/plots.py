@@ -1,0 +1,289 @@
+"""The figures of a result, each under its name (`result.plot.…()`), and what they are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.figures import FigureError, bars, delays, series
+from sim.figures.style import WIDE_IN, Timespan
+from sim.scenario.prepare import prepare
+from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
+from sim.studies.margins import Margins, margins_of
+from sim.studies.replications import Replications
+from sim.studies.tables import devices_part
+from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
+from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from sim.world.plan import Plan
+from sim.world.timeline import play
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Switches = tuple[tuple[int, tuple[int, ...]], ...]
+"""Each activation of a reserve: its instant, and how many devices held it just before, by replication."""
+
+_CHANGES: Final = ("activated", "immediate", "restored")
+"""Changes of the main certificate, before each of which is counted who holds the new one."""
+
+
+class Plots:
+    """The figures of a result: each method returns a `matplotlib.figure.Figure`.
+
+    Of several replications they show the median, with a band from 5 to 95 % of them; certificates and
+    histories are of the first. Fleets whose devices were not kept are simulated again where a figure asks for
+    devices (`devices`, `curve`, `histories`), and show the first replication.
+    """
+
+    def __init__(self, result: Replications) -> None:
+        self._result = result
+
+    def delivery(self) -> Figure:
+        """How the reserve reaches the fleet, against the instants at which certificates change."""
+        return series.delivery(self._timespan, self._series(None), switches_of(self._result))
+
+    def devices(self) -> Figure:
+        """Connected devices (synchronized within two periods), those lost now, and those back again."""
+        return series.devices(self._timespan, self._series(self._at_risk.reconnected))
+
+    def certificates(self) -> Figure:
+        """A bar for each certificate: valid, waiting as reserve, main, and main though expired."""
+        return bars.certificates(self._timespan, lives_of(self._result.plan))
+
+    def syncs(self) -> Figure:
+        """Synchronizations per hour, with outages of the server."""
+        outages_s = tuple((outage.from_s, outage.to_s) for outage in self._result.plan.outages)
+        return series.syncs(self._timespan, self._series(None), outages_s)
+
+    def queue(self) -> Figure:
+        """Devices that wait for a technician, against the number of technicians.
+
+        Raises:
+            FigureError: the scenario has no help desk.
+        """
+        recovery = self._result.plan.recovery
+        if recovery is None:
+            raise FigureError("the scenario has no help desk: write recovery: {technicians: 4} to have one")
+        return series.queue(self._timespan, self._series(None), recovery.technicians)
+
+    def curve(self) -> Figure:
+        """Lost devices against the activation delay, from this run, with the scenario's own delay and the one
+        that its guarantees need.
+
+        Raises:
+            CurveError: one run does not tell of other delays here; the message says why.
+        """
+        return curve_of(self._timespan.name, margins_of(self._result))
+
+    def histories(self, devices: str | Sequence[str] | None = None) -> Figure:
+        """A row for each device: on and off, synchronizations, the reserve, lost and back.
+
+        Args:
+            devices: names as in results, or one; default: a few lost ones, and one that was nearly lost.
+
+        Raises:
+            UnknownDeviceError: the scenario has no such device.
+            FigureError: more than `bars.MOST_HISTORIES` devices are asked for, or there is none.
+        """
+        names = [devices] if isinstance(devices, str) else devices
+        if names is None:
+            drawn = histories_of(self._result, self._at_risk)
+        elif not names:
+            raise FigureError("name at least one device, such as its row in result.devices has it")
+        elif len(names) > bars.MOST_HISTORIES:
+            raise FigureError(f"a figure has room for {bars.MOST_HISTORIES} devices, not {len(names)}")
+        else:
+            drawn = tuple(_history_by_name(self._result, str(name)) for name in names)
+        if not drawn:
+            raise FigureError("no device was lost, and none received a reserve: name the devices to show")
+        return bars.histories(self._timespan, drawn)
+
+    # --- what they are drawn from ----------------------------------------------------------------
+
+    @property
+    def _timespan(self) -> Timespan:
+        scenario, events = self._result.scenario, self._result.tallies[0].events
+        changes = tuple((event.at_s, event.name) for event in events)
+        return Timespan(scenario.name, scenario.start, scenario.duration, changes)
+
+    @cached_property
+    def _replications(self) -> list[int]:
+        """Those that can be shown without simulating again, but for the first."""
+        looked_at = range(1, min(self._result.replications, MOST_REPLICATIONS))
+        return [0, *(replication for replication in looked_at if replication in self._result.kept)]
+
+    def _series(self, reconnected: NDArray[np.int64] | None) -> series.TimeSeries:
+        return series_of_result(self._result, self._replications, reconnected)
+
+    @cached_property
+    def _at_risk(self) -> DevicesAtRisk:
+        found = DevicesAtRisk(self._result.scenario.start, self._result.series()["at_s"])
+        for replication in self._replications:
+            for outcome in self._result.outcomes(replication):
+                found.add(devices_part(self._result, replication, outcome))
+        return found
+
+
+def series_of_result(
+    result: Replications, replications: Sequence[int], reconnected: NDArray[np.int64] | None
+) -> series.TimeSeries:
+    """The time series of some replications, with those that came back, where somebody counted them."""
+    samples, devices = [result.series(each) for each in replications], result.tallies[0].size
+    columns = {name: np.array([each[name] for each in samples], dtype=np.float64) for name in samples[0]}
+    holding = columns["holding_reserve"]
+    columns["coverage"] = np.where(holding < 0, np.nan, holding / max(devices, 1))
+    columns["syncs_per_hour"] = columns["syncs"] * SECONDS_PER_HOUR / result.plan.sample_s
+    at_s, warm_up_s = samples[0]["at_s"], warm_up_of(result)
+    return series_of(at_s, columns, reconnected, devices=devices, warm_up_s=warm_up_s)
+
+
+def series_of(
+    at_s: NDArray[np.int64],
+    columns: Mapping[str, NDArray[np.float64]],
+    reconnected: NDArray[np.int64] | None,
+    *,
+    devices: int,
+    warm_up_s: int,
+) -> series.TimeSeries:
+    """The time series of figures: of many samples every how-manieth, with the mean load since the one before.
+
+    Args:
+        at_s: instants of the samples; shape (samples,).
+        columns: by the names of `TimeSeries`; shape (replications, samples).
+        reconnected: the same of more replications, or of none without devices; None: nobody counted them.
+        devices: how many there are.
+        warm_up_s: as in `TimeSeries`.
+    """
+    step = max(1, -(-len(at_s) // series.MOST_POINTS))
+    taken = np.arange(0, len(at_s), step)
+    load = np.cumsum(columns["syncs_per_hour"], axis=1, dtype=np.float64)
+    ends, before = load[:, taken], load[:, np.maximum(taken - step, 0)]
+    mean = (ends - np.where(taken >= step, before, 0.0)) / np.minimum(step, taken + 1)
+    back = np.zeros_like(columns["lost"])
+    if reconnected is not None and len(reconnected):
+        back[:] = reconnected[: len(back)]
+    every = {**columns, "reconnected": back}
+    names = ("coverage", "connected", "lost", "reconnected", "queue")
+    return series.TimeSeries(
+        at_s[taken],
+        **{name: every[name][:, taken] for name in names},
+        syncs_per_hour=mean,
+        devices=devices,
+        warm_up_s=warm_up_s,
+    )
+
+
+def warm_up_of(result: Replications) -> int:
+    """Seconds until every device had two periods to synchronize in, and so counts as connected if it is."""
+    return 2 * max((profile.every_s for profile in result.tallies[0].profiles), default=0)
+
+
+def switches_of(result: Replications) -> Switches:
+    """Each activation of a reserve, and how many devices held it just before in the first replications."""
+    changes = [state for _, state in play(result.plan).switches if state.change in _CHANGES]
+    tallies = result.tallies[:MOST_REPLICATIONS]
+    held = np.array([tally.coverage_held.sum(axis=1) for tally in tallies])
+    if len(changes) != held.shape[1]:
+        return ()
+    return tuple(
+        (state.from_s, tuple(column.tolist()))
+        for state, column in zip(changes, held.T, strict=True)
+        if state.change == "activated"
+    )
+
+
+def curve_of(name: str, margins: Margins, *, width_in: float = WIDE_IN) -> Figure:
+    """The curve of one run, with its own delay and the one that its promises need."""
+    low, high = margins.band or (None, None)
+    needed_s = margins.binding.needed_s
+    unit_s = SECONDS_PER_DAY if margins.own_s >= 3 * SECONDS_PER_DAY else SECONDS_PER_HOUR
+    return delays.curve(
+        name,
+        margins.delays_s,
+        margins.mean,
+        low=low,
+        high=high,
+        own_s=margins.own_s,
+        needed_s=None if needed_s is None else max(unit_s, -(-needed_s // unit_s) * unit_s),
+        width_in=width_in,
+    )
+
+
+def lives_of(plan: Plan) -> tuple[bars.CertificateLife, ...]:
+    """The life of each certificate, from the server's timeline, which no device changes."""
+    timeline = play(plan)
+    ends_s = [state.from_s for state in timeline.states[1:]] + [plan.horizon_s]
+    spans = [(state, state.from_s, to_s) for state, to_s in zip(timeline.states, ends_s, strict=True)]
+    return tuple(
+        bars.CertificateLife(
+            generation=each.generation,
+            not_before_s=each.not_before_s,
+            not_after_s=each.not_after_s,
+            as_reserve=_joined((a, b) for state, a, b in spans if state.reserve == each.generation),
+            as_main=_joined((a, b) for state, a, b in spans if state.main == each.generation),
+        )
+        for each in timeline.server.certificates
+    )
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> bars.Spans:
+    """Spans that touch as one, and none that is empty."""
+    joined: list[tuple[int, int]] = []
+    for from_s, to_s in spans:
+        if joined and joined[-1][1] == from_s:
+            joined[-1] = (joined[-1][0], to_s)
+        elif to_s > from_s:
+            joined.append((from_s, to_s))
+    return tuple(joined)
+
+
+# --- one device -------------------------------------------------------------------------------------------
+
+
+def histories_of(result: Replications, at_risk: DevicesAtRisk) -> tuple[bars.DeviceHistory, ...]:
+    """The histories that tell most, each device played again by itself."""
+    histories, prepared = [], prepare(result.scenario)
+    for row in at_risk.most_telling().to_dict("records"):
+        device = SingleDevice.of(prepared, row["place"], result.number_of(0))
+        ends_s: tuple[int, ...] = ()
+        if row["reinstalls"]:
+            ends_s = (int((row["reconnected_at"] - result.scenario.start).total_seconds()),)
+        histories.append(_history(device, device.run(reinstalls_s=ends_s)))
+    return tuple(histories)
+
+
+def _history_by_name(result: Replications, name: str) -> bars.DeviceHistory:
+    """The history of any device; with a help desk its reinstallations come from runs of the lost devices."""
+    prepared, number = prepare(result.scenario), result.number_of(0)
+    index = find(prepared, name)
+    device = SingleDevice.of(prepared, index, number)
+    ends_s: tuple[int, ...] = ()
+    if result.plan.recovery is not None:
+        ends_s = reinstalls_of(result.experiment, result.outcome(), index, number)
+    return _history(device, device.run(reinstalls_s=ends_s))
+
+
+def _history(device: SingleDevice, trace: Trace) -> bars.DeviceHistory:
+    went_off = trace.instants_s("went off")
+    if not bool(device.start.starts_on[0]):
+        went_off = [0, *went_off]
+    end_s = trace.plan.horizon_s
+    return bars.DeviceHistory(
+        device=device.name,
+        off=_spans(went_off, trace.instants_s("came on"), end_s),
+        lost=_spans(trace.instants_s("lost"), trace.instants_s("reconnected"), end_s),
+        synced=tuple(trace.instants_s("synced")),
+        received=tuple(trace.instants_s("received")),
+        reconnected=tuple(trace.instants_s("reconnected")),
+        reinstalled=tuple(trace.instants_s("reinstalled")),
+    )
+
+
+def _spans(begin_s: list[int], end_s: list[int], horizon_s: int) -> bars.Spans:
+    """Each beginning with the end that follows it, or with the end of the run."""
+    ends = [*end_s, *[horizon_s] * (len(begin_s) - len(end_s))]
+    return tuple(zip(begin_s, ends, strict=False))

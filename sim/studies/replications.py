@@ -1,0 +1,81 @@
+"""The replications of a scenario: what became of each, kept or simulated again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.results.tally import Tally
+from sim.scenario.scenario import Scenario
+from sim.studies.certificates import fingerprints_of
+from sim.studies.experiment import Experiment
+from sim.world.outcome import Outcome
+from sim.world.plan import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Replications:
+    """What became of a scenario, as columns and counts.
+
+    Attributes:
+        experiment: what was run.
+        tallies: one a replication.
+        kept: outcomes that need not be simulated again, by replication.
+    """
+
+    experiment: Experiment
+    tallies: tuple[Tally, ...]
+    kept: Mapping[int, Outcome]
+
+    @property
+    def scenario(self) -> Scenario:
+        """As it was run, seed and replications included."""
+        return self.experiment.scenario
+
+    @property
+    def engine(self) -> str:
+        """Which engine ran it."""
+        return self.experiment.engine
+
+    @property
+    def plan(self) -> Plan:
+        """What the server and the operator were to do."""
+        return self.experiment.plan
+
+    @property
+    def replications(self) -> int:
+        """How many runs there were."""
+        return len(self.tallies)
+
+    def number_of(self, replication: int) -> int:
+        """The number that a replication, counted from 0, has in results: the scenario's first and so on."""
+        return self.scenario.first_replication + replication
+
+    def at(self, instant_s: int) -> datetime:
+        """The date of an instant."""
+        return self.scenario.start + timedelta(seconds=instant_s)
+
+    def outcome(self, replication: int = 0) -> Outcome:
+        """What became of each device of a replication; simulated again where it was not kept."""
+        return self.kept.get(replication) or self.experiment.outcome(replication)
+
+    def outcomes(self, replication: int = 0) -> Iterator[Outcome]:
+        """The same in parts that fit into memory."""
+        if replication in self.kept:
+            yield self.kept[replication]
+        else:
+            yield from self.experiment.outcomes(replication)
+
+    def series(self, replication: int = 0) -> dict[str, NDArray[np.int64]]:
+        """The time series of a replication (`Tally.series`); simulated again where they were not kept."""
+        return self.tallies[replication].series or self.experiment.tally(replication).series
+
+    @cached_property
+    def certificates(self) -> Mapping[int, str]:
+        """The SHA-256 fingerprint of each certificate, by generation (model 3.1)."""
+        return fingerprints_of(self.scenario, self.tallies[0].certificates)
