@@ -102,7 +102,7 @@ def test_the_export_is_what_the_filter_shows_and_agrees_with_the_devices(opened:
     by_id(opened, "filter").send_keys("not delivered")
     rows = shown_rows(opened)
     by_id(opened, "export").send_keys(ENTER)
-    path = opened.downloads / "devices-to-chase.csv"
+    path = opened.downloads / "devices-at-risk.csv"
     for _ in range(100):
         if path.exists() and path.stat().st_size:
             break
@@ -155,7 +155,14 @@ def test_no_width_scrolls_the_page_sideways(opened: Any, width: int) -> None:
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
     )
     opened.driver.get(opened.path.as_uri())
-    inner, content = opened.driver.execute_script(
-        "return [document.documentElement.clientWidth, document.documentElement.scrollWidth]"
+    inner, content, outside, scrolled = opened.driver.execute_script(
+        """const inner = document.documentElement.clientWidth;
+        const found = (what, where) => Array.from(document.querySelectorAll(what)).filter(where)
+            .map(e => e.outerHTML.slice(0, 80));
+        return [inner, document.documentElement.scrollWidth,
+            found('body *:not(.skip)', e => !e.closest('svg g') && e.getBoundingClientRect().right > inner + 1),
+            found('.scroll, .drawing', e => e.scrollWidth > e.clientWidth)]"""
     )
     assert content <= inner <= width
+    assert outside == []
+    assert scrolled == []  # no table and no drawing is wider than its box
