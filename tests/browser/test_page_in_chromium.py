@@ -160,7 +160,7 @@ def test_no_width_scrolls_the_page_sideways(opened: Any, width: int) -> None:
         const found = (what, where) => Array.from(document.querySelectorAll(what)).filter(where)
             .map(e => e.outerHTML.slice(0, 80));
         return [inner, document.documentElement.scrollWidth,
-            found('body *:not(.skip)', e => !e.closest('svg g') && e.getBoundingClientRect().right > inner + 1),
+            found('body *:not(.skip)', e => !e.closest('g') && e.getBoundingClientRect().right > inner + 1),
             found('.scroll, .drawing', e => e.scrollWidth > e.clientWidth)]"""
     )
     assert content <= inner <= width
