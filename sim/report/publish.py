@@ -101,7 +101,7 @@ class Publisher:
             summary=result.summary(),
             platforms=result.platforms_in_words(),
             findings=tuple(findings_of(result.scenario)),
-            lives=lives_of(result.plan),
+            lives=lives_of(result),
             switches=switches_of(result),
             outages_s=tuple((outage.from_s, outage.to_s) for outage in result.plan.outages),
             technicians=None if recovery is None else recovery.technicians,

@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 
 from sim.figures import FigureError, bars, delays, series
 from sim.figures.style import WIDE_IN, Timespan
-from sim.scenario.prepare import prepare
 from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
 from sim.studies.margins import Margins, margins_of
 from sim.studies.replications import Replications
 from sim.studies.tables import devices_part
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
-from sim.world.plan import Plan
-from sim.world.timeline import play
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +49,7 @@ class Plots:
 
     def certificates(self) -> Figure:
         """A bar for each certificate: valid, waiting as reserve, main, and main though expired."""
-        return bars.certificates(self._timespan, lives_of(self._result.plan))
+        return bars.certificates(self._timespan, lives_of(self._result))
 
     def syncs(self) -> Figure:
         """Synchronizations per hour, with outages of the server."""
@@ -184,7 +181,7 @@ def warm_up_of(result: Replications) -> int:
 
 def switches_of(result: Replications) -> Switches:
     """Each activation of a reserve, and how many devices held it just before in the first replications."""
-    changes = [state for _, state in play(result.plan).switches if state.change in _CHANGES]
+    changes = [state for _, state in result.experiment.prepared.timeline.switches if state.change in _CHANGES]
     tallies = result.tallies[:MOST_REPLICATIONS]
     held = np.array([tally.coverage_held.sum(axis=1) for tally in tallies])
     if len(changes) != held.shape[1]:
@@ -213,10 +210,10 @@ def curve_of(name: str, margins: Margins, *, width_in: float = WIDE_IN) -> Figur
     )
 
 
-def lives_of(plan: Plan) -> tuple[bars.CertificateLife, ...]:
+def lives_of(result: Replications) -> tuple[bars.CertificateLife, ...]:
     """The life of each certificate, from the server's timeline, which no device changes."""
-    timeline = play(plan)
-    ends_s = [state.from_s for state in timeline.states[1:]] + [plan.horizon_s]
+    timeline = result.experiment.prepared.timeline
+    ends_s = [state.from_s for state in timeline.states[1:]] + [result.plan.horizon_s]
     spans = [(state, state.from_s, to_s) for state, to_s in zip(timeline.states, ends_s, strict=True)]
     return tuple(
         bars.CertificateLife(
@@ -246,7 +243,7 @@ def _joined(spans: Iterable[tuple[int, int]]) -> bars.Spans:
 
 def histories_of(result: Replications, at_risk: DevicesAtRisk) -> tuple[bars.DeviceHistory, ...]:
     """The histories that tell most, each device played again by itself."""
-    histories, prepared = [], prepare(result.scenario)
+    histories, prepared = [], result.experiment.prepared
     for row in at_risk.most_telling().to_dict("records"):
         device = SingleDevice.of(prepared, row["place"], result.number_of(0))
         ends_s: tuple[int, ...] = ()
@@ -258,7 +255,7 @@ def histories_of(result: Replications, at_risk: DevicesAtRisk) -> tuple[bars.Dev
 
 def _history_by_name(result: Replications, name: str) -> bars.DeviceHistory:
     """The history of any device; with a help desk its reinstallations come from runs of the lost devices."""
-    prepared, number = prepare(result.scenario), result.number_of(0)
+    prepared, number = result.experiment.prepared, result.number_of(0)
     index = find(prepared, name)
     device = SingleDevice.of(prepared, index, number)
     ends_s: tuple[int, ...] = ()
