@@ -26,7 +26,7 @@ extensions = [
 exclude_patterns = ["_ext"]
 menu = {
     "Plan": ["tutorial", "cookbook", "decisions", "report", "why", "certificates"],
-    "Look up": ["language", "reference", "model", "api"],
+    "Look up": ["glossary", "language", "reference", "model", "api"],
     "Trust": ["evidence", "mutation", "guarantees", "rehearsal", "testing"],
     "The program": ["sweep", "benchmarks", "design", "contributing", "changelog"],
 }
