@@ -216,9 +216,9 @@ def _model_sections() -> dict[str, str]:
 
 def _measures() -> Iterator[str]:
     yield "## Measures\n\nWhat `guarantees[].measure` may name, and what its bound is.\n"
-    yield "| measure | bound |\n|---|---|"
+    yield "| measure | is | bound |\n|---|---|---|"
     for name, measure in MEASURES.items():
-        yield f"| `{name}` | {BOUNDS[measure.unit]} |"
+        yield f"| `{name}` | {measure.text} | {BOUNDS[measure.unit]} |"
 
 
 if __name__ == "__main__":
