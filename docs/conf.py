@@ -28,7 +28,7 @@ menu = {
     "Plan": ["tutorial", "cookbook", "decisions", "report", "why", "certificates"],
     "Look up": ["glossary", "language", "reference", "model", "api"],
     "Trust": ["evidence", "mutation", "guarantees", "rehearsal", "testing"],
-    "The program": ["sweep", "benchmarks", "design", "contributing", "changelog"],
+    "The program": ["sweep", "benchmarks", "design", "extend", "contributing", "changelog"],
 }
 default_role = "code"  # docstrings put code in single backquotes, as the pages do
 
