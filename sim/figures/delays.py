@@ -7,25 +7,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from sim.figures import style
 from sim.figures.series import BAND_WORDS
-from sim.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    PALE,
-    PAPER,
-    SKY,
-    VERMILION,
-    WIDE_IN,
-    Floats,
-    Ints,
-    blank,
-    count_axis,
-    label,
-    plain,
-    settle,
-)
+from sim.figures.style import WIDE_IN, Floats, Ints
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _FEW_POINTS: Final = 40
@@ -53,38 +37,38 @@ def curve(
         needed_s: the least delay that is enough, to be marked.
         width_in: inches across.
     """
-    figure, axes = blank("Lost devices by activation delay", name, width_in=width_in)
+    figure, axes = style.blank("Lost devices by activation delay", name, width_in=width_in)
     in_days = bool(len(delays_s)) and int(delays_s[-1]) >= 3 * SECONDS_PER_DAY
     unit_s, unit = (SECONDS_PER_DAY, "days") if in_days else (SECONDS_PER_HOUR, "hours")
     at = delays_s / unit_s
     marker = "o" if len(at) <= _FEW_POINTS else ""
-    axes.plot(at, lost, color=BLUE, linewidth=2, marker=marker, markersize=3.5, drawstyle="steps-post")
+    axes.plot(at, lost, color=style.BLUE, linewidth=2, marker=marker, markersize=3.5, drawstyle="steps-post")
     if low is not None and high is not None:
-        shade: dict[str, Any] = {"facecolor": SKY, "edgecolor": BLUE, "alpha": 0.45}
+        shade: dict[str, Any] = {"facecolor": style.SKY, "edgecolor": style.BLUE, "alpha": 0.45}
         axes.fill_between(at, low, high, step="post", **shade)
     axes.set_xlabel(f"activation delay ({unit})", fontsize=9)
     axes.set_ylabel("lost devices" if low is None else "lost devices (mean)", fontsize=9)
-    count_axis(axes, float(max(lost.max(initial=0), 0 if high is None else high.max(initial=0))))
+    style.count_axis(axes, float(max(lost.max(initial=0), 0 if high is None else high.max(initial=0))))
     longest = max(float(at[-1]) if len(at) else 1.0, (own_s or 0) / unit_s)
     axes.set_xlim(0, longest * 1.04)
-    for delay_s, word, colour, style, height in (
-        (needed_s, "needed", GREEN, "-.", 0.85),
-        (own_s, "this scenario", VERMILION, "--", 0.7),
+    for delay_s, word, colour, dashes, height in (
+        (needed_s, "needed", style.GREEN, "-.", 0.85),
+        (own_s, "this scenario", style.VERMILION, "--", 0.7),
     ):
         if delay_s is None:
             continue
         x = delay_s / unit_s
-        axes.axvline(x, color=colour, linewidth=1.8, linestyle=style)
+        axes.axvline(x, color=colour, linewidth=1.8, linestyle=dashes)
         words = f"{word}, {x:,.4g} {unit}"
         place = int(np.searchsorted(delays_s, delay_s))
         if place < len(delays_s) and int(delays_s[place]) == delay_s:
             words += f": {lost[place]:,.4g} lost"
             axes.plot([x], [lost[place]], "D", color=colour, markersize=7, zorder=5)
-        label(axes, x, height * axes.get_ylim()[1], words, colour)
+        style.label(axes, x, height * axes.get_ylim()[1], words, colour)
     if high is not None and len(at):
         middle = len(at) // 3
-        label(axes, float(at[middle]), float(high[middle]), BAND_WORDS, GREY)
-    return settle(figure)
+        style.label(axes, float(at[middle]), float(high[middle]), BAND_WORDS, style.GREY)
+    return style.settle(figure)
 
 
 class Difference(NamedTuple):
@@ -105,22 +89,22 @@ class Difference(NamedTuple):
 
 def differences(pairs: tuple[Difference, ...], *, unit: str, width_in: float = WIDE_IN) -> Figure:
     """A row for each two strategies: the difference with its 95 % interval; at zero there is none."""
-    figure, axes = blank(
+    figure, axes = style.blank(
         f"Differences in {unit}",
         "each the first minus the second, with its 95 % interval",
         width_in=width_in,
         height_in=1.7 + 0.5 * max(len(pairs), 2),
     )
     for row, (_, _, mean, low, high) in enumerate(pairs):
-        colour, face, doubt = GREY, PAPER, " (no interval from one run)"
+        colour, face, doubt = style.GREY, style.PAPER, " (no interval from one run)"
         if low is not None and high is not None:
             doubt = " (no difference shown)"
             if low > 0 or high < 0:
-                colour, doubt = VERMILION if mean > 0 else BLUE, ""
+                colour, doubt = style.VERMILION if mean > 0 else style.BLUE, ""
                 face = colour
             axes.plot([low, high], [row, row], color=colour, linewidth=2.5, solid_capstyle="butt")
-        style: dict[str, Any] = {"markersize": 8, "markerfacecolor": face, "markeredgewidth": 2}
-        axes.plot([mean], [row], "o", color=colour, zorder=5, **style)
+        marker: dict[str, Any] = {"markersize": 8, "markerfacecolor": face, "markeredgewidth": 2}
+        axes.plot([mean], [row], "o", color=colour, zorder=5, **marker)
         axes.annotate(
             f"{mean:+,.4g}".replace("-", "\N{MINUS SIGN}") + doubt,
             (mean, row),
@@ -131,11 +115,13 @@ def differences(pairs: tuple[Difference, ...], *, unit: str, width_in: float = W
             color=colour,
             fontweight="bold",
         )
-    axes.axvline(0, color=INK, linewidth=1.2)
-    names = [f"{plain(pair.first, 34)}\n\N{MINUS SIGN} {plain(pair.second, 34)}" for pair in pairs]
+    axes.axvline(0, color=style.INK, linewidth=1.2)
+    names = [
+        f"{style.plain(pair.first, 34)}\n\N{MINUS SIGN} {style.plain(pair.second, 34)}" for pair in pairs
+    ]
     axes.set_yticks(range(len(pairs)), names)
     axes.set_ylim(len(pairs) - 0.4, -0.75)
-    axes.grid(axis="x", color=PALE, linewidth=0.8)
+    axes.grid(axis="x", color=style.PALE, linewidth=0.8)
     axes.margins(x=0.12)
     axes.set_xlabel(f"difference in {unit}", fontsize=9)
     return figure

@@ -11,23 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from sim.figures.style import (
-    BLUE,
-    GREY,
-    PALE,
-    SKY,
-    VERMILION,
-    WIDE_IN,
-    Floats,
-    Ints,
-    Timespan,
-    count_axis,
-    label,
-    mark_changes,
-    note,
-    over_time,
-    settle,
-)
+from sim.figures import style
+from sim.figures.style import WIDE_IN, Floats, Ints, Timespan
 from sim.text import number
 from sim.world.order import SECONDS_PER_DAY
 
@@ -86,71 +71,73 @@ def delivery(
     Beside each instant of `switches` at which it becomes main stands how many held it just before, in each
     replication.
     """
-    figure, (axes,) = over_time(timespan, "How the reserve reaches the devices", width_in=width_in)
-    _line(axes, timespan, series.at_s, series.coverage, BLUE, "-")
+    figure, (axes,) = style.over_time(timespan, "How the reserve reaches the devices", width_in=width_in)
+    _line(axes, timespan, series.at_s, series.coverage, style.BLUE, "-")
     axes.set_ylim(0, 1.08)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %", decimals=0))
     axes.set_ylabel("devices that hold it", fontsize=9)
-    axes.grid(axis="y", color=PALE, linewidth=0.8)
-    mark_changes(timespan, axes)
+    axes.grid(axis="y", color=style.PALE, linewidth=0.8)
+    style.mark_changes(timespan, axes)
     if np.isnan(series.coverage).all():
-        note(axes, "no reserve waits at any full hour of this run")
+        style.note(axes, "no reserve waits at any full hour of this run")
     if len(switches) > _MOST_SWITCHES:  # of many the one that fewest held
         switches = (min(switches, key=lambda switch: min(switch[1])),)
     for at_s, held in switches:
         at, share = timespan.date(at_s), float(np.median(held)) / max(series.devices, 1)
         missing = [series.devices - each for each in held]
-        axes.plot([at], [share], "o", color=BLUE, markersize=5, zorder=5)
+        axes.plot([at], [share], "o", color=style.BLUE, markersize=5, zorder=5)
         words = f"{100 * share:.3g} % hold it, {counts_in_words(missing)} do not"
-        label(axes, at, share, words if max(missing) else "all hold it", BLUE)
-    return settle(figure)
+        style.label(axes, at, share, words if max(missing) else "all hold it", style.BLUE)
+    return style.settle(figure)
 
 
 def devices(timespan: Timespan, series: TimeSeries, *, width_in: float = WIDE_IN) -> Figure:
     """Connected devices above; below, on a scale of their own, those lost now and those that are back."""
     title = "Connected, lost and reconnected devices"
-    figure, (above, below) = over_time(timespan, title, width_in=width_in, height_in=4.8, ratios=(2, 3))
+    figure, (above, below) = style.over_time(timespan, title, width_in=width_in, height_in=4.8, ratios=(2, 3))
     is_warm = series.at_s >= series.warm_up_s
-    _line(above, timespan, series.at_s, np.where(is_warm, series.connected, np.nan), BLUE, "-")
+    _line(above, timespan, series.at_s, np.where(is_warm, series.connected, np.nan), style.BLUE, "-")
     above.set_ylabel("connected", fontsize=9)
-    count_axis(above, max(_most(series.connected), series.devices))
-    mark_changes(timespan, above)
-    lost = _line(below, timespan, series.at_s, series.lost, VERMILION, "--")
-    back = _line(below, timespan, series.at_s, series.reconnected, GREY, ":")
+    style.count_axis(above, max(_most(series.connected), series.devices))
+    style.mark_changes(timespan, above)
+    lost = _line(below, timespan, series.at_s, series.lost, style.VERMILION, "--")
+    back = _line(below, timespan, series.at_s, series.reconnected, style.GREY, ":")
     below.set_ylabel("devices", fontsize=9)
     most = max(_most(series.lost), _most(series.reconnected))
-    count_axis(below, most)
-    mark_changes(timespan, below, with_words=False)
+    style.count_axis(below, most)
+    style.mark_changes(timespan, below, with_words=False)
     if most == 0:
-        note(below, "no device loses the server")
+        style.note(below, "no device loses the server")
     else:
         top = int(lost.argmax())
-        label(below, timespan.date(series.at_s[top]), lost[top], "lost now", VERMILION)
+        style.label(below, timespan.date(series.at_s[top]), lost[top], "lost now", style.VERMILION)
         if back[-1]:
             half = int(np.searchsorted(back, back[-1] / 2))
-            label(below, timespan.date(series.at_s[half]), back[half], "back again", GREY)
-    return settle(figure)
+            style.label(below, timespan.date(series.at_s[half]), back[half], "back again", style.GREY)
+    return style.settle(figure)
 
 
 def queue(timespan: Timespan, series: TimeSeries, technicians: int, *, width_in: float = WIDE_IN) -> Figure:
     """Devices that are ready and wait for a technician; a line at the number of technicians."""
-    figure, (axes,) = over_time(timespan, "The help desk's queue", width_in=width_in)
-    middle = _line(axes, timespan, series.at_s, series.queue, BLUE, "-")
+    figure, (axes,) = style.over_time(timespan, "The help desk's queue", width_in=width_in)
+    middle = _line(axes, timespan, series.at_s, series.queue, style.BLUE, "-")
     if series.replications == 1:
         dates = timespan.dates(series.at_s)
-        axes.fill_between(dates, middle, step="post", facecolor=SKY, edgecolor=BLUE, hatch="///", alpha=0.6)
+        axes.fill_between(
+            dates, middle, step="post", facecolor=style.SKY, edgecolor=style.BLUE, hatch="///", alpha=0.6
+        )
     axes.set_ylabel("devices waiting", fontsize=9)
     most = _most(series.queue)
-    count_axis(axes, max(most, technicians))
-    axes.axhline(technicians, color=VERMILION, linewidth=1.4, linestyle="-.")
+    style.count_axis(axes, max(most, technicians))
+    axes.axhline(technicians, color=style.VERMILION, linewidth=1.4, linestyle="-.")
     words = f"{technicians:,} technician{'s' if technicians > 1 else ''}"
-    label(axes, timespan.date(0), technicians, words, VERMILION)
+    style.label(axes, timespan.date(0), technicians, words, style.VERMILION)
     if most:
         _name_peak(axes, timespan, series.at_s, series.queue)
     else:
-        note(axes, "nobody waits at any full hour")
-    mark_changes(timespan, axes)
-    return settle(figure)
+        style.note(axes, "nobody waits at any full hour")
+    style.mark_changes(timespan, axes)
+    return style.settle(figure)
 
 
 def syncs(
@@ -161,24 +148,29 @@ def syncs(
     width_in: float = WIDE_IN,
 ) -> Figure:
     """Successful synchronizations per hour, over weeks by day; outages of the server are hatched."""
-    figure, (axes,) = over_time(timespan, "Synchronizations: the server's load", width_in=width_in)
+    figure, (axes,) = style.over_time(timespan, "Synchronizations: the server's load", width_in=width_in)
     at_s, load = series.at_s[1:], series.syncs_per_hour[:, 1:]
     axes.set_ylabel("per hour", fontsize=9)
-    count_axis(axes, _most(load))
+    style.count_axis(axes, _most(load))
     for from_s, to_s in outages_s:
         axes.axvspan(
-            timespan.date(from_s), timespan.date(to_s), facecolor=PALE, edgecolor=GREY, hatch="xxx", lw=0
+            timespan.date(from_s),
+            timespan.date(to_s),
+            facecolor=style.PALE,
+            edgecolor=style.GREY,
+            hatch="xxx",
+            lw=0,
         )
     if timespan.end_s > _FEW_DAYS * SECONDS_PER_DAY and len(at_s):
         _by_day(timespan, axes, at_s, load)
     else:
-        _line(axes, timespan, at_s, load, BLUE, "-", step=None)
+        _line(axes, timespan, at_s, load, style.BLUE, "-", step=None)
     if len(at_s):
         _name_peak(axes, timespan, at_s, load)
     if outages_s:
-        label(axes, timespan.date(outages_s[0][1]), 0.5 * _most(load), "outage", GREY)
-    mark_changes(timespan, axes)
-    return settle(figure)
+        style.label(axes, timespan.date(outages_s[0][1]), 0.5 * _most(load), "outage", style.GREY)
+    style.mark_changes(timespan, axes)
+    return style.settle(figure)
 
 
 def _by_day(timespan: Timespan, axes: Axes, at_s: Ints, load: Floats) -> None:
@@ -188,12 +180,12 @@ def _by_day(timespan: Timespan, axes: Axes, at_s: Ints, load: Floats) -> None:
     high = np.maximum.reduceat(load.max(axis=0), first)
     mean = np.add.reduceat(load.mean(axis=0), first) / np.diff(np.append(first, len(at_s)))
     dates = timespan.dates(days * SECONDS_PER_DAY + SECONDS_PER_DAY // 2)
-    axes.fill_between(dates, low, high, facecolor=SKY, edgecolor="none", alpha=0.45)
-    axes.plot(dates, mean, color=BLUE, linewidth=2)
+    axes.fill_between(dates, low, high, facecolor=style.SKY, edgecolor="none", alpha=0.45)
+    axes.plot(dates, mean, color=style.BLUE, linewidth=2)
     middle = len(days) // 3
-    label(axes, float(dates[middle]), float(mean[middle]), "mean of each day", BLUE)
+    style.label(axes, float(dates[middle]), float(mean[middle]), "mean of each day", style.BLUE)
     runs = ", all runs" if len(load) > 1 else ""
-    label(axes, float(dates[middle]), float(low[middle]), f"quietest to busiest hour{runs}", GREY)
+    style.label(axes, float(dates[middle]), float(low[middle]), f"quietest to busiest hour{runs}", style.GREY)
 
 
 def _line(
@@ -202,7 +194,7 @@ def _line(
     at_s: Ints,
     values: Floats,
     colour: str,
-    style: str,
+    dashes: str,
     *,
     step: Literal["post"] | None = "post",
 ) -> Floats:
@@ -216,14 +208,14 @@ def _line(
         low[is_there], middle[is_there], high[is_there] = found
     dates = timespan.dates(at_s)
     draw = "default" if step is None else "steps-post"
-    axes.plot(dates, middle, color=colour, linewidth=2, linestyle=style, drawstyle=draw)
+    axes.plot(dates, middle, color=colour, linewidth=2, linestyle=dashes, drawstyle=draw)
     if len(values) > 1:
         bins = np.arange(0, len(at_s), max(1, -(-len(at_s) // _MOST_BAND_POINTS)))
         low, high, dates = np.fmin.reduceat(low, bins), np.fmax.reduceat(high, bins), dates[bins]
         axes.fill_between(dates, low, high, step=step, facecolor=colour, edgecolor="none", alpha=0.25)
         widest = int(np.argmax(np.nan_to_num(high - low)))
         if not any(text.get_text() == BAND_WORDS for text in axes.texts) and high[widest] > low[widest]:
-            label(axes, float(dates[widest]), float(high[widest]), BAND_WORDS, GREY)
+            style.label(axes, float(dates[widest]), float(high[widest]), BAND_WORDS, style.GREY)
     return middle
 
 
@@ -231,7 +223,9 @@ def _name_peak(axes: Axes, timespan: Timespan, at_s: Ints, values: Floats) -> No
     """The greatest value, beside the point where it is reached."""
     highest = values.max(axis=0)
     top = int(highest.argmax())
-    label(axes, timespan.date(at_s[top]), float(highest[top]), f"at most {highest[top]:,.0f}", BLUE)
+    style.label(
+        axes, timespan.date(at_s[top]), float(highest[top]), f"at most {highest[top]:,.0f}", style.BLUE
+    )
 
 
 def _most(values: Floats) -> float:

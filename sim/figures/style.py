@@ -37,6 +37,8 @@ INK: Final = "#1a1a1a"
 GREY: Final = "#595959"
 PALE: Final = "#e3e3e3"
 PAPER: Final = "#ffffff"
+_NAMES: Final = ("blue", "vermilion", "green", "sky", "ink", "grey", "pale", "paper")
+_COLOURS: Final = (BLUE, VERMILION, GREEN, SKY, INK, GREY, PALE, PAPER)
 
 WIDE_IN: Final = 8.0
 NARROW_IN: Final = 4.3
@@ -313,19 +315,7 @@ def svg_element(figure: Figure, *, name: str) -> str:
     text = re.sub(r'(<svg\b[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(?<= d=")[^"]*', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)
-    for colour, value in _VARIABLES.items():
-        text = text.replace(f'fill="{value}"', f'style="fill: {value}"')
-        text = text.replace(f": {value}", f": var(--d-{colour})")
+    for variable, colour in zip(_NAMES, _COLOURS, strict=True):
+        text = text.replace(f'fill="{colour}"', f'style="fill: {colour}"')
+        text = text.replace(f": {colour}", f": var(--d-{variable})")
     return re.sub(r"\n\s*", "\n", text)
-
-
-_VARIABLES: Final = {
-    "blue": BLUE,
-    "vermilion": VERMILION,
-    "green": GREEN,
-    "sky": SKY,
-    "ink": INK,
-    "grey": GREY,
-    "pale": PALE,
-    "paper": PAPER,
-}

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AliasPath, AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
 from sim.errors import InputError, UnreadableError
 from sim.figures.bars import CertificateLife, DeviceHistory, Spans
@@ -45,38 +45,28 @@ class ReportError(InputError):
     """A directory holds no result that a page can be made of; the message says what would help."""
 
 
-class _Event(BaseModel):
+class Event(BaseModel):
+    """An event of `run.json`."""
+
     at: AwareDatetime
     event: str
 
 
-class _Measures(BaseModel):
-    devices: Annotated[int, Field(ge=0, le=MOST_DEVICES)]
-
-
-class _Resolved(BaseModel):
-    description: str
-
-
-class _Provenance(BaseModel):
-    versions: dict[str, str]
-    resolved: _Resolved
-
-
 class Run(BaseModel):
-    """What a page takes from `run.json`, under the same names."""
+    """What a page takes from `run.json`."""
 
-    scenario: str
+    name: str = Field(validation_alias="scenario")
     engine: str
     seed: int
-    replications: Annotated[int, Field(ge=1, le=1_000_000)]
+    replications: int = Field(ge=1, le=1_000_000)
     semantics: Literal[SEMANTICS]  # type: ignore[valid-type]
     fingerprint: str
     start: AwareDatetime
     end: AwareDatetime
-    measures: _Measures
-    events: list[_Event]
-    provenance: _Provenance
+    events: list[Event]
+    devices: int = Field(validation_alias=AliasPath("measures", "devices"), ge=0, le=MOST_DEVICES)
+    versions: dict[str, str] = Field(validation_alias=AliasPath("provenance", "versions"))
+    description: str = Field(validation_alias=AliasPath("provenance", "resolved", "description"))
 
     @property
     def end_s(self) -> int:
@@ -166,7 +156,7 @@ class Contents:
         """The axis of its figures."""
         run = self.run
         changes = tuple((run.seconds(event.at), event.event) for event in run.events)
-        return Timespan(run.scenario, run.start, run.end_s, changes)
+        return Timespan(run.name, run.start, run.end_s, changes)
 
 
 def read_contents(directory: Path) -> Contents:
@@ -184,7 +174,7 @@ def read_contents(directory: Path) -> Contents:
     at_risk = DevicesAtRisk(run.start, at_s)
     for rows in _devices(directory / "devices.parquet", run):
         at_risk.add(rows)
-    devices = run.measures.devices
+    devices = run.devices
     series = series_of(at_s, columns, at_risk.reconnected, devices=devices, warm_up_s=extra.warm_up_s)
     return Contents(run, extra, series, at_risk)
 
@@ -267,7 +257,7 @@ def _read_samples(path: Path, run: Run) -> tuple[Ints, dict[str, Floats]]:
     counts, load = np.array([columns[name] for name in _COUNTS]), columns["syncs_per_hour"]
     is_sound = (
         bool((at_s == at_s[0]).all() and (np.diff(at_s[0]) > 0).all())
-        and bool(((counts >= 0) & (counts <= run.measures.devices)).all())
+        and bool(((counts >= 0) & (counts <= run.devices)).all())
         and not ((columns["coverage"] < 0) | (columns["coverage"] > 1)).any()
         and bool(((load >= 0) & (load <= _LARGEST)).all())
     )
@@ -278,7 +268,7 @@ def _read_samples(path: Path, run: Run) -> tuple[Ints, dict[str, Floats]]:
 
 def _devices(path: Path, run: Run) -> Iterator[pd.DataFrame]:
     """The rows of the replications that are looked at, in parts that fit into memory."""
-    for rows in _rows(path, _DEVICES, run, size=run.measures.devices):
+    for rows in _rows(path, _DEVICES, run, size=run.devices):
         counts = rows[["times_lost", "lost_for_s", "reinstalls", "critical_delay_s"]]
         if (counts < 0).any(axis=None) or (counts > _LARGEST).any(axis=None):
             raise _edited(path, "a count that no run has")

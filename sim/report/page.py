@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sim.figures.style import svg_element
+from sim.figures.style import NARROW_IN, WIDE_IN, svg_element
 from sim.report.contents import Contents
 from sim.report.decision import decide, unit_of
 from sim.report.drawings import Drawing, drawings_of
@@ -76,11 +76,12 @@ def _text(name: str) -> str:
 
 
 def _figure(drawing: Drawing) -> dict[str, str]:
+    wide, narrow = drawing.draw(width_in=WIDE_IN), drawing.draw(width_in=NARROW_IN)
     return {
-        "title": drawing.title,
+        "title": wide.axes[0].get_title(loc="left"),
         "words": drawing.words,
-        "wide": svg_element(drawing.wide, name=drawing.name),
-        "narrow": svg_element(drawing.narrow, name=f"{drawing.name}-narrow"),
+        "wide": svg_element(wide, name=drawing.name),
+        "narrow": svg_element(narrow, name=f"{drawing.name}-narrow"),
     }
 
 
@@ -96,7 +97,7 @@ def _slider(contents: Contents) -> dict[str, Any] | None:
         {
             "delay": f"{delay_s // unit_s} {unit}{'' if delay_s == unit_s else 's'}",
             "lost": number(lost),
-            "share": percent(lost / max(contents.run.measures.devices, 1)),
+            "share": percent(lost / max(contents.run.devices, 1)),
             "band": "" if least is None or most is None else f"{number(least)} to {number(most)}",
             "by": contents.date(expires_s - delay_s),
             "kept": [need.needed_s is not None and need.needed_s <= delay_s for need in margins.needs],

@@ -10,9 +10,11 @@ from typing import Final
 import pandas as pd
 
 from sim.errors import OutputError
+from sim.figures.style import svg_bytes
 from sim.files import write_file
 from sim.report.contents import FORMAT, Contents, Extra, looked_at, run_of
 from sim.report.drawings import drawings_of
+from sim.report.page import page_of
 from sim.scenario.findings import findings_of
 from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
 from sim.studies.curve import CurveError
@@ -61,16 +63,12 @@ class Publisher:
         """`report.json` and, where wanted, the figures, by their paths in the directory."""
         files = {REPORT: self.contents.extra.to_bytes()}
         if self._with_figures:
-            from sim.figures.style import svg_bytes
-
             for drawing in drawings_of(self.contents):
-                files[f"figures/{drawing.name}.svg"] = svg_bytes(drawing.wide, name=drawing.name)
+                files[f"figures/{drawing.name}.svg"] = svg_bytes(drawing.draw(), name=drawing.name)
         return files
 
     def page(self) -> bytes:
         """The page."""
-        from sim.report.page import page_of
-
         return page_of(self.contents)
 
     @property
