@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -122,10 +122,8 @@ def queue(timespan: Timespan, series: TimeSeries, technicians: int, *, width_in:
     figure, (axes,) = style.over_time(timespan, "The help desk's queue", width_in=width_in)
     middle = _line(axes, timespan, series.at_s, series.queue, style.BLUE, "-")
     if series.replications == 1:
-        dates = timespan.dates(series.at_s)
-        axes.fill_between(
-            dates, middle, step="post", facecolor=style.SKY, edgecolor=style.BLUE, hatch="///", alpha=0.6
-        )
+        shade: dict[str, Any] = {"facecolor": style.SKY, "edgecolor": style.BLUE, "hatch": "///"}
+        axes.fill_between(timespan.dates(series.at_s), middle, step="post", alpha=0.6, **shade)
     axes.set_ylabel("devices waiting", fontsize=9)
     most = _most(series.queue)
     style.count_axis(axes, max(most, technicians))
@@ -153,14 +151,8 @@ def syncs(
     axes.set_ylabel("per hour", fontsize=9)
     style.count_axis(axes, _most(load))
     for from_s, to_s in outages_s:
-        axes.axvspan(
-            timespan.date(from_s),
-            timespan.date(to_s),
-            facecolor=style.PALE,
-            edgecolor=style.GREY,
-            hatch="xxx",
-            lw=0,
-        )
+        shade: dict[str, Any] = {"facecolor": style.PALE, "edgecolor": style.GREY, "hatch": "xxx", "lw": 0}
+        axes.axvspan(timespan.date(from_s), timespan.date(to_s), **shade)
     if timespan.end_s > _FEW_DAYS * SECONDS_PER_DAY and len(at_s):
         _by_day(timespan, axes, at_s, load)
     else:
@@ -223,9 +215,8 @@ def _name_peak(axes: Axes, timespan: Timespan, at_s: Ints, values: Floats) -> No
     """The greatest value, beside the point where it is reached."""
     highest = values.max(axis=0)
     top = int(highest.argmax())
-    style.label(
-        axes, timespan.date(at_s[top]), float(highest[top]), f"at most {highest[top]:,.0f}", style.BLUE
-    )
+    words = f"at most {highest[top]:,.0f}"
+    style.label(axes, timespan.date(at_s[top]), float(highest[top]), words, style.BLUE)
 
 
 def _most(values: Floats) -> float:

@@ -251,7 +251,9 @@ _DEVICES: Final = pa.schema(
 def _read_samples(path: Path, run: Run) -> tuple[Ints, dict[str, Floats]]:
     """The instants of the samples, and their columns by replication, of those that are looked at."""
     rows = pd.concat(_rows(path, _TIMELINE, run, most=MOST_SAMPLES))
-    size = max(1, int(rows["replication"].eq(rows["replication"].iloc[0]).sum()))
+    size = int(rows["replication"].eq(rows["replication"].iloc[0]).sum())
+    if len(rows) % size:
+        raise _edited(path, "the number of samples")
     at_s = _seconds(rows["at"], run).to_numpy(dtype=np.int64).reshape(-1, size)
     columns = {name: rows[name].to_numpy(dtype=np.float64).reshape(-1, size) for name in _SAMPLES}
     counts, load = np.array([columns[name] for name in _COUNTS]), columns["syncs_per_hour"]

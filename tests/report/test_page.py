@@ -350,6 +350,10 @@ TABLE_EDITS: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "words for numbers": ("devices", lambda rows: rows.assign(times_lost="many")),
     "a negative count": ("devices", lambda rows: rows.assign(lost_for_s=-1)),
     "a date before the run": ("devices", lambda rows: rows.assign(lost_at=pd.Timestamp("1900", tz="UTC"))),
+    "samples of other runs": (
+        "timeline",
+        lambda rows: rows.assign(replication=[0] * 5 + [1] * (len(rows) - 5)),
+    ),
     "samples out of order": ("timeline", lambda rows: rows.iloc[::-1]),
     "more lost than there are": ("timeline", lambda rows: rows.assign(lost=11)),
     "an infinite load": ("timeline", lambda rows: rows.assign(syncs_per_hour=float("inf"))),
