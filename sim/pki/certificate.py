@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -30,6 +31,13 @@ def extension(certificate: x509.Certificate, kind: type[_E]) -> _E | None:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
+
+
+def serial_number(certificate: x509.Certificate) -> int:
+    """Its serial number, also one that is not positive, of which the library warns (RFC 5280 4.1.2.2)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return certificate.serial_number
 
 
 def rsa_bits(certificate: x509.Certificate) -> int | None:

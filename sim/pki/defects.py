@@ -98,14 +98,15 @@ def _is_readable(parts: dict[str, bytes], algorithm: bytes, signature: bytes) ->
 
 def _described(name: str, parts: dict[str, bytes], outer: list[bytes]) -> str:
     """The part that is wrong, and what is wrong with it."""
+    if name in _PARTS and name not in parts:
+        return f"{name} is missing"
     if name == "signature algorithm":
         oid, *parameters = [*elements(value_of(parts[name])), b""]
         if _dotted(oid).startswith(_ECDSA) and any(parameters):
             return f"{name} has parameters that ECDSA does not have, as Java 11 writes them"
     if name == "public key":
-        algorithm = elements(value_of(elements(value_of(parts[name]))[0])) if value_of(parts[name]) else []
-        oids = [_dotted(each) for each in algorithm[:2]]
-        kind = oids[0] if oids[:1] != [_ELLIPTIC_CURVE] else f"elliptic curve {oids[-1]}"
+        oids = [_dotted(each) for each in elements(value_of(value_of(parts[name])))[:2]]
+        kind = f"elliptic curve {oids[-1]}" if oids[:1] == [_ELLIPTIC_CURVE] else "".join(oids[:1])
         return f"{name} is of a kind that is not read here ({_KEYS.get(kind, kind)}), or damaged"
     if name == "extensions":
         return _described_extension(parts, outer)

@@ -15,12 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sim.pki.issue import issue, server_key
 from sim.scenario.certificates import Custom
-from sim.scenario.prepare import prepare
+from sim.scenario.prepare import Prepared
 from sim.scenario.problems import Problem, ScenarioError, quoted
 from sim.scenario.scenario import Scenario
 from sim.studies.certificates import host_of
 from sim.world.certificates import Certificate
-from sim.world.server import Server
 from sim.world.timeline import UNKNOWN_CERTIFICATE
 
 _STRAY: Final = 1_000_000
@@ -66,19 +65,15 @@ def fingerprint_of(der: bytes) -> str:
     return f"sha256:{sha256(der).hexdigest()}"
 
 
-def credentials_of(scenario: Scenario, server: Server) -> Mapping[int, Credential]:
+def credentials_of(prepared: Prepared) -> Mapping[int, Credential]:
     """The real certificate and key behind every generation of a run, and one that is never presented.
 
-    Args:
-        scenario: it may name certificate files, which are read.
-        server: the server at the end of its run.
-
     Raises:
-        ScenarioError: a file cannot be read, or holds no private key although its certificate is presented.
+        ScenarioError: a file holds no private key although its certificate is presented.
     """
-    custom = {each.identity: each for each in prepare(scenario).certificates.values()}
-    first = server.certificates[0]
-    stray = replace(first, generation=_STRAY, identity=None)
+    scenario, server = prepared.scenario, prepared.timeline.server
+    custom = {each.identity: each for each in prepared.certificates.values()}
+    stray = replace(server.certificates[0], generation=_STRAY, identity=None)
     credentials = {UNKNOWN_CERTIFICATE: _made_up(scenario, stray)}
     problems = []
     for certificate in server.certificates:

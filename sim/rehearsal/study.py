@@ -20,11 +20,10 @@ from sim.rehearsal.server import LoopbackServer
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
 from sim.studies.verify import Difference, first_difference
-from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Roster
 from sim.world.outcome import COLUMNS, Outcome
 from sim.world.plan import Plan
-from sim.world.timeline import Timeline, play
+from sim.world.timeline import Timeline
 
 DEVICES: Final = 20
 """How many devices take part, unless told otherwise."""
@@ -69,11 +68,11 @@ def rehearse(
         for sentence in experiment.notices():
             notice(sentence)
     plan = experiment.plan
-    timeline = play(plan)
-    credentials = credentials_of(scenario, timeline.server)
+    timeline = experiment.prepared.timeline
+    credentials = credentials_of(experiment.prepared)
     whole = next(experiment.outcomes(0))  # of a fleet that takes several parts, the first
     roster = whole.roster
-    draws = Draws.of(scenario.seed, 0)
+    draws = experiment.draws(0)
     chosen = sample_of(whole, devices=min(devices, _affordable(plan, roster)))
     while True:
         fleet = Fleet.start(roster.only(chosen), draws)

@@ -30,12 +30,13 @@ import sim
 from sim import cli
 from sim.pki.issue import authority
 from sim.processes.engine import simulate
-from sim.rehearsal import phone, study
+from sim.rehearsal import phone
 from sim.rehearsal.credentials import Credential
 from sim.rehearsal.phone import Held, Phone, counts_not_after_in
 from sim.rehearsal.result import Rehearsal
 from sim.rehearsal.script import sample_of, script_of
 from sim.rehearsal.server import LoopbackServer
+from sim.scenario import prepare
 from sim.studies.experiment import Experiment
 from sim.summary.terminal import to_text
 from sim.world.certificates import Certificate
@@ -212,6 +213,19 @@ def test_devices_that_held_the_reserve_from_the_start_authenticate_with_it(tmp_p
     }
 
 
+def test_the_first_replication_is_the_one_that_the_scenario_names() -> None:
+    """Random phases, so that each replication is another one."""
+    phones = {"name": "phones", "devices": 12, "sync": {"every": "3d"}}
+    reissue = {"at": "day 2", "reissue": {"activate": "after 1d"}}
+    plan = scenario(reissue, fleet=[phones], first_replication=4)
+    lost = sim.run(plan).measures["lost_devices"]
+    assert lost
+    rehearsal = sim.rehearse(plan)
+    assert rehearsal.agrees
+    refused = {e.encounter.device for e in rehearsal.played if e.meeting and e.meeting.verdict == "refused"}
+    assert len(refused) >= lost
+
+
 def test_a_fleet_without_devices_is_no_evidence() -> None:
     rehearsal = rehearsed(fleet=[{"name": "none", "devices": 0}])
     assert rehearsal.agrees
@@ -269,7 +283,7 @@ def test_a_switch_one_second_late_is_found_in_that_second(monkeypatch: pytest.Mo
         ]
         return Timeline(timeline.server, tuple(states))
 
-    monkeypatch.setattr(study, "play", late)
+    monkeypatch.setattr(prepare, "play", late)
     rehearsal = rehearsed(IMMEDIATE)
     assert {each.encounter.at_s for each in rehearsal.disagreements} == {5 * DAY + 8 * 3600}
     assert "the model says refused" in named(rehearsal)

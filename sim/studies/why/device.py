@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cached_property, partial
 from typing import Final
 
@@ -19,7 +18,7 @@ from sim.processes.engine import simulate
 from sim.processes.recording import Happening, RecordedDevice, Recorder
 from sim.scenario.prepare import Prepared
 from sim.studies.experiment import Experiment, Progress
-from sim.text import quoted
+from sim.text import closest, quoted
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose
 from sim.world.fleet import Fleet, Profile, Roster
@@ -198,22 +197,18 @@ def find(prepared: Prepared, device: str) -> int:
 def _near(roster: Roster, device: str) -> str:
     """Which device may have been meant."""
     group, slash, position = device.rpartition("/")
+    numbered = {name: number for number, name in enumerate(roster.groups) if roster.numbered[number]}
     group = group if slash else device
-    numbered = [name for name, n in zip(roster.groups, roster.numbered, strict=True) if n]
-    ids = [each for ids in roster.ids for each in ids][:_MOST_NAMES]
-    if group in numbered:
-        number = roster.groups.index(group)
-        first, n = roster.position_of(number), roster.numbered[number]
-        shown = visible(group)
-        return f"the devices of {shown} are {shown}/{first} to {shown}/{first + n - 1}"
-    meant = get_close_matches(group, numbered, n=1, cutoff=0.6)
-    if meant:
-        first = roster.position_of(roster.groups.index(meant[0]))
-        place = position if slash and position.isdigit() else str(first)
-        return f"did you mean {visible(meant[0])}/{place}?"
-    near = get_close_matches(device, ids, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {visible(near[0])}?"
+    for meant in (group, closest(group, numbered)):
+        if meant in numbered:
+            first, n = roster.position_of(numbered[meant]), roster.numbered[numbered[meant]]
+            shown = visible(meant)
+            if meant == group:
+                return f"the devices of {shown} are {shown}/{first} to {shown}/{first + n - 1}"
+            return f"did you mean {shown}/{position if slash and position.isdigit() else first}?"
+    near = closest(device, [each for ids in roster.ids for each in ids][:_MOST_NAMES])
+    if near is not None:
+        return f"did you mean {visible(near)}?"
     if not len(roster):
         return "it has no devices"
     return f"names are those in results, such as {visible(roster.name(0))}"

@@ -25,9 +25,9 @@ MOST_TRIED: Final = 400_000
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Candidate:
-    """An absence, an outage or a shift, and the schedule of the device that meets it; all in seconds.
+    """An absence, an outage or a shift, and the schedule of the device that meets it; the shortest first.
 
     Attributes:
         length_s: length of the absence, the outage or the shift; 0: none.
@@ -41,12 +41,7 @@ class Candidate:
     from_s: int
     phase_s: int
     late: tuple[Span, ...] = ()
-    gone: Span | None = None
-
-    @property
-    def order(self) -> tuple[int, int, int]:
-        """The key by which the shortest comes first."""
-        return self.length_s, self.from_s, self.phase_s
+    gone: Span = (0, 0)
 
     def present(self, profile: Profile) -> Profile:
         """A device that is always on. A late attempt is written as an absence that ends when it is made."""
@@ -59,7 +54,6 @@ class Candidate:
         if self.length_s == 0:
             return self.present(profile)
         if self.late:
-            assert self.gone is not None
             return replace(profile, jitter_s=0, catch_up=True, presence=Away((self.gone,)))
         return replace(profile, jitter_s=0, presence=Away(((self.from_s, self.from_s + self.length_s),)))
 
@@ -172,22 +166,9 @@ def undisturbed(schedules: Sequence[Schedule]) -> list[Candidate]:
     return list(found.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The result of a search.
-
-    Attributes:
-        candidate: the shortest that breaks the guarantee; None: none of those tried does.
-        searched_s: everything shorter than this was tried; None: everything was, or enough to be sure.
-    """
-
-    candidate: Candidate | None
-    searched_s: int | None = None
-
-
 def shortest(
     stretches: Stretches, profile: Profile, trial: Trial, *, each_alone: bool = False, most: int = MOST_TRIED
-) -> Found:
+) -> tuple[Candidate | None, int | None]:
     """The shortest absence that breaks a guarantee, of all phases and all pairs of stretches.
 
     Args:
@@ -196,6 +177,10 @@ def shortest(
         trial: runs candidates.
         each_alone: whether candidates that leave the same stretches can differ: outages, to a help desk.
         most: how many pairs of a phase and of stretches are tried.
+
+    Returns:
+        the absence, None where none of those tried breaks it; and the length in seconds below which
+        everything was tried, None where everything was, or enough to be sure.
     """
     schedules = stretches.schedules(profile)
     still = undisturbed(schedules)
@@ -208,19 +193,18 @@ def shortest(
         if best is not None and batch[0][0] >= best.length_s:
             break
         least = _least(schedules, batch, catches_up=profile.catch_up, each_alone=each_alone)
-        for keys in _batches(sorted(least, key=lambda key: least[key].order), 16):
-            if best is not None and least[keys[0]].order >= best.order:
+        for keys in _batches(sorted(least, key=lambda key: least[key]), 16):
+            if best is not None and least[keys[0]] >= best:
                 break
             fresh = [key for key in keys if key not in answers]
             answers |= dict(zip(fresh, trial([least[key] for key in fresh]).tolist(), strict=True))
             first = next((least[key] for key in keys if answers[key]), None)
             if first is not None:
-                best = first if best is None else min(first, best, key=lambda each: each.order)
+                best = first if best is None else min(first, best)
                 break
     searched_s = None if len(within) == len(spans) else spans[len(within)][0]
-    if searched_s is not None and best is not None and best.length_s <= searched_s:
-        searched_s = None
-    return Found(best, searched_s)
+    is_sure = searched_s is None or (best is not None and best.length_s <= searched_s)
+    return best, None if is_sure else searched_s
 
 
 def _spans(stretches: Stretches, profile: Profile) -> list[tuple[int, int, int]]:
@@ -249,8 +233,7 @@ def _least(
         for schedule in schedules:
             for left, candidate in schedule.without(first, last, catches_up=catches_up):
                 key = (left, first, last) if each_alone else left
-                if key not in found or candidate.order < found[key].order:
-                    found[key] = candidate
+                found[key] = min(candidate, found.get(key, candidate))
     return found
 
 

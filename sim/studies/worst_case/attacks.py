@@ -191,8 +191,8 @@ class _Adversary:
 
         most = self.most // _RUN_ONE_BY_ONE if is_run_as_outage else self.most
         stretches = self._stretches(self.plan, profile)
-        found = shortest(stretches, searched, trial, each_alone=is_run_as_outage, most=most)
-        return replace(none, found=found.candidate, profile=profile, searched_s=found.searched_s)
+        found, limit_s = shortest(stretches, searched, trial, each_alone=is_run_as_outage, most=most)
+        return replace(none, found=found, profile=profile, searched_s=limit_s)
 
     def _out(self, candidate: Candidate) -> Plan:
         """The plan with the candidate as an outage."""
