@@ -24,39 +24,42 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any, Final
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "studies"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "executor"))
 
 import psutil
 from clusters import nodes
 from replay import delayed
 
 from sim import curve, run
+from sim.executor import Executor
+from sim.executor.cluster import Cluster
+from sim.executor.local import Processes
+from sim.executor.task import Task
 from sim.results.critical import CriticalDelays
 from sim.scenario import Scenario
-from sim.studies.crews.cluster import Cluster
-from sim.studies.crews.crew import Crew, Local
-from sim.studies.crews.unit import Unit
+from sim.scenario.prepare import prepare
+from sim.studies.delays import Delays
 from sim.studies.experiment import Experiment
-from sim.studies.reception import critical_delays
-from sim.studies.sweeps.sweep import prepare
+from sim.studies.sweep import prepare_sweep
+from sim.studies.tasks import values
 
 Took = tuple[float, float]
 
 ROUNDS: Final = 3
-UNITS: Final = 24
+TASKS: Final = 24
 LOOP: Final = "x = 0\nfor i in range(12_000_000): x += i"
 
 
-def units_of(seed: int) -> tuple[Unit, ...]:
+def tasks_of(seed: int) -> tuple[Task, ...]:
     """Runs of the process engine, about half a second each, that differ by their seed."""
     vary = {"strategy.0.reissue.activate": "after 1d..24d step 1d"}
-    return prepare(delayed(400).changed({"seed": seed}), vary, engine="process").units[:UNITS]
+    return prepare_sweep(delayed(400).changed({"seed": seed}), vary, engine="process").tasks[:TASKS]
 
 
-def took_s(crew: Crew, units: tuple[Unit, ...], cpu_s: Callable[[], float]) -> Took:
+def took_s(executor: Executor, tasks: tuple[Task, ...], cpu_s: Callable[[], float]) -> Took:
     """Wall clock and processor time."""
     began_s, used_s = perf_counter(), cpu_s()
-    assert len(list(crew.results(units))) == len(units)
+    assert len(list(executor.results(tasks))) == len(tasks)
     return perf_counter() - began_s, cpu_s() - used_s
 
 
@@ -94,8 +97,8 @@ def compared(one: list[Took], two: list[Took], cores: list[float]) -> dict[str, 
 def workers() -> dict[str, Any]:
     one, two, cores = list[Took](), list[Took](), list[float]()
     for seed in range(ROUNDS):
-        one.append(took_s(Local(1), units_of(seed), of_children_s))
-        two.append(took_s(Local(2), units_of(seed), of_children_s))
+        one.append(took_s(Processes(1), tasks_of(seed), of_children_s))
+        two.append(took_s(Processes(2), tasks_of(seed), of_children_s))
         cores.append(2 * loops_s(1) / loops_s(2))
     return compared(one, two, cores)
 
@@ -107,15 +110,15 @@ def cluster() -> dict[str, Any]:
             with (
                 tempfile.TemporaryDirectory() as folder,
                 nodes(Path(folder), workers=workers) as started,
-                Cluster(started.address, timeout_s=30) as crew,
+                Cluster(started.address, timeout_s=30) as executor,
             ):
-                while crew.threads < workers:
+                while executor.slots < workers:
                     sleep(0.1)
                 list(
-                    crew.results(units_of(seed + 100)[: 2 * workers])
+                    executor.results(tasks_of(seed + 100)[: 2 * workers])
                 )  # whatever is imported late is imported
                 pids = [each.pid for each in started.processes[1:]]
-                rounds.append(took_s(crew, units_of(seed), partial(of_processes_s, pids)))
+                rounds.append(took_s(executor, tasks_of(seed), partial(of_processes_s, pids)))
         cores.append(2 * loops_s(1) / loops_s(2))
     return compared(one, two, cores)
 
@@ -197,13 +200,14 @@ def plans(devices: int) -> Iterator[dict[str, Any]]:
     ):
         fleet = [{"name": "phones", "devices": devices, **group}]
         strategy = [{"at": "day 60", "reissue": {"activate": "at expiry"}}]
-        experiment = Experiment.of(delayed(devices, fleet=fleet, strategy=strategy), engine="fleet")
+        prepared = prepare(delayed(devices, fleet=fleet, strategy=strategy))
+        experiment = Experiment.of(prepared, engine="fleet")
         wholes, enough = list[float](), list[float]()
         for replication in range(ROUNDS + 1):  # the first compiles
             began_s = perf_counter()
             whole = CriticalDelays.of(experiment.outcomes(replication))
             middle_s = perf_counter()
-            found = critical_delays(experiment, replication, specified_s=60 * 86_400)
+            (found,) = values([(experiment, [replication])], Delays(60 * 86_400), None)
             assert found.least_delay_s(0) == whole.least_delay_s(0)
             wholes.append(middle_s - began_s)
             enough.append(perf_counter() - middle_s)

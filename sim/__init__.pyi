@@ -10,12 +10,12 @@ from sim.studies.compare import Comparison as Comparison
 from sim.studies.compare import compare as compare
 from sim.studies.curve import Curve as Curve
 from sim.studies.curve import curve as curve
-from sim.studies.planning import plan as plan
-from sim.studies.recommendation import Recommendation as Recommendation
+from sim.studies.plan import Recommendation as Recommendation
+from sim.studies.plan import plan as plan
 from sim.studies.result import Result as Result
 from sim.studies.run import run as run
-from sim.studies.sweeps.sweep import Sweep as Sweep
-from sim.studies.sweeps.sweep import sweep as sweep
+from sim.studies.sweep import Sweep as Sweep
+from sim.studies.sweep import sweep as sweep
 from sim.studies.verify import verify as verify
 from sim.studies.why.study import Story as Story
 from sim.studies.why.study import why as why

@@ -40,7 +40,7 @@ def compare(
     """
     from sim.cli.run import directories_of
     from sim.studies.compare import compare as study
-    from sim.studies.store import make_folder, write
+    from sim.studies.output import make_folder, write
 
     if len(files) < 2:
         raise click.UsageError("a comparison needs at least two scenario files")
@@ -118,7 +118,7 @@ def plan(
     """
     from sim.files import write_new_files
     from sim.report.calendar import calendar_of
-    from sim.studies.planning import plan as study
+    from sim.studies.plan import plan as study
 
     (scenario,) = options.read_all([file], overrides)
     with output.progress(scenario.name) as calls:

@@ -95,10 +95,6 @@ reissue: Final = click.option(
     "--reissue", type=click.IntRange(0), help="Which action of the strategy, where several have a delay."
 )
 
-workers: Final = click.option(
-    "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; default: one a core."
-)
-
 
 def out(metavar: str, does: str) -> Decorator[Any]:
     """`--out`, of a file or of a directory."""
@@ -114,31 +110,13 @@ def overwrite(does: str) -> Decorator[Any]:
 
 
 def study(command: Command) -> Command:
-    """`--engine`, `--seed` and `--replications`, under the names that studies have for them."""
-    for option in (
-        click.option(
-            "--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number."
-        ),
-        seed,
-        click.option(
-            "--engine",
-            type=click.Choice(["auto", "process", "fleet"]),
-            default="auto",
-            help="Which engine simulates, with the same results; auto: by the size of the fleet.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def resources(command: Command) -> Command:
-    """`--cluster`, `--store` and `--no-store`, as `cluster`, `store` and `keep`."""
+    """Engine, seed, replications, who computes, where results are kept; under the names that studies have."""
 
     @wraps(command)
     def checked(*arguments: Any, no_store: bool, **options: Any) -> Any:
         if no_store and options["store"] is not None:
             raise click.UsageError("--store and --no-store exclude each other: give one of them")
-        if options["cluster"] is not None and options.get("workers") is not None:
+        if options["cluster"] is not None and options["workers"] is not None:
             raise click.UsageError("--workers is for this machine, --cluster for others: give one of them")
         return command(*arguments, **options, keep=not no_store)
 
@@ -149,12 +127,25 @@ def resources(command: Command) -> Command:
             "--store",
             type=PATH,
             metavar="DIR",
-            help="Where results are kept, and taken from; default: the user's cache.",
+            help="Where results are kept, and taken from; with workers or a cluster: the user's cache.",
         ),
         click.option(
             "--cluster",
             metavar="ADDRESS",
             help="A dask.distributed scheduler whose workers run replications, or parts of a large fleet.",
+        ),
+        click.option(
+            "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes on this machine that do."
+        ),
+        click.option(
+            "--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number."
+        ),
+        seed,
+        click.option(
+            "--engine",
+            type=click.Choice(["auto", "process", "fleet"]),
+            default="auto",
+            help="Which engine simulates, with the same results; auto: by the size of the fleet.",
         ),
     ):
         decorated = option(decorated)

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     metavar="LIMIT",
     help="Add replications until every guarantee with a probability is decided, up to so many.",
 )
-@options.resources
 @options.out("DIR", "Write tables, figures and provenance to a new directory.")
 @click.option("--no-figures", is_flag=True, help="Write no figures to --out.")
 @click.option(
@@ -54,13 +53,9 @@ def run(
 ) -> int:
     """Simulate scenarios, and tell how many devices lose their server."""
     from sim.report.publish import Publisher, check_page, reproducing, write_page
+    from sim.studies.output import make_folder, write
     from sim.studies.run import run as study
-    from sim.studies.store import make_folder, write
 
-    if choices["cluster"] is None and (choices["store"] is not None or not choices["keep"]):
-        raise click.UsageError(
-            "--store and --no-store go with --cluster: a run on this machine keeps nothing but --out"
-        )
     if report is not None and len(files) > 1:
         raise click.UsageError("--report makes the page of one scenario: run them one by one")
     scenarios = options.read_all(files, overrides)
@@ -105,7 +100,7 @@ def exit_code(result: Result) -> int:
 
 def directories_of(files: Sequence[Path], out: Path | None, *, overwrite: bool) -> list[Path]:
     """Where each file's result goes, found free: DIR itself, or a directory in it for each of several."""
-    from sim.studies.store import check_free
+    from sim.studies.output import check_free
 
     if out is None:
         return []
@@ -137,7 +132,7 @@ def report(directory: Path, page: Path | None, overwrite: bool) -> int:
     from sim.report.contents import read_contents
     from sim.report.page import page_of
     from sim.report.publish import check_page, write_page
-    from sim.studies.store import PAGE
+    from sim.studies.output import PAGE
 
     contents = read_contents(directory)
     path = directory / PAGE if page is None else page

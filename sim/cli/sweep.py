@@ -50,8 +50,6 @@ def _unique(
 @click.option("--measure", default="lost_devices", help="What the sensitivity explains; lost_devices.")
 @click.option("--dry-run", is_flag=True, help="List the points, and how many runs are kept; run none.")
 @options.study
-@options.workers
-@options.resources
 @options.out("FILE", "Write the table to a new .parquet or .csv file.")
 @options.overwrite("Let --out replace a file.")
 @options.as_json
@@ -81,30 +79,30 @@ def sweep(
     number, sampling = _sampling(samples, latin_hypercube, sensitivity=sensitivity)
     (scenario,) = options.read_all([file], overrides)
 
-    from sim.studies.crews.archive import archive_at
-    from sim.studies.sweeps.file import check_file, write_table
-    from sim.studies.sweeps.sensitivity import check_measure
-    from sim.studies.sweeps.sweep import crew_of, prepare
+    from sim.executor.cache import Cache
+    from sim.studies.output import check_table_file, write_table
+    from sim.studies.sensitivity import check_measure
+    from sim.studies.sweep import prepare_sweep, resources_of
 
     if out is not None:
-        check_file(out, overwrite=overwrite)
+        check_table_file(out, overwrite=overwrite)
     if sensitivity:
         check_measure(measure)
-    prepared = prepare(scenario, vary, samples=number, sampling=sampling, **choices)
-    archive = archive_at(store, keep=keep)
+    prepared = prepare_sweep(scenario, vary, samples=number, sampling=sampling, **choices)
     if dry_run:
-        stored = 0 if archive is None else prepared.stored(archive)
+        stored = prepared.stored(Cache(store)) if keep else 0
         if as_json:
-            runs, units = list(prepared.design.points), len(prepared.units)
-            output.show_json({"runs": runs, "replications": units, "stored": stored})
+            runs, tasks = list(prepared.design.points), len(prepared.tasks)
+            output.show_json({"runs": runs, "replications": tasks, "stored": stored})
         else:
             output.show_summary(prepared.summary(stored), fits=True)
         return DONE
+    computing: dict[str, Any] = {"workers": workers, "cluster": cluster, "store": store, "keep": keep}
     with (
         output.progress(scenario.name) as calls,
-        crew_of(prepared, workers=workers, cluster=cluster, notice=calls["notice"]) as crew,
+        resources_of(prepared, **computing, notice=calls["notice"]) as means,
     ):
-        swept = prepared.run(crew, archive=archive, progress=calls["progress"])
+        swept = prepared.run(means, progress=calls["progress"])
     found = swept.sensitivity(measure) if sensitivity else None
     if out is not None:
         write_table(swept.table, out, overwrite=overwrite)

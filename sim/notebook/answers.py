@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,10 +16,9 @@ from sim.scenario.fleet import Group, Spells
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.scenario.values import format_share
-from sim.studies.assumptions import scaled
-from sim.studies.curve import CurveError, Waits, step_of
+from sim.studies.delays import CurveError, Waits, critical_delays_s, step_of
 from sim.studies.experiment import Experiment
-from sim.studies.reception import critical_delays_s
+from sim.studies.plan import scaled
 from sim.summary import Column, Summary, Table, notes
 from sim.text import evenly, percent, plural, span
 from sim.world.order import SECONDS_PER_DAY
@@ -92,14 +91,11 @@ def longest_days(scenario: Scenario, step: int) -> int:
 
 def experiment_of(scenario: Scenario, step: int, days: int) -> Experiment:
     """The run that answers for delays of up to so many days."""
-    specified_s = prepare(scenario).instant_of(step)
-    changes = {
-        f"strategy.{step}.reissue.activate": f"after {days}d",
-        "duration": f"{specified_s + days * SECONDS_PER_DAY + 1}s",  # what follows changes nothing
-        "replications": 1,
-        "recovery": "none",  # it helps those that are lost already
-    }
-    return Experiment.of(scenario.changed(changes), runs=RUNS)
+    prepared = prepare(scenario)
+    plan = prepared.plan.with_delay(step, days * SECONDS_PER_DAY)
+    end_s = plan.reissue(step).at_s + days * SECONDS_PER_DAY + 1  # what follows changes nothing
+    plan = replace(plan, horizon_s=end_s, recovery=None)  # the help desk helps those that are lost already
+    return Experiment.of(prepared.with_plan(plan), runs=RUNS)
 
 
 def answers_of(experiment: Experiment, step: int, days: int) -> Answers:
@@ -115,7 +111,7 @@ def answers_of(experiment: Experiment, step: int, days: int) -> Answers:
             "something else happens to the main certificate before this reserve becomes main, so that the "
             "delays do not share one run: sim.curve tries each of them"
         )
-    specified_s = experiment.plan.horizon_s - 1 - days * SECONDS_PER_DAY
+    specified_s = experiment.plan.reissue(step).at_s
     parts = [
         (experiment.roster(within), critical_delays_s(experiment, 0, within, specified_s))
         for within in experiment.parts

@@ -110,8 +110,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         seed = self._scenario.seed if seed is None else seed
         scenario = with_habits(self._scenario, habits or self._habits, seed)
         experiment = answers.experiment_of(scenario, self._step, self._days)
-        for sentence in experiment.notices():
-            print(sentence, file=sys.stderr, flush=True)
+        experiment.notify(lambda sentence: print(sentence, file=sys.stderr, flush=True))
         return answers.answers_of(experiment, self._step, self._days)
 
     def _show_habits(self) -> None:

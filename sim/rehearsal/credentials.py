@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sim.pki.issue import issue, server_key
+from sim.pki.names import host_of
 from sim.scenario.certificates import Custom
 from sim.scenario.prepare import Prepared
 from sim.scenario.problems import Problem, ScenarioError, quoted
 from sim.scenario.scenario import Scenario
-from sim.studies.certificates import host_of
 from sim.world.certificates import Certificate
 from sim.world.timeline import UNKNOWN_CERTIFICATE
 

@@ -17,6 +17,7 @@ from sim.rehearsal.phone import Held, Phone, counts_not_after_in
 from sim.rehearsal.result import Played, Rehearsal
 from sim.rehearsal.script import Encounter, sample_of, script_of
 from sim.rehearsal.server import LoopbackServer
+from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
 from sim.studies.verify import Difference, first_difference
@@ -63,12 +64,9 @@ def rehearse(
         raise ValueError("at least one device takes part in a rehearsal")
     if seed is not None:
         scenario = scenario.changed({"seed": seed})
-    experiment = Experiment.of(scenario)
-    if notice is not None:
-        for sentence in experiment.notices():
-            notice(sentence)
-    plan = experiment.plan
-    timeline = experiment.prepared.timeline
+    experiment = Experiment.of(prepare(scenario))
+    experiment.notify(notice)
+    plan, timeline = experiment.plan, experiment.prepared.timeline
     credentials = credentials_of(experiment.prepared)
     whole = next(experiment.outcomes(0))  # of a fleet that takes several parts, the first
     roster = whole.roster

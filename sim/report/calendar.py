@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sim.studies.recommendation import Recommendation
+    from sim.studies.plan import Recommendation
 
 
 def calendar_of(found: Recommendation) -> bytes:

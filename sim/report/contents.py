@@ -25,8 +25,8 @@ from sim.scenario.findings import Finding
 from sim.scenario.fleet import MOST_DEVICES
 from sim.studies.at_risk import COLUMNS, MOST_REPLICATIONS, DevicesAtRisk
 from sim.studies.margins import Margins
+from sim.studies.output import REPORT
 from sim.studies.plots import Switches, series_of
-from sim.studies.store import REPORT
 from sim.summary import Summary, Table
 from sim.world import SEMANTICS
 

@@ -17,12 +17,12 @@ from sim.report.drawings import drawings_of
 from sim.report.page import page_of
 from sim.scenario.findings import findings_of
 from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
-from sim.studies.curve import CurveError
+from sim.studies.delays import CurveError
 from sim.studies.margins import MarginsGatherer
-from sim.studies.planning import floors_of
+from sim.studies.output import REPORT, provenance
+from sim.studies.plan import floors_of
 from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of, warm_up_of
 from sim.studies.result import Result
-from sim.studies.store import REPORT, provenance
 from sim.studies.tables import devices_part
 from sim.world.outcome import Outcome
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -41,6 +41,7 @@ class Prepared:
     certificates: Mapping[str, Custom]
     plan: world.Plan
     size: int
+    _whole: list[Roster] = field(default_factory=list, repr=False)
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -55,10 +56,14 @@ class Prepared:
         """The devices in device order: by group name, then position, then inventory id.
 
         Args:
-            within: only these devices, counted over the whole fleet; default: all. What is not in it takes no
-                memory, but for what inventories list.
+            within: only these devices, counted over the whole fleet; default: all, which are made once. What
+                is not in it takes no memory, but for what inventories list.
         """
-        return _roster(self.scenario, range(self.size) if within is None else within)
+        if within is not None and len(within) != self.size:
+            return _roster(self.scenario, within)
+        if not self._whole:
+            self._whole.append(_roster(self.scenario, range(self.size)))
+        return self._whole[0]
 
     def with_plan(self, plan: world.Plan) -> Prepared:
         """The same scenario, certificates and devices under another plan.
@@ -66,6 +71,10 @@ class Prepared:
         Which platforms refuse a certificate from a file is judged anew, at the address it comes to serve.
         """
         return replace(self, plan=_with_refusals(plan, self.certificates))
+
+    def with_fleet(self, scenario: Scenario) -> Prepared:
+        """The same certificates and plan for as many devices that live as another scenario says."""
+        return replace(self, scenario=scenario, _whole=[])
 
 
 def prepare(scenario: Scenario) -> Prepared:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from sim.errors import InputError, visible
+from sim.executor import resources
 from sim.results.measures import MEASURES, NUMBERS
 from sim.results.summary import CONFIDENCE
+from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies.experiment import Engine, Progress, share_of
+from sim.studies.experiment import Engine, Experiment, Notice, Progress, with_options
 from sim.studies.result import Result
-from sim.studies.run import run
+from sim.studies.run import simulate
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.card import to_html
 from sim.text import number, span
@@ -127,8 +130,17 @@ class Comparison:
     @cached_property
     def discordances(self) -> tuple[Discordance, ...]:
         """For every two strategies, who is lost under one of them alone, in the first replication."""
-        pairs = combinations(range(len(self.names)), 2)
-        return tuple(self._discordance(i, j) for i, j in pairs)
+        only: dict[tuple[int, int], list[str]] = {
+            (i, j): [] for i, j in permutations(range(len(self.names)), 2)
+        }
+        for parts in zip(*(result.outcomes() for result in self.results), strict=True):
+            lost = [part.devices.times_lost > 0 for part in parts]
+            for (i, j), names in only.items():
+                names += map(parts[0].roster.name, np.flatnonzero(lost[i] & ~lost[j]).tolist())
+        return tuple(
+            Discordance(self.names[i], self.names[j], tuple(only[i, j]), tuple(only[j, i]))
+            for i, j in self._pairs
+        )
 
     @cached_property
     def ranking(self) -> tuple[tuple[str, ...], ...]:
@@ -249,20 +261,14 @@ class Comparison:
 
     @cached_property
     def _discordant(self) -> dict[tuple[int, int], tuple[int, int]]:
-        pairs = list(combinations(range(len(self.names)), 2))
         return {
             pair: (len(found.only_a), len(found.only_b))
-            for pair, found in zip(pairs, self.discordances, strict=True)
+            for pair, found in zip(self._pairs, self.discordances, strict=True)
         }
 
-    def _discordance(self, i: int, j: int) -> Discordance:
-        only_a: list[str] = []
-        only_b: list[str] = []
-        for one, other in zip(self.results[i].outcomes(), self.results[j].outcomes(), strict=True):
-            lost, also = one.devices.times_lost > 0, other.devices.times_lost > 0
-            only_a += [one.roster.name(int(device)) for device in np.flatnonzero(lost & ~also)]
-            only_b += [one.roster.name(int(device)) for device in np.flatnonzero(also & ~lost)]
-        return Discordance(self.names[i], self.names[j], tuple(only_a), tuple(only_b))
+    @property
+    def _pairs(self) -> list[tuple[int, int]]:
+        return list(combinations(range(len(self.names)), 2))
 
 
 def compare(
@@ -272,8 +278,12 @@ def compare(
     seed: int | None = None,
     replications: int | None = None,
     names: Sequence[str] | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    store: str | os.PathLike[str] | None = None,
+    keep: bool = True,
     progress: Progress | None = None,
-    notice: Callable[[str], None] | None = None,
+    notice: Notice | None = None,
 ) -> Comparison:
     """Run several strategies on the same fleet living the same days.
 
@@ -281,7 +291,7 @@ def compare(
 
     Args:
         first, others: scenarios with the same devices, start and duration.
-        engine, seed, replications: as for `run`.
+        engine, seed, replications, workers, cluster, store, keep: as for `run`.
         names: of the strategies; default: the scenarios' names, with numbers where they are alike.
         progress: called now and then with the share that is done.
         notice: called with a sentence before a wait that needs a reason.
@@ -289,6 +299,8 @@ def compare(
     Raises:
         CompareError: there is one alone, or devices, start or duration differ.
         ScenarioError: a scenario cannot be run.
+        WorkersError: those who compute cannot be reached, or die.
+        CacheError: results cannot be kept.
     """
     for each in (first, *others):
         expect_scenario(each)
@@ -300,13 +312,13 @@ def compare(
         _check_alike(first, other, (named[0], name))
     seed = first.seed if seed is None else seed
     replications = first.replications if replications is None else replications
-    results = []
-    for place, scenario in enumerate(scenarios):
-        tell = share_of(progress, place, len(scenarios))
-        results.append(
-            run(scenario, engine=engine, seed=seed, replications=replications, progress=tell, notice=notice)
-        )
-    return Comparison(named, tuple(results))
+    same = [with_options(each, seed=seed, replications=replications) for each in scenarios]
+    experiments = [Experiment.of(prepare(each), engine=engine) for each in same]
+    with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
+        if means is None:
+            for experiment in experiments:
+                experiment.notify(notice)
+        return Comparison(named, tuple(simulate(experiments, means, progress=progress)))
 
 
 def bonett_price(only_a: int, only_b: int, n: int) -> tuple[float, float]:

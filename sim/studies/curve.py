@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import InputError, visible
-from sim.results.critical import CriticalDelays
+from sim.errors import visible
+from sim.executor import resources
 from sim.results.measures import Selected
-from sim.scenario.prepare import Prepared
+from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies.experiment import Engine, Experiment, Progress, share_of
-from sim.studies.reception import critical_delays
+from sim.studies.delays import CurveError, Delays, Waits, own_delay_s, step_of
+from sim.studies.experiment import Engine, Experiment, Notice, Progress, with_options
+from sim.studies.tasks import Tallies, values
 from sim.summary import Column, Summary, Table
 from sim.summary.card import to_html
 from sim.text import evenly, number, span
 from sim.world.order import SECONDS_PER_DAY
-from sim.world.timeline import Timeline, play
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +32,6 @@ Ints = NDArray[np.int64]
 BAND: Final = (0.05, 0.95)
 """Quantiles over the replications that a band lies between."""
 _MOST_ROWS: Final = 31
-
-
-class CurveError(InputError):
-    """The scenario has no curve; the message says why and what would help."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,8 +174,12 @@ def curve(
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    store: str | os.PathLike[str] | None = None,
+    keep: bool = True,
     progress: Progress | None = None,
-    notice: Callable[[str], None] | None = None,
+    notice: Notice | None = None,
 ) -> Curve:
     """How many devices every activation delay would lose, up to the scenario's own.
 
@@ -191,158 +191,48 @@ def curve(
         scenario: with a reissue of delayed activation.
         reissue: its index in the strategy; needed where there are several.
         exact: every delay at which the number changes, instead of whole days.
-        engine, seed, replications: as for `run`.
+        engine, seed, replications, workers, cluster, store, keep: as for `run`.
         progress: called now and then with the share that is done.
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
         CurveError: there is no such reissue, or `exact` is asked for where one run does not tell all delays.
         ScenarioError: the scenario cannot be run.
+        WorkersError: those who compute cannot be reached, or die.
+        CacheError: results cannot be kept.
     """
     expect_scenario(scenario)
-    changes = {k: v for k, v in (("seed", seed), ("replications", replications)) if v is not None}
-    scenario = scenario.changed(changes) if changes else scenario
-    experiment = Experiment.of(scenario, engine=engine)
-    scenario = experiment.scenario
-    step = step_of(scenario, reissue)
-    own_s = own_delay_s(experiment.prepared, step)
-    days_s = np.arange(1, own_s // SECONDS_PER_DAY + 1, dtype=np.int64) * SECONDS_PER_DAY
-    waits = Waits.of(experiment.prepared, step, days_s)
-    if notice is not None:
-        for sentence in experiment.notices():
-            notice(sentence)
+    prepared = prepare(with_options(scenario, seed=seed, replications=replications))
+    step, plan = step_of(prepared.scenario, reissue), prepared.plan
+    own_s = own_delay_s(prepared, step)
+    delays_s = np.arange(1, own_s // SECONDS_PER_DAY + 1, dtype=np.int64) * SECONDS_PER_DAY
+    waits = Waits.of(prepared, step, delays_s)
+    if waits is None and exact:
+        raise CurveError(
+            "--exact needs a scenario in which nothing else happens to the main certificate: "
+            "no second reissue, no other expiry within the run"
+        )
     if waits is None:
-        if exact:
-            raise CurveError(
-                "--exact needs a scenario in which nothing else happens to the main certificate: "
-                "no second reissue, no other expiry within the run"
-            )
-        return _by_separate_runs(scenario, step, days_s, engine=engine, progress=progress)
-    if scenario.recovery is not None:  # it helps those that are lost already, and lets parts be run apart
-        experiment = Experiment.of(scenario.changed({"recovery": "none"}), engine=engine)
-    n = scenario.replications
-    found = [
-        critical_delays(
-            experiment,
-            replication,
-            specified_s=experiment.plan.action(step).at_s,
-            refused_by=waits.refused_by,
-            progress=share_of(progress, replication, n),
-        )
-        for replication in range(n)
-    ]
-    delays_s = days_s
-    if exact:
-        changes_s = np.unique(np.concatenate([each.delays_s for each in found]))
-        delays_s = changes_s[changes_s <= own_s]
-        waits = Waits.of(experiment.prepared, step, np.array([own_s]))
-        assert waits is not None
-        lost = np.array([each.lost(np.minimum(delays_s, waits.longest_s)) for each in found])
-    else:
-        lost = np.array([waits.lost(each) for each in found])
-    return Curve(scenario, step, delays_s, lost.reshape(len(found), -1), experiment.size, runs=1)
-
-
-def step_of(scenario: Scenario, number: int | None) -> int:
-    """The index in the strategy of the reissue that is meant: the only one with a delayed activation.
-
-    Raises:
-        CurveError: there is none, or several and none is named.
-    """
-    delayed = [
-        i
-        for i, step in enumerate(scenario.strategy)
-        if step.reissue is not None and step.reissue.activate.kind != "immediately"
-    ]
-    if number is not None:
-        if number not in delayed:
-            raise CurveError(f"strategy.{number} is not a reissue with delayed activation: {_named(delayed)}")
-        return number
-    if len(delayed) != 1:
-        how_many = f"{len(delayed)} reissues" if delayed else "no reissue"
-        raise CurveError(f"the strategy has {how_many} with delayed activation: {_named(delayed)}")
-    return delayed[0]
-
-
-def _named(delayed: Sequence[int]) -> str:
-    if not delayed:
-        return "write one, such as {at: day 10, reissue: {activate: after 30d}}"
-    return "name one with --reissue " + " or ".join(map(str, delayed))
-
-
-@dataclass(frozen=True, eq=False)
-class Waits:
-    """How long the reserve would really wait under each delay, where one run tells all.
-
-    Attributes:
-        waits_s: shape (k,), int64: from its specification to its activation; -1 where that does not happen
-            within the run.
-        refused_by: platforms that refuse the certificate.
-        longest_s: the longest possible wait.
-    """
-
-    waits_s: Ints
-    refused_by: frozenset[str]
-    longest_s: int
-
-    @classmethod
-    def of(cls, prepared: Prepared, step: int, delays_s: Ints) -> Waits | None:
-        """The waits under each delay; None where more happens to the main certificate than one activation.
-
-        The server's life does not depend on the devices, so it can be played for each delay.
-        """
-        plan, own = prepared.plan, prepared.timeline
-        reserve, specified_s = own.latest_reserve, plan.action(step).at_s
-        if plan.first.refused_by or own.server.specified_at_s.get(reserve) != specified_s:
-            return None
-        timelines = [own, *(play(plan.with_delay(step, delay_s)) for delay_s in delays_s.tolist())]
-        if not all(_only_activates(timeline, reserve) for timeline in timelines):
-            return None
-        own_wait_s, *waits_s = (_wait_s(timeline, specified_s) for timeline in timelines)
-        return cls(
-            np.array(waits_s, dtype=np.int64),
-            own.server.certificates[reserve].refused_by,
-            plan.horizon_s if own_wait_s < 0 else own_wait_s,
-        )
-
-    def lost(self, found: CriticalDelays) -> Ints:
-        """Devices lost under each delay, in a replication."""
-        return np.where(self.waits_s < 0, 0, found.lost(self.waits_s))
-
-
-def _only_activates(timeline: Timeline, reserve: int) -> bool:
-    """Whether nothing happens to the main certificate, but that this reserve is activated or not."""
-    changed_to = [(after.change, after.main) for _, after in timeline.switches]
-    return changed_to in ([], [("activated", reserve)]) and all(state.is_valid for state in timeline.states)
-
-
-def _wait_s(timeline: Timeline, specified_s: int) -> int:
-    """From the specification of the reserve to its activation; -1 where that does not happen."""
-    return next((after.from_s - specified_s for _, after in timeline.switches), -1)
-
-
-def own_delay_s(prepared: Prepared, step: int) -> int:
-    """The delay that the scenario gives the reissue; for `at expiry`, the remaining life of the main one."""
-    reissue = prepared.plan.reissue(step)
-    if reissue.after_s is not None:
-        return reissue.after_s
-    return max(0, prepared.plan.first.not_after_s - reissue.at_s)
-
-
-def _by_separate_runs(
-    scenario: Scenario, step: int, delays_s: Ints, *, engine: Engine, progress: Progress | None
-) -> Curve:
-    lost = np.zeros((scenario.replications, len(delays_s)), dtype=np.int64)
-    size = 0
-    for place, delay_s in enumerate(delays_s.tolist()):
-        key = f"strategy.{step}.reissue.activate"
-        experiment = Experiment.of(scenario.changed({key: f"after {delay_s}s"}), engine=engine)
-        size = experiment.size
-        for replication in range(scenario.replications):
-            tally = experiment.tally(replication)
-            measured = Selected(tally).measure("lost_devices")
-            assert measured is not None
-            lost[replication, place] = int(measured)
-        if progress is not None:
-            progress((place + 1) / len(delays_s))
-    return Curve(scenario, step, delays_s, lost, size, runs=len(delays_s))
+        plans = [prepared.with_plan(plan.with_delay(step, delay_s)) for delay_s in delays_s.tolist()]
+    else:  # the help desk helps those that are lost already; without it, parts can be run apart
+        plans = [prepared.with_plan(replace(plan, recovery=None))]
+    experiments = [Experiment.of(each, engine=engine) for each in plans]
+    if experiments:
+        experiments[0].notify(notice)
+    jobs = [(experiment, range(prepared.scenario.replications)) for experiment in experiments]
+    with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
+        if waits is None:
+            tallies = values(jobs, Tallies(), means, progress=progress)
+            counts = np.array([Selected(tally).sum("lost") for tally in tallies], dtype=np.int64)
+            lost = counts.reshape(len(delays_s), prepared.scenario.replications).T
+        else:
+            quantity = Delays(plan.reissue(step).at_s, waits.refused_by)
+            found = list(values(jobs, quantity, means, progress=progress))
+            if exact:
+                changes_s = np.unique(np.concatenate([each.delays_s for each in found]))
+                delays_s = changes_s[changes_s <= own_s]
+                lost = np.array([each.lost(np.minimum(delays_s, waits.longest_s)) for each in found])
+            else:
+                lost = np.array([waits.lost(each) for each in found])
+    lost = lost.reshape(prepared.scenario.replications, -1)
+    return Curve(prepared.scenario, step, delays_s, lost, prepared.size, runs=len(experiments))

@@ -1,4 +1,4 @@
-"""A scenario made ready to be run: its plan, its devices, and an engine; replication by replication."""
+"""A prepared scenario and an engine, which simulates it replication by replication."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import Final, Literal, Protocol
 
-import numpy as np
-
 from sim.results.tally import Tally, total
-from sim.scenario.prepare import Prepared, prepare
+from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario
 from sim.world.draws import Draws
-from sim.world.fleet import Fleet, Roster
+from sim.world.fleet import Fleet, Profile, Roster
 from sim.world.outcome import BLOCK, Outcome
 from sim.world.plan import Plan
 
 Engine = Literal["auto", "process", "fleet"]
+Progress = Callable[[float], None]
+Notice = Callable[[str], None]
 
 MANY_SYNCS: Final = 500_000
 """From about this many attempts on, `auto` takes the array engine: the process engine needs some seconds."""
@@ -28,8 +28,6 @@ MANY_DEVICES: Final = 250_000
 
 PART: Final = 64 * BLOCK
 """Devices of a part: larger fleets without a help desk are run part by part, in about 0.7 GB."""
-
-Progress = Callable[[float], None]
 
 
 class Simulator(Protocol):
@@ -44,7 +42,7 @@ class Experiment:
     """Everything that the replications of a scenario share.
 
     Attributes:
-        prepared: the scenario, its plan and its devices; seed and replications are the scenario's.
+        prepared: the scenario, with seed and replications, its plan and its devices.
         engine: which engine runs it.
         part: devices that are simulated at a time; a whole number of blocks, or all.
         threads: of the array engine; None: one a core.
@@ -57,34 +55,28 @@ class Experiment:
 
     @classmethod
     def of(
-        cls, scenario: Scenario, *, engine: Engine = "auto", part: int = PART, runs: int | None = None
+        cls, prepared: Prepared, *, engine: Engine = "auto", part: int = PART, runs: int | None = None
     ) -> Experiment:
-        """Make a scenario ready.
+        """Choose an engine.
 
         Args:
-            scenario: what to run.
+            prepared: what to run.
             engine: `auto` takes the one that suits the number of attempts.
             part: devices at a time, where no help desk couples them; a multiple of `BLOCK`.
             runs: how many will be asked for, by which `auto` goes; default: the replications.
 
         Raises:
-            ScenarioError: the scenario cannot be run.
             ValueError: an argument is impossible.
         """
-        if engine not in ("auto", "process", "fleet"):
-            raise ValueError(f"there is no engine {engine!r}: choose auto, process or fleet")
         if part < 1 or part % BLOCK:
             raise ValueError(f"a part has a multiple of {BLOCK} devices, not {part}")
-        prepared = prepare(scenario)
-        if prepared.plan.recovery is not None:
-            part = max(prepared.size, 1)
-        runs = scenario.replications if runs is None else runs
-        chosen = choose(prepared, min(prepared.size, part), runs) if engine == "auto" else engine
-        return cls(prepared, chosen, part)
+        runs = prepared.scenario.replications if runs is None else runs
+        chosen = chosen_engine(engine, lambda: runs * attempts_of(prepared))
+        return cls(prepared, chosen, part if prepared.plan.recovery is None else max(prepared.size, 1))
 
     @property
     def scenario(self) -> Scenario:
-        """What is run; it knows the validity of its first certificate."""
+        """As it is run, seed and replications included."""
         return self.prepared.scenario
 
     @property
@@ -94,7 +86,7 @@ class Experiment:
 
     @property
     def size(self) -> int:
-        """The number of devices."""
+        """How many devices there are."""
         return self.prepared.size
 
     def with_plan(self, plan: Plan) -> Experiment:
@@ -107,6 +99,11 @@ class Experiment:
         ends = range(self.part, max(self.size, 1) + self.part, self.part)
         return tuple(range(end - self.part, min(end, self.size)) for end in ends)
 
+    @cached_property
+    def profiles(self) -> tuple[Profile, ...]:
+        """The kinds of devices."""
+        return self.prepared.roster(range(0)).profiles
+
     def outcomes(self, replication: int, *, progress: Progress | None = None) -> Iterator[Outcome]:
         """The outcome of each part of a replication, in device order; counted from 0; it draws with
         (seed, first + replication)."""
@@ -116,8 +113,7 @@ class Experiment:
 
     def outcome_within(self, replication: int, within: range, *, progress: Progress | None = None) -> Outcome:
         """That of some of the devices in a replication; with a help desk, of all."""
-        fleet = Fleet.start(self.roster(within), self.draws(replication))
-        return self.simulate(self.plan, fleet, progress=progress)
+        return self.simulate(self.plan, self.fleet(replication, within), progress=progress)
 
     def outcome_of(self, roster: Roster, replication: int, *, until_s: int) -> Outcome:
         """That of devices of its own choice up to an instant; without a help desk, whose queue all share."""
@@ -138,17 +134,17 @@ class Experiment:
         """The devices of each part, in device order."""
         return (self.roster(within) for within in self.parts)
 
+    def fleet(self, replication: int, within: range) -> Fleet:
+        """Some of the devices where they stand at second 0 of a replication."""
+        return Fleet.start(self.roster(within), self.draws(replication))
+
     def draws(self, replication: int) -> Draws:
         """The random numbers of a replication, counted from 0."""
         return Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
 
     def roster(self, within: range) -> Roster:
         """Some of the devices; with a help desk, all."""
-        return self._whole if len(within) == self.size else self.prepared.roster(within)
-
-    @cached_property
-    def _whole(self) -> Roster:
-        return self.prepared.roster()
+        return self.prepared.roster(within)
 
     @cached_property
     def simulate(self) -> Simulator:
@@ -161,23 +157,51 @@ class Experiment:
 
         return fleet if self.threads is None else partial(fleet, threads=self.threads)
 
-    def notices(self) -> Iterator[str]:
+    def notify(self, notice: Notice | None) -> None:
         """A sentence for each wait that needs a reason."""
+        if notice is None:
+            return
         if self.engine == "process" and self.size >= MANY_DEVICES:
-            yield f"{self.size:,} devices: the process engine takes about {self.size * 4e-6:,.0f} GB"
+            notice(f"{self.size:,} devices: the process engine takes about {self.size * 4e-6:,.0f} GB")
         if self.engine == "fleet":
             from sim.fleet.engine import needs_compilation
 
             if needs_compilation(self.plan):
-                yield "compiling the array engine: this happens once, and takes about a quarter of a minute"
+                notice("compiling the array engine: this happens once, and takes about a quarter of a minute")
 
 
-def choose(prepared: Prepared, devices: int, runs: int) -> Literal["process", "fleet"]:
-    """The engine for so many runs of so many of the devices: by their attempts, and only where numba is."""
-    roster, plan = prepared.roster(range(devices)), prepared.plan
-    of_profile = np.bincount(roster.profile, minlength=len(roster.profiles)).tolist()
-    of_a_run = sum(plan.horizon_s / p.every_s * n for p, n in zip(roster.profiles, of_profile, strict=True))
-    return "fleet" if runs * of_a_run >= MANY_SYNCS and find_spec("numba") is not None else "process"
+def chosen_engine(engine: Engine, attempts: Callable[[], float]) -> Literal["process", "fleet"]:
+    """The engine that is asked for; `auto`: by the number of attempts in all, and only where numba is.
+
+    Raises:
+        ValueError: there is no such engine.
+    """
+    if engine == "auto":
+        return "fleet" if attempts() >= MANY_SYNCS and find_spec("numba") is not None else "process"
+    if engine not in ("process", "fleet"):
+        raise ValueError(f"there is no engine {engine!r}: choose auto, process or fleet")
+    return engine
+
+
+def attempts_of(prepared: Prepared) -> float:
+    """About how many synchronizations are attempted in one replication: a device tries once a period."""
+    scenario = prepared.scenario
+    tries = 0.0
+    for number, group in enumerate(scenario.fleet):
+        if group.inventory is None:
+            tries += (group.devices or 0) / group.sync.every
+        else:
+            tries += sum(
+                1 / (row.sync_every or group.sync.every) for row in scenario.inventories[number].rows
+            )
+    return prepared.plan.horizon_s * tries
+
+
+def with_options(scenario: Scenario, *, seed: int | None, replications: int | None) -> Scenario:
+    """The scenario with what was given instead of its own."""
+    given = {"seed": seed, "replications": replications}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return scenario.changed(changes) if changes else scenario
 
 
 def share_of(progress: Progress | None, done: int, of: int) -> Progress | None:

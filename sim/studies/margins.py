@@ -19,7 +19,8 @@ from sim.results.critical import CriticalDelays
 from sim.results.measures import Bound
 from sim.results.tally import Tally
 from sim.scenario.guarantees import Guarantee
-from sim.studies.curve import BAND, CurveError, Waits, own_delay_s, step_of
+from sim.studies.curve import BAND
+from sim.studies.delays import CurveError, Waits, own_delay_s, step_of
 from sim.studies.replications import Replications
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from sim.world.outcome import Outcome

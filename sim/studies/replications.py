@@ -10,10 +10,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.pki.names import host_of
 from sim.results.tally import Tally
 from sim.scenario.scenario import Scenario
-from sim.studies.certificates import fingerprints_of
 from sim.studies.experiment import Experiment
+from sim.world.certificates import Certificate
 from sim.world.outcome import Outcome
 from sim.world.plan import Plan
 
@@ -78,4 +79,16 @@ class Replications:
     @cached_property
     def certificates(self) -> Mapping[int, str]:
         """The SHA-256 fingerprint of each certificate, by generation (model 3.1)."""
-        return fingerprints_of(self.scenario, self.tallies[0].certificates)
+        return {each.generation: each.identity or self._issued(each) for each in self.tallies[0].certificates}
+
+    def _issued(self, certificate: Certificate) -> str:
+        """The fingerprint of a certificate without a file: one is issued for its dates and its address."""
+        from sim.pki.issue import issue
+
+        return issue(
+            generation=certificate.generation,
+            host=host_of(certificate.address),
+            not_before=self.at(certificate.not_before_s),
+            not_after=self.at(certificate.not_after_s),
+            issuer=certificate.issuer,
+        ).fingerprint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -42,9 +42,7 @@ class Result(Replications):
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the whole outcome: equal where and only where two runs are."""
-        if self.replications == 1:
-            return self.tallies[0].fingerprint
-        return hashlib.sha256("".join(tally.fingerprint for tally in self.tallies).encode()).hexdigest()
+        return fingerprint_of([tally.fingerprint for tally in self.tallies])
 
     # --- numbers ---------------------------------------------------------------------------------
 
@@ -301,3 +299,12 @@ _COLUMNS: Final = {
     "reinstalls": Column("reinstalls", "count"),
 }
 """The measures that a planner asks for first."""
+
+
+def fingerprint_of(fingerprints: Sequence[str]) -> str:
+    """That of some replications: of one its own, of several the SHA-256 of theirs."""
+    return (
+        fingerprints[0]
+        if len(fingerprints) == 1
+        else hashlib.sha256("".join(fingerprints).encode()).hexdigest()
+    )

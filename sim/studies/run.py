@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
+from sim.executor import Resources, resources
+from sim.guarantees.proofs import Proofs
 from sim.guarantees.statistics import MANY
+from sim.guarantees.verdicts import Look
 from sim.results.tally import Tally
+from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies import stopping
-from sim.studies.crews.archive import archive_at
-from sim.studies.experiment import Engine, Experiment, Progress, share_of
+from sim.studies.experiment import Engine, Experiment, Notice, Progress, share_of, with_options
 from sim.studies.result import Result
+from sim.studies.tasks import Tallies, check_splits, values
 from sim.world.outcome import Outcome
 
 KEPT: Final = 4_194_304
@@ -23,6 +24,8 @@ KEPT: Final = 4_194_304
 
 _LIKELY_MANY: Final = 50
 """Replications by which `auto` goes where nobody knows how many it will take."""
+_AHEAD: Final = 2
+"""Replications for each worker that are computed at a time where nobody knows how many it will take."""
 
 
 def run(
@@ -32,11 +35,12 @@ def run(
     seed: int | None = None,
     replications: int | None = None,
     until_decided: int | None = None,
+    workers: int | None = None,
     cluster: str | None = None,
     store: str | os.PathLike[str] | None = None,
     keep: bool = True,
     progress: Progress | None = None,
-    notice: Callable[[str], None] | None = None,
+    notice: Notice | None = None,
 ) -> Result:
     """Simulate a scenario.
 
@@ -48,10 +52,12 @@ def run(
         replications: instead of the scenario's; replication r draws with (seed, r).
         until_decided: add replications to those until every guarantee with a `probability` is decided, up to
             so many in all. Their test allows a look after each (docs/guarantees.md).
-        cluster: address of a dask.distributed scheduler: its workers run the replications, and parts of a
-            large fleet without a help desk. The result is the same; rows of devices are simulated again here
+        workers: processes on this machine that run the replications, and parts of a large fleet without a
+            help desk; default: this process. The result is the same; rows of devices are simulated again here
             when they are asked for.
-        store: folder in which what a cluster has computed is kept, by content; default: the user's cache.
+        cluster: address of a dask.distributed scheduler, whose workers do so instead.
+        store: folder in which what was computed is kept, by content, and from which it is taken; default,
+            with workers or a cluster: the user's cache.
         keep: whether that is kept, and taken from there.
         progress: called now and then with the share that is done.
         notice: called with a sentence before a wait that needs a reason.
@@ -60,77 +66,112 @@ def run(
         ScenarioError: the scenario cannot be run.
         ValueError: an argument is impossible.
         EngineUnavailableError: the array engine is asked for, and numba is not installed.
-        WorkersError: the cluster cannot be used, or only one of its workers could be.
-        ArchiveError: results cannot be kept.
+        WorkersError: those who compute cannot be reached, or die.
+        NotSplitError: only one worker of a cluster could be used.
+        CacheError: results cannot be kept.
     """
     expect_scenario(scenario)
-    changes = {
-        name: value for name, value in (("seed", seed), ("replications", replications)) if value is not None
-    }
-    if changes:
-        scenario = scenario.changed(changes)
+    scenario = with_options(scenario, seed=seed, replications=replications)
     if until_decided is not None and not 1 <= until_decided <= MANY:
         raise ValueError(f"until_decided is a number of replications from 1 to {MANY:,}, not {until_decided}")
-
-    began = time.perf_counter()
     goes_on = until_decided is not None
     runs = max(scenario.replications, _LIKELY_MANY) if goes_on else None
-    experiment = Experiment.of(scenario, engine=engine, runs=runs)
-    kept: dict[int, Outcome] = {}
-    with ExitStack() as opened:
+    experiment = Experiment.of(prepare(scenario), engine=engine, runs=runs)
+    if cluster is not None:
+        check_splits(experiment, goes_on=goes_on)
+    with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
         if cluster is None:
-            source: Tallies = _Here(experiment, kept)
-        else:
-            from sim.studies.crews.scattered import there
-
-            archive = archive_at(store, keep=keep)
-            source = opened.enter_context(
-                there(experiment, cluster, archive=archive, notice=notice, goes_on=goes_on)
-            )
-        if notice is not None and cluster is None:
-            for sentence in experiment.notices():
-                notice(sentence)
-        tallies = list(source.some(range(scenario.replications), progress=progress))
-        if until_decided is not None:
-            further = source.further(len(tallies), until_decided)
-            stopping.until_decided(experiment, tallies, further, limit=until_decided, progress=progress)
-    return Result(
-        experiment=experiment,
-        tallies=tuple(tallies),
-        kept=kept,
-        took_s=time.perf_counter() - began,
-        until_decided=until_decided,
-    )
+            experiment.notify(notice)
+        (result,) = simulate([experiment], means, limit=until_decided, progress=progress)
+    return result
 
 
-class Tallies(Protocol):
-    """Where the tallies of replications come from, which are counted from 0."""
+def simulate(
+    experiments: Sequence[Experiment],
+    means: Resources | None,
+    *,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """The result of each experiment.
 
-    def some(self, replications: range, *, progress: Progress | None) -> Iterator[Tally]:
-        """Those of some replications, in order."""
+    Args:
+        experiments: with as many replications each.
+        means: who computes; None: this process, which keeps the outcomes where they are few.
+        limit: add replications until the guarantees are decided, up to so many.
+        progress: called with the share that is done.
+    """
+    began = time.perf_counter()
+    kept: list[dict[int, Outcome]] = [{} for _ in experiments]
+    n = experiments[0].scenario.replications
+    if means is None:
+        tallies = [
+            list(_here(experiment, rows, share_of(progress, number, len(experiments))))
+            for number, (experiment, rows) in enumerate(zip(experiments, kept, strict=True))
+        ]
+    else:
+        jobs = [(experiment, range(n)) for experiment in experiments]
+        found = values(jobs, Tallies(), means, progress=progress)
+        tallies = [[next(found) for _ in range(n)] for _ in experiments]
+    if limit is not None:
+        for experiment, some in zip(experiments, tallies, strict=True):
+            further = _further(experiment, n, limit, means)
+            add_until_decided(experiment, some, further, limit=limit, progress=progress)
+    took_s = time.perf_counter() - began
+    return [
+        Result(experiment, tuple(some), rows, took_s, until_decided=limit)
+        for experiment, some, rows in zip(experiments, tallies, kept, strict=True)
+    ]
 
-    def further(self, first: int, limit: int) -> Iterator[Tally]:
-        """Those from one on, up to a limit, as many as are asked for."""
+
+def _here(experiment: Experiment, kept: dict[int, Outcome], progress: Progress | None) -> Iterator[Tally]:
+    """The scenario's replications, whose outcomes are kept where they are few."""
+    n = experiment.scenario.replications
+    if experiment.size * n > KEPT:
+        yield from values([(experiment, range(n))], Tallies(), None, progress=progress)
+        return
+    for number in range(n):
+        (kept[number],) = experiment.outcomes(number, progress=share_of(progress, number, n))
+        yield Tally.of(kept[number])
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Here:
-    """Simulated by this process; outcomes are kept where they are few."""
+def _further(experiment: Experiment, first: int, limit: int, means: Resources | None) -> Iterator[Tally]:
+    """The replications from one on, up to a limit; a few more may be computed than are asked for."""
+    step = 1 if means is None else _AHEAD * max(1, means.executor.slots)
+    for begin in range(first, limit, step):
+        yield from values([(experiment, range(begin, min(limit, begin + step)))], Tallies(), means)
 
-    experiment: Experiment
-    kept: dict[int, Outcome]
 
-    def some(self, replications: range, *, progress: Progress | None) -> Iterator[Tally]:
-        """See `Tallies`."""
-        keeps = self.experiment.size * len(replications) <= KEPT
-        for number in replications:
-            tell = share_of(progress, number, len(replications))
-            if keeps:
-                (self.kept[number],) = self.experiment.outcomes(number, progress=tell)
-                yield Tally.of(self.kept[number])
-            else:
-                yield self.experiment.tally(number, progress=tell)
+def add_until_decided(
+    experiment: Experiment,
+    tallies: list[Tally],
+    further: Iterable[Tally],
+    *,
+    limit: int,
+    progress: Progress | None = None,
+) -> None:
+    """Add replications until every guarantee with a probability is decided, or there are `limit`.
 
-    def further(self, first: int, limit: int) -> Iterator[Tally]:
-        """See `Tallies`."""
-        return (self.experiment.tally(number) for number in range(first, limit))
+    Of those added no rows of devices and no time series are kept, and the server's life once.
+
+    Args:
+        experiment: what is run.
+        tallies: of the replications so far, at least one; it grows.
+        further: the tallies of the next ones, in order.
+        limit: replications at which one stops all the same.
+        progress: called with the share of the limit.
+    """
+    proofs = Proofs(experiment.plan, experiment.rosters())
+    guarantees = [g for g in experiment.scenario.guarantees if g.probability is not None]
+    open_ones = [look for g in guarantees if not (look := Look(g, tallies, proofs)).is_decided]
+    if not open_ones or len(tallies) >= limit:
+        return
+    for tally in further:
+        tallies.append(tally.thin(beside=tallies[0]))
+        for look in open_ones:
+            look.add(tallies[-1])
+        open_ones = [look for look in open_ones if not look.is_decided]
+        if progress is not None:
+            progress(len(tallies) / limit)
+        if not open_ones or len(tallies) >= limit:
+            return

@@ -21,7 +21,7 @@ import pytest
 from sim.cli import main
 from sim.scenario import load
 from sim.studies import experiment
-from sim.studies.sweeps import sweep as studies_sweep
+from sim.studies import sweep as studies_sweep
 
 FEW_SYNCS = 20_000
 """From so many attempts on `auto` takes the array engine where a page does not show the output (which names

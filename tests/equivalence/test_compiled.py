@@ -14,6 +14,7 @@ import pytest
 
 import sim
 from sim.fleet.compiled import SOURCES
+from sim.scenario.prepare import prepare
 from sim.studies.experiment import Experiment
 
 ROOT = Path(__file__).parents[2]
@@ -150,8 +151,8 @@ def test_without_numba_auto_takes_the_process_engine_whatever_the_size(plan: Pat
 @pytest.mark.parametrize(("devices", "engine"), [(100, "process"), (1_000_000, "fleet")])
 def test_auto_goes_by_the_size_of_the_fleet(devices: int, engine: str, plan: Path) -> None:
     scenario = sim.load(plan).changed({"fleet.0.devices": devices, "fleet.0.sync.every": "6h"})
-    assert Experiment.of(scenario).engine == engine
-    assert Experiment.of(scenario, engine="process").engine == "process"
+    assert Experiment.of(prepare(scenario)).engine == engine
+    assert Experiment.of(prepare(scenario), engine="process").engine == "process"
 
 
 def test_a_large_fleet_is_run_by_the_array_engine(plan: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import sim
 from sim.notebook.what_if import WidgetsMissingError
-from sim.studies.curve import CurveError
+from sim.studies.delays import CurveError
 
 
 def scenario(**changes: Any) -> sim.Scenario:

@@ -169,7 +169,7 @@ def test_no_repr_of_what_was_read_holds_a_secret(plan: Path, needles: list[bytes
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
 def test_what_is_written_has_the_modes_that_the_planners_umask_asks_for(plan: Path, mask: int) -> None:
-    from sim.studies.store import write
+    from sim.studies.output import write
 
     before = os.umask(mask)
     try:
@@ -185,7 +185,7 @@ def test_what_is_written_has_the_modes_that_the_planners_umask_asks_for(plan: Pa
 def test_a_certificate_without_a_key_is_kept_with_the_result_and_nothing_else_of_its_file(
     openssl: Openssl, tmp_path: Path
 ) -> None:
-    from sim.studies.store import write
+    from sim.studies.output import write
 
     (tmp_path / "certs").mkdir()
     certificate = openssl.certificate().read_bytes()

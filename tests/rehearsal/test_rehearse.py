@@ -36,7 +36,7 @@ from sim.rehearsal.phone import Held, Phone, counts_not_after_in
 from sim.rehearsal.result import Rehearsal
 from sim.rehearsal.script import sample_of, script_of
 from sim.rehearsal.server import LoopbackServer
-from sim.scenario import prepare
+from sim.scenario.prepare import prepare
 from sim.studies.experiment import Experiment
 from sim.summary.terminal import to_text
 from sim.world.certificates import Certificate
@@ -283,7 +283,7 @@ def test_a_switch_one_second_late_is_found_in_that_second(monkeypatch: pytest.Mo
         ]
         return Timeline(timeline.server, tuple(states))
 
-    monkeypatch.setattr(prepare, "play", late)
+    monkeypatch.setattr("sim.scenario.prepare.play", late)
     rehearsal = rehearsed(IMMEDIATE)
     assert {each.encounter.at_s for each in rehearsal.disagreements} == {5 * DAY + 8 * 3600}
     assert "the model says refused" in named(rehearsal)
@@ -348,7 +348,7 @@ def test_writing_down_what_happens_changes_nothing() -> None:
     plan = sim.load(SCENARIOS / "delayed_30d.yaml").changed(
         {"fleet.0.devices": 5, "fleet.1.devices": 5, "fleet.2.devices": 10}
     )
-    experiment = Experiment.of(plan)
+    experiment = Experiment.of(prepare(plan))
     whole = experiment.outcome(0)
     fleet = Fleet.start(whole.roster, Draws.of(plan.seed, 0))
     script, outcome = script_of(experiment.plan, fleet, play(experiment.plan))
@@ -390,7 +390,7 @@ def test_a_device_dials_by_what_it_holds(presented: str, ever_presented: set[str
 @cache
 def drawers() -> Any:
     fewer = {"fleet.0.devices": 20, "fleet.1.devices": 20}
-    return Experiment.of(sim.load(SCENARIOS / "delayed_30d.yaml").changed(fewer)).outcome(0)
+    return Experiment.of(prepare(sim.load(SCENARIOS / "delayed_30d.yaml").changed(fewer))).outcome(0)
 
 
 def test_the_sample_has_every_group() -> None:

@@ -24,7 +24,7 @@ from sim.report.page import page_of
 from sim.report.publish import Publisher, reproducing
 from sim.studies import at_risk
 from sim.studies.margins import margins_of
-from sim.studies.store import write
+from sim.studies.output import write
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'&{{ 7 * 7 }} $x^2$"

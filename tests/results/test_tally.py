@@ -17,6 +17,7 @@ import sim
 from sim.processes.engine import simulate
 from sim.results.measures import Selected, Selection
 from sim.results.tally import Tally, total
+from sim.scenario.prepare import prepare
 from sim.scenario.roster import devices_of, roster_of
 from sim.studies.experiment import PART, Experiment
 from sim.studies.tables import devices_tables
@@ -131,8 +132,8 @@ def scenario(devices: int, **changes: Any) -> sim.Scenario:
 def test_a_fleet_in_parts_has_the_fingerprint_and_the_numbers_of_the_whole() -> None:
     """Of the ten phones of group b, those at 5.5 d, 6.5 d, ... are too late."""
     written = scenario(2 * BLOCK + 100)
-    whole = Experiment.of(written, engine="fleet").tally(0)
-    in_parts = Experiment.of(written, engine="fleet", part=BLOCK)
+    whole = Experiment.of(prepare(written), engine="fleet").tally(0)
+    in_parts = Experiment.of(prepare(written), engine="fleet", part=BLOCK)
     assert [len(part) for part in in_parts.parts] == [BLOCK, BLOCK, 100]
     assert in_parts.tally(0).equals(whole)
     assert in_parts.tally(0).fingerprint == whole.fingerprint
@@ -155,12 +156,12 @@ def test_a_result_that_keeps_no_rows_simulates_them_again(monkeypatch: pytest.Mo
 
 
 def of_parts(of: Any) -> Any:
-    return lambda scenario, **options: of(scenario, part=BLOCK, **options)
+    return lambda prepared, **options: of(prepared, part=BLOCK, **options)
 
 
 def test_a_help_desk_keeps_the_fleet_together() -> None:
     helped = scenario(2 * BLOCK, recovery={"technicians": 1})
-    assert Experiment.of(helped, part=BLOCK).parts == (range(2 * BLOCK),)
+    assert Experiment.of(prepare(helped), part=BLOCK).parts == (range(2 * BLOCK),)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_a_help_desk_keeps_the_fleet_together() -> None:
 )
 def test_parts_cover_the_fleet_once(devices: int, sizes: list[int]) -> None:
     group = {"name": "a", "devices": devices, "sync": {"every": "1d"}}
-    parts = Experiment.of(scenario(10, fleet=[group]), part=BLOCK).parts
+    parts = Experiment.of(prepare(scenario(10, fleet=[group])), part=BLOCK).parts
     assert [len(part) for part in parts] == sizes
     assert [device for part in parts for device in (part.start, part.stop)][:: len(parts) * 2 - 1][
         -1
@@ -179,7 +180,7 @@ def test_parts_cover_the_fleet_once(devices: int, sizes: list[int]) -> None:
 @pytest.mark.parametrize("part", [0, 1, BLOCK - 1, BLOCK + 1])
 def test_a_part_is_a_number_of_whole_blocks(part: int) -> None:
     with pytest.raises(ValueError, match="multiple of 65536"):
-        Experiment.of(scenario(10), part=part)
+        Experiment.of(prepare(scenario(10)), part=part)
     assert PART % BLOCK == 0
 
 

@@ -25,7 +25,7 @@ from scipy.special import gammaincc
 import sim
 from sim.cli.run import exit_code
 from sim.scenario.findings import findings_of
-from sim.studies.store import write
+from sim.studies.output import write
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 H, D = 3600, 86_400

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import sim
+from sim.errors import OutputError
 from sim.fleet.engine import simulate
 from sim.processes.engine import simulate as simulate_as_processes
 from sim.processes.recording import RecordedDevice, Recorder
 from sim.scenario.building import plan_of
 from sim.scenario.roster import roster_of
-from sim.studies.files import OutputError
 from sim.studies.worst_case.attacks import Attack, needed_devices, worst_cases
 from sim.studies.worst_case.result import as_scenario, lines, sentence, write_worst_cases
 from sim.world.draws import Draws

@@ -1,4 +1,4 @@
-"""A real scheduler and workers on loopback: equal to one machine, whoever is killed; and clear errors."""
+"""Studies on a real scheduler and workers on loopback: equal to one machine, whoever is killed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from sweeps import DELAYS, document, world
 
 from sim.cli import main
 from sim.cli.commands import cli
+from sim.executor import Resources
+from sim.executor.cache import Cache
+from sim.executor.cluster import Cluster, ClusterError
+from sim.executor.local import Here
+from sim.scenario.prepare import prepare
 from sim.scenario.writing import to_yaml
-from sim.studies.crews.archive import Archive
-from sim.studies.crews.cluster import Cluster, ClusterError
-from sim.studies.crews.crew import Alone
-from sim.studies.crews.scattered import NotSplitError, split
 from sim.studies.experiment import Experiment
 from sim.studies.run import run
-from sim.studies.sweeps.sweep import prepare
+from sim.studies.sweep import prepare_sweep
+from sim.studies.tasks import NotSplitError, split
 from sim.world.outcome import BLOCK
-
-OTHER = 'def program() -> str:\n    return "reissue 99.0, semantics 42"\n'
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 @pytest.fixture
 def pair(started: Nodes, monkeypatch: pytest.MonkeyPatch) -> Nodes:
     """A scheduler and two workers; one that was killed by the test before has a successor."""
-    monkeypatch.setattr("sim.studies.crews.cluster.TIMEOUT_S", 60.0)  # on a busy computer
+    monkeypatch.setattr("sim.executor.cluster.TIMEOUT_S", 60.0)  # on a busy computer
     for number in range(len(started.workers()), 2):
         started.start_worker(f"successor-{len(started.processes)}-{number}")
     with Cluster(started.address, timeout_s=30) as cluster:
@@ -50,7 +50,7 @@ def pair(started: Nodes, monkeypatch: pytest.MonkeyPatch) -> Nodes:
 
 
 def wait_for(cluster: Cluster, threads: int) -> None:
-    while cluster.threads != threads:
+    while cluster.slots != threads:
         time.sleep(0.02)
 
 
@@ -74,14 +74,13 @@ def test_a_sweep_on_a_cluster_with_a_killed_worker_is_that_of_one_machine(
             killed.append(pair.workers()[0])
             killed[0].kill()
 
-    archive = Archive(tmp_path / "kept")
-    prepared = prepare(world(seed=2), DELAYS, replications=3)
+    prepared = prepare_sweep(world(seed=2), DELAYS, replications=3)
     with Cluster(pair.address, timeout_s=30) as cluster:
-        found = prepared.run(cluster, archive=archive, progress=kill_one)
+        found = prepared.run(Resources(cluster, Cache(tmp_path / "kept")), progress=kill_one)
         wait_for(cluster, 1)
     assert killed
-    assert found.to_json() == prepared.run(Alone()).to_json()
-    assert len(list((tmp_path / "kept").rglob("*.json"))) == 12
+    assert found.to_json() == prepared.run(Resources(Here())).to_json()
+    assert len(list((tmp_path / "kept").rglob("*.result"))) == 12
 
 
 def test_one_huge_fleet_split_over_workers_has_the_fingerprint_of_one_machine(
@@ -90,7 +89,7 @@ def test_one_huge_fleet_split_over_workers_has_the_fingerprint_of_one_machine(
     """Three blocks of devices are three parts; a worker is killed after the first of them."""
     fleet = [{"name": "phones", "devices": 2 * BLOCK + 5, "sync": {"every": "30d"}, "presence": "never"}]
     big = world(fleet=fleet)
-    assert len(split(Experiment.of(big)).parts) == 3
+    assert len(split(Experiment.of(prepare(big))).parts) == 3
     killed = []
 
     def kill_one(share: float) -> None:
@@ -105,10 +104,10 @@ def test_one_huge_fleet_split_over_workers_has_the_fingerprint_of_one_machine(
     assert there.to_json() == here.to_json()
     assert there.tallies[0].equals(here.tallies[0])
     assert there.devices.equals(here.devices)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.result")}
     assert len(kept) == 3
     assert run(big, engine="fleet", cluster=pair.address, store=tmp_path).fingerprint == here.fingerprint
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")} == kept
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.result")} == kept
 
 
 DESK = {"technicians": 1, "begins": "4h", "owner_responds": "1d", "takes": "1h"}
@@ -136,6 +135,34 @@ def test_replications_until_it_is_decided_stop_on_a_cluster_where_they_do_here(
     assert json.loads(here.stdout)["replications"] > 5
 
 
+@pytest.mark.parametrize(
+    "study",
+    [
+        ["compare", "plan.yaml", "other.yaml", "--replications", "2"],
+        ["curve", "plan.yaml", "--replications", "2"],
+        ["curve", "other.yaml", "--reissue", "0"],
+        ["plan", "plan.yaml", "--lost-at-most", "35", "--no-variants"],
+    ],
+    ids=["compare", "curve", "curve of separate runs", "plan"],
+)
+def test_every_study_prints_on_a_cluster_what_it_prints_here(
+    study: list[str], pair: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    late = {"at": "day 45", "reissue": {"activate": "immediately"}}
+    other = document(strategy=[*document()["strategy"], late])
+    (tmp_path / "other.yaml").write_text(to_yaml(other), encoding="utf-8")
+    file_of(tmp_path)
+    here = command(*study, "--json")
+    there = command(*study, "--json", "--cluster", pair.address, "--store", "kept")
+    assert here.return_value == 0, here.exception
+    assert there.stdout == here.stdout
+    kept = {path: path.stat().st_mtime_ns for path in Path("kept").rglob("*.result")}
+    assert kept
+    assert command(*study, "--json", "--store", "kept").stdout == here.stdout
+    assert {path: path.stat().st_mtime_ns for path in Path("kept").rglob("*.result")} == kept
+
+
 def test_one_run_with_a_help_desk_is_not_split() -> None:
     with pytest.raises(NotSplitError, match="all devices share its queue: leave --cluster out"):
         run(world(recovery=DESK), cluster="tcp://127.0.0.1:1")
@@ -148,53 +175,21 @@ def test_a_killed_driver_goes_on_where_it_was(pair: Nodes, tmp_path: Path) -> No
     arguments += ["--json", "--store", store, "--cluster", pair.address]
     program = [sys.executable, "-c", "from sim.cli import main; main()", *map(str, arguments)]
     driver = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while len(list(store.rglob("*.json"))) < 2 and driver.poll() is None:
+    while len(list(store.rglob("*.result"))) < 2 and driver.poll() is None:
         time.sleep(0.002)
     driver.kill()
     out, err = driver.communicate()
     assert out == b"", err
-    kept = {path: path.stat().st_mtime_ns for path in store.rglob("*.json")}
+    kept = {path: path.stat().st_mtime_ns for path in store.rglob("*.result")}
     assert 2 <= len(kept) < 16
     again = command(*arguments)
     assert again.return_value == 0, again.stderr
-    assert json.loads(again.stdout) == prepare(world(), DELAYS, replications=4).run(Alone()).to_json()
+    assert (
+        json.loads(again.stdout)
+        == prepare_sweep(world(), DELAYS, replications=4).run(Resources(Here())).to_json()
+    )
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list(store.rglob("*.json"))) == 16
-
-
-def test_workers_without_this_very_program_are_told(tmp_path: Path) -> None:
-    other, none = tmp_path / "other", tmp_path / "none"
-    for folder in (other, none):
-        (folder / "sim" / "studies" / "crews").mkdir(parents=True)
-        (folder / "sim" / "__init__.py").touch()
-    (other / "sim" / "studies" / "__init__.py").touch()
-    (other / "sim" / "studies" / "crews" / "__init__.py").touch()
-    (other / "sim" / "studies" / "crews" / "unit.py").write_text(OTHER, encoding="utf-8")
-    with nodes(tmp_path, workers=0) as started:
-        with pytest.raises(ClusterError, match="has no workers: start some with dask worker"):
-            Cluster(started.address, timeout_s=1).__enter__()
-        first = started.start_worker(PYTHONPATH=str(other))
-        with pytest.raises(ClusterError, match=r"runs reissue 99\.0, semantics 42, and this is reissue"):
-            Cluster(started.address, timeout_s=60).__enter__()
-        first.kill()
-        first.wait()
-        started.start_worker("second", PYTHONPATH=str(none))
-        time.sleep(0.5)
-        with pytest.raises(ClusterError, match=r"cannot import this program .* install reissue"):
-            Cluster(started.address, timeout_s=60).__enter__()
-
-
-@pytest.mark.parametrize(
-    ("address", "why"),
-    [
-        ("127.0.0.1:1", "no scheduler answers within"),
-        ("nowhere://x", "unknown address scheme"),
-        ("", "missing port"),
-    ],
-)
-def test_a_cluster_that_cannot_be_reached_is_told(address: str, why: str) -> None:
-    with pytest.raises(ClusterError, match=why):
-        Cluster(address, timeout_s=0.5).__enter__()
+    assert len(list(store.rglob("*.result"))) == 16
 
 
 @pytest.mark.parametrize(
@@ -203,14 +198,15 @@ def test_a_cluster_that_cannot_be_reached_is_told(address: str, why: str) -> Non
         (["--cluster", "tcp://127.0.0.1:1"], "no scheduler answers within"),
         (["--cluster", "nowhere"], "cannot be reached"),
         (["--cluster", "tcp://127.0.0.1:1", "--set", "recovery.technicians=2"], "leave --cluster out"),
-        (["--no-store"], "--store and --no-store go with --cluster"),
+        (["--no-store", "--store", "x"], "exclude each other"),
+        (["--workers", "2", "--cluster", "x:1"], "give one of them"),
     ],
 )
 def test_a_run_on_a_cluster_that_cannot_be_is_a_wrong_input(
     arguments: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["reissue", "run", str(file_of(tmp_path)), *arguments])
-    monkeypatch.setattr("sim.studies.crews.cluster.TIMEOUT_S", 0.5)
+    monkeypatch.setattr("sim.executor.cluster.TIMEOUT_S", 0.5)
     told = StringIO()
     with redirect_stderr(told), pytest.raises(SystemExit) as ended:
         main()
@@ -225,8 +221,8 @@ def test_a_scheduler_that_goes_is_told_and_what_is_done_is_kept(tmp_path: Path) 
         def kill_scheduler(share: float) -> None:
             those.processes[0].kill()
 
-        archive = Archive(tmp_path / "kept")
-        prepared = prepare(world(), DELAYS, replications=20)
+        cache = Cache(tmp_path / "kept")
+        prepared = prepare_sweep(world(), DELAYS, replications=20)
         with Cluster(those.address, timeout_s=20) as cluster, pytest.raises(ClusterError, match="has gone"):
-            prepared.run(cluster, archive=archive, progress=kill_scheduler)
-    assert 1 <= prepared.stored(archive) < 80
+            prepared.run(Resources(cluster, cache), progress=kill_scheduler)
+    assert 1 <= prepared.stored(cache) < 80

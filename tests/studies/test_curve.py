@@ -13,7 +13,8 @@ from click.testing import CliRunner
 import sim
 from sim.cli.commands import cli
 from sim.results.critical import CriticalDelays
-from sim.studies.curve import Curve, CurveError
+from sim.studies.curve import Curve
+from sim.studies.delays import CurveError
 
 D = 86_400
 

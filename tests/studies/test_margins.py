@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import sim
-from sim.studies.curve import CurveError
+from sim.studies.delays import CurveError
 from sim.studies.margins import Margins, margins_of
 
 PLAN = {

@@ -17,8 +17,9 @@ import sim
 from sim.cli.commands import cli
 from sim.report.calendar import calendar_of
 from sim.results.critical import CriticalDelays
-from sim.studies.assumptions import scaled
-from sim.studies.searching import PlanError, Search
+from sim.scenario.prepare import prepare
+from sim.studies.plan import scaled
+from sim.studies.search import PlanError, Search
 
 D = 86_400
 
@@ -132,13 +133,13 @@ def test_the_run_is_taken_as_far_as_the_expiry() -> None:
 @pytest.mark.parametrize(("n", "place"), [(19, 19), (39, 38), (99, 95), (199, 190)])
 def test_the_order_statistic_is_the_ceil_of_confidence_times_one_more(n: int, place: int) -> None:
     """Replication i needs i seconds."""
-    planner = Search(scenario(), 0, 0.95, n, "fleet", 1)
+    planner = Search(prepare(scenario()), 0, 0.95, n, "fleet")
     delays = tuple(CriticalDelays(np.array([i]), np.array([1]), 0, 0) for i in range(n, 0, -1))
     assert planner.needed_s(delays, 0) == place
 
 
 def test_replications_in_which_no_delay_is_enough_count_as_longest() -> None:
-    planner = Search(scenario(), 0, 0.95, 19, "fleet", 1)
+    planner = Search(prepare(scenario()), 0, 0.95, 19, "fleet")
     enough = CriticalDelays(np.array([5]), np.array([1]), 0, 0)
     never = CriticalDelays(np.array([], dtype=np.int64), np.array([], dtype=np.int64), 1, 0)
     assert planner.needed_s((never, *[enough] * 18), 0) is None

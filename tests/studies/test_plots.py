@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import sim
 from sim.errors import InputError
 from sim.figures.style import svg_bytes
-from sim.studies.curve import CurveError
+from sim.studies.delays import CurveError
 
 HALF = {
     "name": "Half <b>& $half$",

@@ -9,8 +9,10 @@ import pytest
 
 from sim.results.critical import CriticalDelays
 from sim.scenario import Scenario
+from sim.scenario.prepare import prepare
+from sim.studies.delays import Delays, critical_delays_s
 from sim.studies.experiment import Experiment
-from sim.studies.reception import critical_delays, critical_delays_s
+from sim.studies.tasks import values
 
 D = 86_400
 DAY = 20
@@ -79,7 +81,7 @@ REPLACED = [
 def test_receptions_are_those_of_the_whole_run(
     engine: Literal["process", "fleet"], changes: dict[str, Any]
 ) -> None:
-    experiment = Experiment.of(written(**changes), engine=engine)
+    experiment = Experiment.of(prepare(written(**changes)), engine=engine)
     specified_s = 0 if "strategy" in changes and len(changes["strategy"]) == 1 else DAY * D
     for replication in range(2 if engine == "fleet" else 1):
         (whole,) = experiment.outcomes(replication)
@@ -89,9 +91,8 @@ def test_receptions_are_those_of_the_whole_run(
         assert (expected_s > D).sum() > 5  # something is late
         assert (expected_s < 0).sum() >= 2
         refused = CriticalDelays.of([whole], refused_by=frozenset({"ios"}))
-        found = critical_delays(
-            experiment, replication, specified_s=specified_s, refused_by=frozenset({"ios"})
-        )
+        quantity = Delays(specified_s, frozenset({"ios"}))
+        (found,) = values([(experiment, [replication])], quantity, None)
         assert np.array_equal(found.delays_s, refused.delays_s)
         assert np.array_equal(found.devices, refused.devices)
         assert (found.never, found.refused) == (refused.never, 30)

@@ -14,27 +14,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 from click.testing import CliRunner
 from sweeps import DELAYS, document, world
 
 import sim
 from sim.cli.commands import cli
+from sim.executor import Resources
+from sim.executor.local import Here, Processes
 from sim.results.measures import NUMBERS
 from sim.scenario import Scenario
 from sim.scenario.writing import to_yaml
-from sim.studies.crews.archive import Archive
-from sim.studies.crews.crew import Alone, Local, collect
-from sim.studies.crews.hand import Hand, HandDiedError, WorkersError
-from sim.studies.crews.scattered import NotSplitError, check_splits, split, tallies
-from sim.studies.crews.unit import Source, compute
-from sim.studies.experiment import Experiment
-from sim.studies.sweeps.grid import VaryError
-from sim.studies.sweeps.sampling import SamplingError, shares
-from sim.studies.sweeps.sensitivity import indices_of
-from sim.studies.sweeps.sweep import Sweep, prepare, sweep
-from sim.world.outcome import BLOCK
+from sim.studies.design import SamplingError, shares
+from sim.studies.sensitivity import indices_of
+from sim.studies.sweep import Sweep, prepare_sweep, sweep
+from sim.studies.vary import VaryError
 
 
 def swept(scenario: Scenario, **options: object) -> Sweep:
@@ -67,10 +61,11 @@ def test_replications_give_means_and_intervals() -> None:
 
 
 def test_engines_processes_and_the_caller_give_equal_rows() -> None:
-    prepared = prepare(world(), DELAYS, replications=2)
-    alone = prepared.run(Alone()).to_json()
-    assert prepared.run(Local(2)).to_json() == alone
-    assert prepare(world(), DELAYS, replications=2, engine="fleet").run(Alone()).to_json() == alone
+    prepared = prepare_sweep(world(), DELAYS, replications=2)
+    here = prepared.run(Resources(Here())).to_json()
+    assert prepared.run(Resources(Processes(2))).to_json() == here
+    by_arrays = prepare_sweep(world(), DELAYS, replications=2, engine="fleet")
+    assert by_arrays.run(Resources(Here())).to_json() == here
 
 
 def test_the_table_is_tidy() -> None:
@@ -111,139 +106,19 @@ def test_a_mistake_across_keys_names_its_point() -> None:
 
 def test_a_repeated_sweep_computes_nothing_and_a_longer_one_the_rest(tmp_path: Path) -> None:
     first = sweep(world(), DELAYS, store=tmp_path)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.result")}
     assert len(kept) == 4
     assert sweep(world(), DELAYS, store=tmp_path).to_json() == first.to_json()
     longer = dict.fromkeys(DELAYS, "after 5d..25d step 5d")
     assert sweep(world(), longer, store=tmp_path).rows[:4] == first.rows
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list(tmp_path.rglob("*.json"))) == 5
-
-
-def key_of(**changes: object) -> str:
-    return Source.of(world(**changes)).unit(0).key
-
-
-def test_a_unit_is_called_by_what_can_change_it() -> None:
-    fleet = document()["fleet"]
-    same: list[dict[str, object]] = [
-        {"name": "another", "description": "words"},
-        {"guarantees": [{"measure": "lost_devices", "at_most": 0}]},
-        {"replications": 7, "start": "2027-01-01", "duration": "1440h"},
-        {"fleet": fleet[::-1]},
-        {"strategy": [{"at": "expiry - 40d", "reissue": {"activate": "after 720h"}}]},
-    ]
-    assert {key_of(**changes) for changes in same} == {key_of()}
-    other: list[dict[str, object]] = [
-        {"seed": 2},
-        {"duration": "61d"},
-        {"fleet": [{**fleet[0], "devices": 41}, fleet[1]]},
-        {"fleet": [{**fleet[0], "name": "boxes"}, fleet[1]]},
-        {"fleet": [{**fleet[0], "first": 1}, fleet[1]]},
-        {"fleet": [{**fleet[0], "presence": {"away": [{"from": "day 3", "for": "2d"}]}}, fleet[1]]},
-        {"fleet": [{**fleet[0], "presence": {"away": [{"from": "day 4", "for": "2d"}]}}, fleet[1]]},
-        {"strategy": [{"at": "day 11", "reissue": {"activate": "after 30d"}}]},
-        {"strategy": [{"at": "day 10", "cancel_reserve": {}}]},
-        {"strategy": [{"at": "day 10", "restore_previous": {}}]},
-        {"recovery": {"technicians": 1}},
-        {"server": {"automatic_reissue": "off"}},
-    ]
-    keys = [key_of(**changes) for changes in other]
-    assert len({*keys, key_of()}) == len(other) + 1
-    source = Source.of(world())
-    parts = [source.unit(1), source.unit(0, range(20)), source.unit(0, range(20, 44))]
-    assert len({key_of(), *(unit.key for unit in parts)}) == 4
-
-
-def test_the_content_of_an_inventory_is_part_of_the_key_and_its_name_is_not(tmp_path: Path) -> None:
-    def key(name: str, rows: str) -> str:
-        (tmp_path / name).write_text(f"id,last_sync\n{rows}", encoding="utf-8")
-        scenario = Scenario.from_document(
-            document(fleet=[{"name": "listed", "inventory": name}]), folder=tmp_path
-        )
-        return Source.of(scenario).unit(0).key
-
-    rows = "a,2026-02-28 20:00\nb,2026-02-28 21:00\n"
-    assert key("one.csv", rows) == key("two.csv", rows) != key("three.csv", rows.replace("21", "22"))
-
-
-def test_an_inventory_and_written_absences_travel_to_other_processes(tmp_path: Path) -> None:
-    rows = "id,last_sync\na,2026-02-28 20:00\nb,2026-01-01\n"
-    (tmp_path / "devices.csv").write_text(rows, encoding="utf-8")
-    away = {"away": [{"from": "expiry - 45d", "for": "44d"}]}
-    fleet = [{"name": "listed", "inventory": "devices.csv"}, {"name": "gone", "devices": 3, "presence": away}]
-    scenario = Scenario.from_document(document(fleet=fleet), folder=tmp_path)
-    prepared = prepare(scenario, DELAYS)
-    run = sim.run(scenario.changed(prepared.design.points[0]))
-    assert prepared.run(Local(1)).rows[0]["fingerprint"] == run.fingerprint
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda text: text[: len(text) // 2],
-        lambda text: "",
-        lambda text: text.replace('"lost_devices":', '"lost_devices":1'),
-        lambda text: text.replace("reissue result", "something else"),
-        lambda text: json.dumps({**json.loads(text), "value": 5}),
-        lambda text: "[" * 100_000,
-        lambda text: "[]",
-    ],
-)  # fmt: skip
-def test_a_torn_or_foreign_file_is_computed_again(tmp_path: Path, damage: object) -> None:
-    unit = Source.of(world()).unit(0)
-    archive = Archive(tmp_path)
-    ((_, value),) = collect([unit], Alone(), archive=archive)
-    assert archive.get(unit) == value
-    path = archive.path(unit)
-    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")  # type: ignore[operator]
-    assert archive.get(unit) is None
-    assert dict(collect([unit], Alone(), archive=archive)) == {unit: value}
-    assert archive.get(unit) == value
-
-
-def test_another_units_file_is_not_taken(tmp_path: Path) -> None:
-    one, other = Source.of(world()).unit(0), Source.of(world()).unit(1)
-    archive = Archive(tmp_path)
-    list(collect([one], Alone(), archive=archive))
-    archive.path(other).parent.mkdir(exist_ok=True)
-    archive.path(one).rename(archive.path(other))
-    assert archive.get(other) is None
+    assert len(list(tmp_path.rglob("*.result"))) == 5
 
 
 def test_a_store_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     ran = CliRunner().invoke(cli, [*command(tmp_path), "--store", str(tmp_path / "file")])
     assert "--no-store" in str(ran.exception)
-
-
-# --- processes that die -----------------------------------------------------------------------------------
-
-
-def test_a_killed_worker_process_costs_nothing_but_time() -> None:
-    units = prepare(world(), DELAYS, replications=2).units
-    expected = {unit.key: compute(unit) for unit in units}
-    found: dict[str, bytes] = {}
-    killed = 0
-    for unit, content in Local(2).results(units):
-        assert unit.key not in found
-        found[unit.key] = content
-        if len(found) == 2:
-            for child in psutil.Process().children():
-                child.kill()
-                killed += 1
-    assert killed >= 2
-    assert found == expected
-    assert not psutil.Process().children()
-
-
-def test_a_unit_that_kills_every_process_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(self: Hand, unit: object) -> bytes:
-        raise HandDiedError
-
-    monkeypatch.setattr(Hand, "ask", die)
-    with pytest.raises(WorkersError, match="for want of memory"):
-        list(Local(2).results(prepare(world(), DELAYS).units))
 
 
 # --- the command ------------------------------------------------------------------------------------------
@@ -333,19 +208,19 @@ def test_a_killed_and_restarted_sweep_gives_the_bytes_of_one_that_was_not(tmp_pa
     program = [sys.executable, "-c", "from sim.cli import main; main()"]
     restarted = [*program, *arguments(store, tmp_path / "b.parquet")]
     killed = subprocess.Popen(restarted, stdout=subprocess.PIPE)
-    while len(list(store.rglob("*.json"))) < 2 and killed.poll() is None:
+    while len(list(store.rglob("*.result"))) < 2 and killed.poll() is None:
         time.sleep(0.002)
     killed.kill()
     assert killed.communicate()[0] == b""
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "b.parquet").exists()
-    kept = {path: path.stat().st_mtime_ns for path in store.rglob("*.json")}
+    kept = {path: path.stat().st_mtime_ns for path in store.rglob("*.result")}
     assert 2 <= len(kept) < 16
     again = subprocess.run(restarted, capture_output=True, check=True)
     assert again.stdout.decode() == whole.stdout
     assert (tmp_path / "b.parquet").read_bytes() == (tmp_path / "a.parquet").read_bytes()
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list(store.rglob("*.json"))) == 16
+    assert len(list(store.rglob("*.result"))) == 16
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -356,13 +231,13 @@ def test_an_interrupt_leaves_what_is_done(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*program, *command(tmp_path, *more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    while len(list(store.rglob("*.json"))) < 3 and process.poll() is None:
+    while len(list(store.rglob("*.result"))) < 3 and process.poll() is None:
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate()
     assert (process.returncode, out) == (130, b""), err
     assert b"Traceback" not in err
-    assert 3 <= len(list(store.rglob("*.json"))) < 16
+    assert 3 <= len(list(store.rglob("*.result"))) < 16
     assert not list(store.rglob("*.partial"))
 
 
@@ -411,41 +286,3 @@ def test_what_never_moves_has_no_indices() -> None:
 def test_a_sensitivity_needs_its_own_sampling() -> None:
     with pytest.raises(SamplingError, match="sampling='sobol'"):
         swept(world()).sensitivity()
-
-
-# --- parts ------------------------------------------------------------------------------------------------
-
-
-def test_parts_add_up_to_the_whole_and_are_kept(tmp_path: Path) -> None:
-    fleet = [{"name": "phones", "devices": 2 * BLOCK + 5, "sync": {"every": "20d"}, "presence": "always"}]
-    experiment = split(Experiment.of(world(fleet=fleet), engine="fleet"))
-    assert len(experiment.parts) == 3
-    archive = Archive(tmp_path)
-    (scattered,) = tallies(experiment, [1], Alone(), archive=archive)
-    whole = Experiment.of(world(fleet=fleet), engine="fleet").tally(1)
-    assert scattered.equals(whole)
-    assert scattered.fingerprint == whole.fingerprint
-    assert len(list(tmp_path.rglob("*.json"))) == 3
-    (again,) = tallies(experiment, [1], Nobody(), archive=archive)
-    assert again.equals(whole)
-
-
-class Nobody:
-    """Fails whoever asks it."""
-
-    def results(self, units: object) -> object:
-        raise AssertionError("everything was kept")
-
-
-def test_replications_come_in_the_order_asked_for() -> None:
-    experiment = Experiment.of(world(recovery={"technicians": 1}))
-    found = list(tallies(experiment, [2, 0], Local(1)))
-    assert [tally.fingerprint for tally in found] == [experiment.tally(r).fingerprint for r in (2, 0)]
-
-
-def test_one_run_with_a_help_desk_is_not_split() -> None:
-    experiment = Experiment.of(world(recovery={"technicians": 1}))
-    with pytest.raises(NotSplitError, match="share its queue"):
-        check_splits(experiment)
-    check_splits(Experiment.of(world(recovery={"technicians": 1}, replications=2)))
-    check_splits(Experiment.of(world()))

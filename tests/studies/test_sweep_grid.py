@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from sim.studies.sweeps.design import Design
-from sim.studies.sweeps.grid import Between, Choice, Listed, VaryError, parse_values
-from sim.studies.sweeps.sampling import SamplingError, draws_of
+from sim.studies.design import Design, SamplingError, draws_of
+from sim.studies.vary import Between, Choice, Listed, VaryError, parse_values
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.studies.files import OutputError
+from sim.errors import OutputError
 from sim.studies.why.counterfactuals import Claim
 from sim.studies.why.device import UnknownDeviceError
 from sim.studies.why.extract import write_scenario

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sim.errors import visible
-from sim.scenario.prepare import Prepared
+from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.experiment import Experiment, Progress
 from sim.studies.why.counterfactuals import Claim, claims_of
@@ -157,7 +157,7 @@ def why(
     """
     expect_scenario(scenario)
     number = scenario.first_replication if replication is None else replication
-    experiment = Experiment.of(scenario.changed({"first_replication": number}))
+    experiment = Experiment.of(prepare(scenario.changed({"first_replication": number})))
     prepared = experiment.prepared
     index = find(prepared, device)
     single = SingleDevice.of(prepared, index, number)
@@ -165,8 +165,7 @@ def why(
     in_fleet: dict[str, int] | None = None
     reinstalls_s: tuple[int, ...] = ()
     if desk is not None:
-        for sentence in experiment.notices() if notice is not None else ():
-            notice(sentence)  # type: ignore[misc]
+        experiment.notify(notice)
         outcome = experiment.outcome(0)
         in_fleet = row_of(outcome, index)
         reinstalls_s = reinstalls_of(experiment, outcome, index, number, progress)

@@ -22,6 +22,7 @@ from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import judge
 from sim.results.measures import Bound
 from sim.scenario.guarantees import Guarantee
+from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment, Progress, Simulator
 from sim.studies.worst_case.absences import MOST_TRIED, Candidate, Stretches, shortest, undisturbed
@@ -108,7 +109,7 @@ def worst_cases(
     """
     if not scenario.guarantees:
         return []
-    experiment = Experiment.of(scenario, runs=1)
+    experiment = Experiment.of(prepare(scenario), runs=1)
     proofs = Proofs(experiment.plan, experiment.rosters())
     tally = experiment.tally(0)
     attacks: list[Attack] = []

@@ -1,20 +1,21 @@
-"""The latest instant for the reserve: fleets simulated at one instant after another (model 9.1)."""
+"""The latest instant for a reserve: fleets simulated at one instant after another (model 9.1)."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from sim.errors import InputError
+from sim.executor import Resources
 from sim.results.critical import CriticalDelays
+from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario
-from sim.scenario.strategy import Reissue as WrittenReissue
-from sim.studies.curve import CurveError, Waits, step_of
+from sim.studies.delays import CurveError, Delays, Waits, step_of
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
-from sim.studies.reception import critical_delays
+from sim.studies.tasks import values
 from sim.world.certificates import LONGEST_LIFE_S
 from sim.world.order import SECONDS_PER_DAY
 
@@ -54,7 +55,12 @@ class Passes:
 class Found:
     """What was found for a reserve that is specified at an instant.
 
-    `first` are the critical delays for one that is specified at the start, which has the longest time.
+    Attributes:
+        specified_s: the instant, in seconds from the start.
+        needed_s: the delay that the target needs; None where none is enough.
+        delays: critical delays of each replication.
+        days: whole days before the expiry; None where none are enough.
+        first: critical delays of a reserve that is specified at the start, which has the longest time.
     """
 
     specified_s: int
@@ -69,20 +75,18 @@ class Search:
     """A scenario made ready: with one delayed reissue, no help desk, and a run up to the expiry.
 
     Attributes:
-        scenario: as it is searched; the reserve's instant is set in each look.
+        prepared: as it is searched; the reserve's instant is set in each look.
         step: index of the reissue in the strategy.
         confidence: with which one more fleet keeps the target.
         replications: fleets that are simulated at an instant.
         engine: as for `run`.
-        size: devices of a fleet.
     """
 
-    scenario: Scenario
+    prepared: Prepared
     step: int
     confidence: float
     replications: int
-    engine: Engine
-    size: int
+    engine: Engine = "auto"
 
     @classmethod
     def of(
@@ -98,8 +102,6 @@ class Search:
         Raises:
             PlanError: there is no reissue that could be meant, or too few replications for the confidence.
         """
-        if scenario.recovery is not None:  # it helps those that are lost already
-            scenario = scenario.changed({"recovery": "none"})
         if reissue is None and not any(step.reissue is not None for step in scenario.strategy):
             step = {"at": "start", "reissue": {"activate": "at expiry"}}
             scenario = scenario.changed({"strategy": [*scenario.document.get("strategy", ()), step]})
@@ -107,62 +109,58 @@ class Search:
             number = step_of(scenario, reissue)
         except CurveError as error:
             raise PlanError(str(error)) from None
-        experiment = Experiment.of(scenario, engine=engine)
-        if experiment.size == 0:
+        prepared = prepare(scenario)
+        if prepared.size == 0:
             raise PlanError("the fleet has no devices: there is nothing to plan")
-        expiry_s = experiment.plan.first.not_after_s
-        scenario = scenario.changed({"duration": f"{expiry_s}s"})  # what happens from then on changes nothing
         least = math.ceil(confidence / (1 - confidence) - 1e-9)
         if replications is None:
-            replications = max(scenario.replications, least, _affordable(experiment))
+            replications = max(scenario.replications, least, _affordable(prepared))
         if replications < least:
             raise PlanError(
                 f"{100 * confidence:.4g} % confidence needs at least {least:,} replications, "
                 f"not {replications:,}"
             )
-        return cls(scenario, number, confidence, replications, engine, experiment.size)
+        # The help desk helps those that are lost already; what happens from the expiry on changes nothing.
+        plan = replace(prepared.plan, recovery=None, horizon_s=prepared.plan.first.not_after_s)
+        return cls(prepared.with_plan(plan), number, confidence, replications, engine)
 
     @property
     def expiry_s(self) -> int:
         """When the main certificate expires, in seconds from the start."""
-        return self.experiment(0).plan.first.not_after_s
+        return self.prepared.plan.first.not_after_s
 
-    def experiment(self, specified_s: int, scenario: Scenario | None = None) -> Experiment:
-        """The run in which the reserve is specified at an instant, to be activated at expiry."""
-        base = self.scenario if scenario is None else scenario
-        key = f"strategy.{self.step}"
-        changes = {f"{key}.at": f"start + {specified_s}s", f"{key}.reissue.activate": "at expiry"}
-        if self.written.file is None:  # what the new one's own life allows is asked at the end
-            changes[f"{key}.reissue.valid_for"] = f"{LONGEST_LIFE_S}s"
-        return Experiment.of(base.changed(changes), engine=self.engine, runs=3 * self.replications)
+    def experiment(self, specified_s: int, fleet: Scenario | None = None) -> Experiment:
+        """The run in which the reserve is specified at an instant, to be activated at expiry.
 
-    @property
-    def written(self) -> WrittenReissue:
-        """The reissue, as the scenario has it."""
-        written = self.scenario.strategy[self.step].reissue
-        assert written is not None
-        return written
+        Args:
+            specified_s: when.
+            fleet: how the devices live instead.
+        """
+        prepared = self.prepared if fleet is None else self.prepared.with_fleet(fleet)
+        reissue = replace(
+            prepared.plan.reissue(self.step), at_s=specified_s, activate="at expiry", after_s=None
+        )
+        if reissue.identity is None:  # what the new one's own life allows is asked at the end
+            reissue = replace(reissue, valid_for_s=LONGEST_LIFE_S)
+        prepared = prepared.with_plan(prepared.plan.with_action(self.step, reissue))
+        return Experiment.of(prepared, engine=self.engine, runs=3 * self.replications)
 
     def delays(
-        self, specified_s: int, scenario: Scenario | None = None, progress: Progress | None = None
+        self,
+        specified_s: int,
+        resources: Resources | None,
+        *,
+        fleet: Scenario | None = None,
+        progress: Progress | None = None,
     ) -> tuple[CriticalDelays, ...]:
         """The critical delays of every replication, of a reserve that is specified at an instant.
 
         Raises:
             PlanError: it would not be activated at the expiry, or not it alone.
         """
-        experiment = self.experiment(specified_s, scenario)
-        refused_by = self.refused_by(experiment)
-        return tuple(
-            critical_delays(
-                experiment,
-                replication,
-                specified_s=specified_s,
-                refused_by=refused_by,
-                progress=share_of(progress, replication, self.replications),
-            )
-            for replication in range(self.replications)
-        )
+        experiment = self.experiment(specified_s, fleet)
+        quantity = Delays(specified_s, self.refused_by(experiment))
+        return tuple(values([(experiment, range(self.replications))], quantity, resources, progress=progress))
 
     def refused_by(self, experiment: Experiment) -> frozenset[str]:
         """The platforms that refuse the reserve of a run.
@@ -187,13 +185,15 @@ class Search:
         place = math.ceil(self.confidence * (len(least) + 1) - 1e-9) - 1
         return None if least[place] == math.inf else int(least[place])
 
-    def search(self, most_lost: int, at_least_days: int, passes: Passes) -> Found:
+    def search(
+        self, most_lost: int, at_least_days: int, resources: Resources | None, passes: Passes
+    ) -> Found:
         """The latest instant whose delay up to the expiry is enough, in whole days before the expiry.
 
         What is needed hardly depends on the instant, so a few rounds settle it. The answer is one that was
         simulated at its own instant.
         """
-        first = self.delays(0, progress=passes.next())
+        first = self.delays(0, resources, progress=passes.next())
         needed_s = self.needed_s(first, most_lost)
         best = Found(0, needed_s, first, None, first)
         if needed_s is None:
@@ -205,7 +205,7 @@ class Search:
             if specified_s < 0 or days in tried:
                 break
             tried.add(days)
-            delays = self.delays(specified_s, progress=passes.next())
+            delays = self.delays(specified_s, resources, progress=passes.next())
             needed_s = self.needed_s(delays, most_lost)
             if needed_s is not None and needed_s <= days * SECONDS_PER_DAY:
                 if best.days is None or days < best.days:
@@ -216,8 +216,8 @@ class Search:
         return best
 
 
-def _affordable(experiment: Experiment) -> int:
+def _affordable(prepared: Prepared) -> int:
     """Replications that take some seconds, in numbers whose quantiles fall on a replication."""
-    every_s = [group.sync.every for group in experiment.scenario.fleet]
-    attempts = experiment.size * experiment.plan.horizon_s / min(every_s)
+    every_s = [group.sync.every for group in prepared.scenario.fleet]
+    attempts = prepared.size * prepared.plan.horizon_s / min(every_s)
     return next((n for n in (99, 59, 39) if attempts * n <= _MOST_ATTEMPTS), 19)

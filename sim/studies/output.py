@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.errors import OutputError as OutputError
-from sim.files import is_partial, new_folder
+from sim.files import is_partial, new_folder, write_file
 from sim.scenario.certificates import public_copies
 from sim.scenario.tree import read_tree
 from sim.studies.result import Result
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
 
+TABLES: Final = (".parquet", ".csv")
+"""Endings of the files that a table can be written to."""
 
 FILES: Final = ("devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml")
 """What every result directory holds; beside it, the scenario's inventories and certificates without a key."""
@@ -193,3 +195,36 @@ def _scenario_bytes(result: Result) -> bytes:
         if not problems and as_read.plain() == result.scenario.document:
             return source.text
     return result.scenario.to_yaml().encode("utf-8")
+
+
+# --- the table of a sweep --------------------------------------------------------------------------------
+
+
+def check_table_file(path: Path, *, overwrite: bool) -> None:
+    """Refuse a place that cannot be written, before anything runs.
+
+    Raises:
+        OutputError: the name has another ending, or something is there.
+    """
+    if path.suffix.lower() not in TABLES:
+        raise OutputError(f"{path} is neither Parquet nor CSV: name a file that ends in .parquet or .csv")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: name a file in it")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists: choose another name, or add --overwrite")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path} cannot be written: the folder {path.parent} does not exist")
+
+
+def write_table(table: pd.DataFrame, path: Path, *, overwrite: bool = False) -> None:
+    """Write a table; the same bytes for the same table.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    check_table_file(path, overwrite=overwrite)
+    if path.suffix.lower() == ".csv":
+        content = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    else:
+        content = table.to_parquet(index=False)
+    write_file(path, content)

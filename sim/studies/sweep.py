@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import visible
+from sim.executor import Resources, resources
+from sim.executor.cache import Cache
+from sim.executor.local import Here, Processes, cores
+from sim.executor.task import Form, Task
 from sim.results.measures import NUMBERS
 from sim.results.summary import mean_of, summary_of
+from sim.scenario.prepare import prepare
+from sim.scenario.problems import Problem, ScenarioError
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.scenario.writing import to_line
-from sim.studies.crews.archive import Archive, archive_at
-from sim.studies.crews.crew import Alone, Crew, Local, collect, cores
-from sim.studies.crews.unit import Unit, Value
-from sim.studies.experiment import MANY_SYNCS, Engine, Progress
-from sim.studies.sweeps.design import Design, Point
-from sim.studies.sweeps.points import Ready, make_ready
-from sim.studies.sweeps.sampling import Sampling
+from sim.studies.design import Design, Point, Sampling
+from sim.studies.experiment import (
+    Engine,
+    Experiment,
+    Notice,
+    Progress,
+    attempts_of,
+    chosen_engine,
+    with_options,
+)
+from sim.studies.result import fingerprint_of
+from sim.studies.tasks import Measures, Run, World, groups_of
+from sim.studies.vary import VaryError
 from sim.summary import Column, Summary, Table
 from sim.summary.card import to_html
 from sim.text import number, shortened
@@ -30,12 +40,13 @@ from sim.text import number, shortened
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.studies.sweeps.sensitivity import Sensitivity
+    from sim.studies.sensitivity import Sensitivity
 
 Row = dict[str, Any]
 
 _QUICK: Final = 150_000
 """Attempts in all up to which no process is started: starting takes as long."""
+_MOST_MISTAKES: Final = 50
 _SPREAD: Final = ("sd", "low", "high")
 _LONGEST: Final = 40
 """Characters of a varied value that are shown."""
@@ -47,8 +58,37 @@ _COLUMNS: Final = {
 }
 
 
+# --- the points ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ready:
+    """A point that can be run.
+
+    Attributes:
+        world: what its tasks have in common.
+        form: of their results.
+        quantity: what they compute.
+        numbers: of its replications.
+        size: how many devices there are.
+        attempts: about how many synchronizations one of them has.
+    """
+
+    world: World
+    form: Form
+    quantity: Measures
+    numbers: range
+    size: int
+    attempts: float
+
+    def tasks(self) -> Iterator[Task]:
+        """One for each replication, always the same ones."""
+        whole = range(self.size)
+        return (self.world.task(self.quantity, number, whole, self.form) for number in self.numbers)
+
+
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedSweep:
     """A sweep that may begin: every point was validated.
 
     Attributes:
@@ -62,37 +102,41 @@ class Prepared:
     ready: tuple[Ready, ...]
 
     @cached_property
-    def units(self) -> tuple[Unit, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         """Every replication of every point, in order."""
-        return tuple(unit for each in self.ready for unit in each.units())
+        return tuple(task for each in self.ready for task in each.tasks())
 
-    def stored(self, archive: Archive) -> int:
-        """How many different units are kept already."""
-        return sum(archive.get(unit) is not None for unit in {unit.key: unit for unit in self.units}.values())
+    @property
+    def attempts(self) -> float:
+        """About how many synchronizations there are in all."""
+        return sum(each.attempts * len(each.numbers) for each in self.ready)
 
-    def run(self, crew: Crew, *, archive: Archive | None = None, progress: Progress | None = None) -> Sweep:
+    @property
+    def is_short(self) -> bool:
+        """Whether it is over before another process would have started."""
+        return self.attempts < _QUICK or len(self.tasks) == 1
+
+    def stored(self, cache: Cache) -> int:
+        """How many different runs are kept already."""
+        return sum(cache.get(task) is not None for task in {task.key: task for task in self.tasks}.values())
+
+    def run(self, means: Resources, *, progress: Progress | None = None) -> Sweep:
         """Compute what is not kept yet."""
-        values: dict[str, Value] = {}
-        for unit, value in collect(self.units, crew, archive=archive, progress=progress):
-            values[unit.key] = value
-        runs = tuple(tuple(values[unit.key] for unit in each.units()) for each in self.ready)
-        return Sweep(self.scenario, self.design, runs)
-
-    def crew(self, processes: int | None = None) -> Crew:
-        """Who computes it best on this machine."""
-        processes = processes or cores()
-        attempts = sum(each.attempts * each.replications for each in self.ready)
-        is_short = attempts < _QUICK or len(self.units) == 1
-        return Alone() if is_short or processes == 1 else Local(processes)
+        found = {task.key: arrays for task, arrays in means.results(self.tasks, progress=progress)}
+        tasks = iter(self.tasks)
+        runs = (
+            tuple(each.quantity.unpack(found[next(tasks).key]) for _ in each.numbers) for each in self.ready
+        )
+        return Sweep(self.scenario, self.design, tuple(runs))
 
     def summary(self, stored: int) -> Summary:
         """The points, of whose runs so many are kept already."""
-        points, units = len(self.design.points), len(self.units)
-        runs = "" if units == points else f", {units:,} runs"
+        points, runs = len(self.design.points), len(self.tasks)
+        more = "" if runs == points else f", {runs:,} runs"
         rows = tuple(tuple(_shown(point)) for point in self.design.points)
         return Summary(
             self.scenario.name,
-            f"{points:,} points{runs}; {stored:,} are kept already.",
+            f"{points:,} points{more}; {stored:,} are kept already.",
             (Table(tuple(map(Column, self.design.titles)), rows),),
         )
 
@@ -104,12 +148,12 @@ class Sweep:
     Attributes:
         scenario: whose keys were varied.
         design: the points.
-        runs: for each point, the value of each replication: `measures`, `groups`, `platforms`, `fingerprint`.
+        runs: for each point, each replication.
     """
 
     scenario: Scenario
     design: Design
-    runs: tuple[tuple[Value, ...], ...]
+    runs: tuple[tuple[Run, ...], ...]
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -123,14 +167,14 @@ class Sweep:
         Where a point has several replications, each measure also has its standard deviation `_sd` and the
         95 % Student interval of its mean, `_low` and `_high`.
         """
-        is_repeated = any(len(values) > 1 for values in self.runs)
+        is_repeated = any(len(runs) > 1 for runs in self.runs)
         return tuple(
             {
                 **point,
-                **_measured([value["measures"] for value in values], is_repeated=is_repeated),
-                "fingerprint": _fingerprint(values),
+                **_measured([run.measures for run in runs], is_repeated=is_repeated),
+                "fingerprint": fingerprint_of([run.fingerprint for run in runs]),
             }
-            for point, values in zip(self.points, self.runs, strict=True)
+            for point, runs in zip(self.points, self.runs, strict=True)
         )
 
     @cached_property
@@ -141,15 +185,15 @@ class Sweep:
     @cached_property
     def groups(self) -> pd.DataFrame:
         """One row for each point and group: varied keys, `group`, and the measures as in `rows`."""
-        is_repeated = any(len(values) > 1 for values in self.runs)
+        is_repeated = any(len(runs) > 1 for runs in self.runs)
         rows = [
             {
                 **point,
                 "group": name,
-                **_measured([value["groups"][name] for value in values], is_repeated=is_repeated),
+                **_measured([run.groups[name] for run in runs], is_repeated=is_repeated),
             }
-            for point, values in zip(self.points, self.runs, strict=True)
-            for name in values[0]["groups"]
+            for point, runs in zip(self.points, self.runs, strict=True)
+            for name in runs[0].groups
         ]
         return _frame(rows, keys=list(self.design.values))
 
@@ -159,7 +203,7 @@ class Sweep:
         Raises:
             SamplingError: the sweep was sampled otherwise, or there is no such measure.
         """
-        from sim.studies.sweeps.sensitivity import sensitivity_of
+        from sim.studies.sensitivity import sensitivity_of
 
         return sensitivity_of(self, measure)
 
@@ -180,7 +224,7 @@ class Sweep:
 
     def summary(self) -> Summary:
         """A row for each point: the varied keys, and the measures that a planner asks for first."""
-        is_repeated = any(len(values) > 1 for values in self.runs)
+        is_repeated = any(len(runs) > 1 for runs in self.runs)
         columns = (
             *map(Column, self.design.titles),
             Column("devices", "count"),
@@ -219,7 +263,7 @@ def sweep(
     store: str | os.PathLike[str] | None = None,
     keep: bool = True,
     progress: Progress | None = None,
-    notice: Callable[[str], None] | None = None,
+    notice: Notice | None = None,
 ) -> Sweep:
     """Run a scenario at every point of a grid; every point is validated before the first one runs.
 
@@ -232,7 +276,7 @@ def sweep(
         engine: `auto`, `process` or `fleet`; results do not depend on it.
         seed, replications: instead of the scenario's.
         workers: processes on this machine; default: one a core, none where the sweep is short.
-        cluster: address of a dask.distributed scheduler, which is used instead.
+        cluster: address of a dask.distributed scheduler, whose workers compute instead.
         store: folder in which results are kept, by content; default: the user's cache.
         keep: whether results are kept, and taken from there.
         progress: called with the share that is done.
@@ -241,10 +285,10 @@ def sweep(
     Raises:
         VaryError: the values make no sense, or do not fit the scenario; all mistakes, with their point.
         WorkersError: those who compute cannot be reached, or die.
-        ArchiveError: results cannot be kept.
+        CacheError: results cannot be kept.
     """
     expect_scenario(scenario)
-    prepared = prepare(
+    prepared = prepare_sweep(
         scenario,
         vary,
         samples=samples,
@@ -254,12 +298,42 @@ def sweep(
         seed=seed,
         replications=replications,
     )
-    archive = archive_at(store, keep=keep)
-    with crew_of(prepared, workers=workers, cluster=cluster, notice=notice) as crew:
-        return prepared.run(crew, archive=archive, progress=progress)
+    with resources_of(
+        prepared, workers=workers, cluster=cluster, store=store, keep=keep, notice=notice
+    ) as means:
+        return prepared.run(means, progress=progress)
 
 
-def prepare(
+@contextmanager
+def resources_of(
+    prepared: PreparedSweep,
+    *,
+    workers: int | None,
+    cluster: str | None,
+    store: str | os.PathLike[str] | None,
+    keep: bool,
+    notice: Notice | None = None,
+) -> Iterator[Resources]:
+    """What a sweep computes with: whoever is asked for, or whoever is best on this machine.
+
+    Raises:
+        ClusterError: the cluster cannot be used.
+    """
+    is_short = prepared.is_short
+    with resources(
+        workers=workers,
+        cluster=cluster,
+        store=store,
+        keep=keep,
+        is_short=is_short,
+        default=Here() if is_short or cores() == 1 else Processes(),
+        notice=notice,
+    ) as means:
+        assert means is not None
+        yield means
+
+
+def prepare_sweep(
     scenario: Scenario,
     vary: Mapping[str, object],
     *,
@@ -269,47 +343,68 @@ def prepare(
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
-) -> Prepared:
+) -> PreparedSweep:
     """Validate every point of a sweep, and run none; arguments and errors as those of `sweep`."""
-    given = {"seed": seed, "replications": replications}
-    changes = {name: value for name, value in given.items() if value is not None}
-    if changes:
-        scenario = scenario.changed(changes)
+    scenario = with_options(scenario, seed=seed, replications=replications)
     design = Design.of(
         vary,
         samples=samples,
         sampling=sampling,
         seed=scenario.seed if sample_seed is None else sample_seed,
     )
-    ready = tuple(make_ready(scenario, design.points))
-    if engine == "auto":
-        attempts = sum(each.attempts * each.replications for each in ready)
-        engine = "fleet" if attempts >= MANY_SYNCS and find_spec("numba") is not None else "process"
-    if engine not in ("process", "fleet"):
-        raise ValueError(f"there is no engine {engine!r}: choose auto, process or fleet")
-    return Prepared(scenario, design, tuple(each.by(engine) for each in ready))
+    prepared = PreparedSweep(scenario, design, _made_ready(scenario, design.points))
+    chosen = chosen_engine(engine, lambda: prepared.attempts)
+    ready = (replace(each, world=replace(each.world, engine=chosen)) for each in prepared.ready)
+    return replace(prepared, ready=tuple(ready))
 
 
-@contextmanager
-def crew_of(
-    prepared: Prepared,
-    *,
-    workers: int | None = None,
-    cluster: str | None = None,
-    notice: Callable[[str], None] | None = None,
-) -> Iterator[Crew]:
-    """Who computes: the cluster at an address, or whoever is best on this machine.
+def _made_ready(scenario: Scenario, points: Sequence[Point]) -> tuple[Ready, ...]:
+    """Each point as it is run.
 
     Raises:
-        ClusterError: the cluster cannot be used.
+        VaryError: some are no scenarios; every mistake once, with the first point at which it shows.
     """
-    if cluster is None:
-        yield prepared.crew(workers)
-        return
-    from sim.studies.crews.cluster import connected
+    made: list[Ready] = []
+    mistakes: dict[str, list[int]] = {}
+    inventories: dict[object, bytes] = {}
+    for place, point in enumerate(points):
+        try:
+            experiment = Experiment.of(prepare(scenario.changed(point)), engine="process")
+        except ScenarioError as error:
+            for problem in error.problems:
+                mistakes.setdefault(_told(problem, point), []).append(place)
+            continue
+        at, quantity = experiment.scenario, Measures(groups_of(experiment.scenario))
+        made.append(
+            Ready(
+                world=World.of(experiment, shared=inventories),
+                form=quantity.form(experiment),
+                quantity=quantity,
+                numbers=range(at.first_replication, at.first_replication + at.replications),
+                size=experiment.size,
+                attempts=attempts_of(experiment.prepared),
+            )
+        )
+    if mistakes:
+        raise VaryError("\n".join(_lines(mistakes, points)))
+    return tuple(made)
 
-    with connected(cluster, notice=notice) as crew:
-        yield crew
+
+def _lines(mistakes: dict[str, list[int]], points: Sequence[Point]) -> Iterator[str]:
+    for told, where in list(mistakes.items())[:_MOST_MISTAKES]:
+        more = len(where) - 1
+        others = f" (and at {more:,} more point{'s' if more > 1 else ''})" if more else ""
+        pairs = (f"{visible(key)}={shortened(str(value))}" for key, value in points[where[0]].items())
+        yield f"{', '.join(pairs)}: {told}{others}"
+    if len(mistakes) > _MOST_MISTAKES:
+        yield f"and {len(mistakes) - _MOST_MISTAKES:,} more mistakes: mend these first"
+
+
+def _told(problem: Problem, point: Point) -> str:
+    """A mistake without the place, where that is only the value of the point."""
+    is_varied = any(problem.file == f"changed({key})" for key in point)
+    told = (visible(problem.key), problem.message) if is_varied else (str(problem),)
+    return ": ".join(each for each in told if each)
 
 
 def _shown(point: Point) -> Iterator[str]:
@@ -331,12 +426,6 @@ def _measured(rows: list[dict[str, Any]], *, is_repeated: bool) -> Row:
         for name in NUMBERS:
             measured.update({f"{name}_{each}": summary[name][each] for each in _SPREAD})
     return measured
-
-
-def _fingerprint(values: tuple[Value, ...]) -> str:
-    """That of a run with so many replications."""
-    fingerprints = [value["fingerprint"] for value in values]
-    return fingerprints[0] if len(values) == 1 else hashlib.sha256("".join(fingerprints).encode()).hexdigest()
 
 
 def _frame(rows: Any, *, keys: list[str]) -> pd.DataFrame:

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.results.measures import MEASURES, NUMBERS
-from sim.studies.sweeps.design import titles
-from sim.studies.sweeps.sampling import SamplingError
+from sim.studies.design import SamplingError, titles
 from sim.summary import Column, Summary, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.studies.sweeps.sweep import Sweep
+    from sim.studies.sweep import Sweep
 
 Floats = NDArray[np.float64]
 

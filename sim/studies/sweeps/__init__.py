@@ -1,1 +1,0 @@
-"""One scenario at many values of some of its keys."""

@@ -1,0 +1,155 @@
+"""Replications handed out as tasks: their keys, what travels, parts that add up, and every study the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sweeps import DELAYS, document, world
+
+import sim
+from sim.executor import Resources
+from sim.executor.cache import Cache
+from sim.executor.local import Here, Processes
+from sim.executor.task import Results, Task
+from sim.scenario import Scenario
+from sim.scenario.prepare import prepare
+from sim.studies.delays import Delays
+from sim.studies.experiment import Experiment
+from sim.studies.sweep import prepare_sweep
+from sim.studies.tasks import NotSplitError, Tallies, World, check_splits, split, values
+from sim.world.outcome import BLOCK
+
+
+def task_of(scenario: Scenario, replication: int = 0, within: range | None = None) -> Task:
+    experiment = Experiment.of(prepare(scenario))
+    within = range(experiment.size) if within is None else within
+    return World.of(experiment).task(Tallies(), replication, within, Tallies().form(experiment))
+
+
+def key_of(**changes: object) -> str:
+    return task_of(world(**changes)).key
+
+
+def test_the_key_of_a_task_is_made_of_what_can_change_it() -> None:
+    fleet = document()["fleet"]
+    same: list[dict[str, object]] = [
+        {"name": "another", "description": "words"},
+        {"guarantees": [{"measure": "lost_devices", "at_most": 0}]},
+        {"replications": 7, "start": "2027-01-01", "duration": "1440h"},
+        {"fleet": fleet[::-1]},
+        {"strategy": [{"at": "expiry - 40d", "reissue": {"activate": "after 720h"}}]},
+    ]
+    assert {key_of(**changes) for changes in same} == {key_of()}
+    other: list[dict[str, object]] = [
+        {"seed": 2},
+        {"duration": "61d"},
+        {"fleet": [{**fleet[0], "devices": 41}, fleet[1]]},
+        {"fleet": [{**fleet[0], "name": "boxes"}, fleet[1]]},
+        {"fleet": [{**fleet[0], "first": 1}, fleet[1]]},
+        {"fleet": [{**fleet[0], "presence": {"away": [{"from": "day 3", "for": "2d"}]}}, fleet[1]]},
+        {"fleet": [{**fleet[0], "presence": {"away": [{"from": "day 4", "for": "2d"}]}}, fleet[1]]},
+        {"strategy": [{"at": "day 11", "reissue": {"activate": "after 30d"}}]},
+        {"strategy": [{"at": "day 10", "cancel_reserve": {}}]},
+        {"strategy": [{"at": "day 10", "restore_previous": {}}]},
+        {"recovery": {"technicians": 1}},
+        {"server": {"automatic_reissue": "off"}},
+    ]
+    keys = [key_of(**changes) for changes in other]
+    assert len({*keys, key_of()}) == len(other) + 1
+    others = [task_of(world(), 1), task_of(world(), 0, range(20)), task_of(world(), 0, range(20, 44))]
+    experiment = Experiment.of(prepare(world()))
+    delays = Delays(10 * 86_400), Delays(11 * 86_400), Delays(11 * 86_400, frozenset({"ios"}))
+    others += [World.of(experiment).task(each, 0, range(44), each.form(experiment)) for each in delays]
+    assert len({key_of(), *(task.key for task in others)}) == 7
+
+
+def test_the_content_of_an_inventory_is_part_of_the_key_and_its_name_is_not(tmp_path: Path) -> None:
+    def key(name: str, rows: str) -> str:
+        (tmp_path / name).write_text(f"id,last_sync\n{rows}", encoding="utf-8")
+        scenario = Scenario.from_document(
+            document(fleet=[{"name": "listed", "inventory": name}]), folder=tmp_path
+        )
+        return task_of(scenario).key
+
+    rows = "a,2026-02-28 20:00\nb,2026-02-28 21:00\n"
+    assert key("one.csv", rows) == key("two.csv", rows) != key("three.csv", rows.replace("21", "22"))
+
+
+def test_an_inventory_and_written_absences_travel_to_other_processes(tmp_path: Path) -> None:
+    rows = "id,last_sync\na,2026-02-28 20:00\nb,2026-01-01\n"
+    (tmp_path / "devices.csv").write_text(rows, encoding="utf-8")
+    away = {"away": [{"from": "expiry - 45d", "for": "44d"}]}
+    fleet = [{"name": "listed", "inventory": "devices.csv"}, {"name": "gone", "devices": 3, "presence": away}]
+    scenario = Scenario.from_document(document(fleet=fleet), folder=tmp_path)
+    prepared = prepare_sweep(scenario, DELAYS)
+    run = sim.run(scenario.changed(prepared.design.points[0]))
+    assert prepared.run(Resources(Processes(1))).rows[0]["fingerprint"] == run.fingerprint
+
+
+# --- parts ------------------------------------------------------------------------------------------------
+
+
+def test_parts_add_up_to_the_whole_and_are_kept(tmp_path: Path) -> None:
+    fleet = [{"name": "phones", "devices": 2 * BLOCK + 5, "sync": {"every": "20d"}, "presence": "always"}]
+    experiment = split(Experiment.of(prepare(world(fleet=fleet)), engine="fleet"))
+    assert len(experiment.parts) == 3
+    cache = Cache(tmp_path)
+    (scattered,) = values([(experiment, [1])], Tallies(), Resources(Here(), cache))
+    whole = Experiment.of(prepare(world(fleet=fleet)), engine="fleet").tally(1)
+    assert scattered.equals(whole)
+    assert scattered.fingerprint == whole.fingerprint
+    assert len(list(tmp_path.rglob("*.result"))) == 3
+    (again,) = values([(experiment, [1])], Tallies(), Resources(Nobody(), cache))
+    assert again.equals(whole)
+
+
+class Nobody:
+    """Fails whoever asks it."""
+
+    slots = 1
+
+    def results(self, tasks: object) -> Results:
+        raise AssertionError("everything was kept")
+
+
+def test_replications_come_in_the_order_asked_for() -> None:
+    experiment = Experiment.of(prepare(world(recovery={"technicians": 1})))
+    found = list(values([(experiment, [2, 0])], Tallies(), Resources(Processes(1))))
+    assert [tally.fingerprint for tally in found] == [experiment.tally(r).fingerprint for r in (2, 0)]
+
+
+def test_one_run_with_a_help_desk_is_not_split() -> None:
+    experiment = Experiment.of(prepare(world(recovery={"technicians": 1})))
+    with pytest.raises(NotSplitError, match="share its queue"):
+        check_splits(experiment)
+    check_splits(Experiment.of(prepare(world(recovery={"technicians": 1}, replications=2))))
+    check_splits(Experiment.of(prepare(world())))
+
+
+# --- every study ------------------------------------------------------------------------------------------
+
+
+def test_every_study_gives_the_same_here_by_processes_and_from_what_is_kept(tmp_path: Path) -> None:
+    """Nobody computes the second time: what `--store` has is enough, down to the document that is printed."""
+    desk = {"technicians": 1, "begins": "4h", "owner_responds": "1d", "takes": "1h"}
+    promise = {"measure": "lost_devices", "at_most": 20, "probability": "50%"}
+    one, other = world(recovery=desk, guarantees=[promise]), world(strategy=[])
+    late = {"at": "day 45", "reissue": {"activate": "immediately"}}
+    several = world(strategy=[*document()["strategy"], late])
+    studies = {
+        "run": lambda **more: sim.run(one, replications=3, **more),
+        "until decided": lambda **more: sim.run(one, until_decided=40, **more),
+        "compare": lambda **more: sim.compare(one, other, replications=2, **more),
+        "curve": lambda **more: sim.curve(one, replications=2, **more),
+        "curve of separate runs": lambda **more: sim.curve(several, reissue=0, **more),
+        "plan": lambda **more: sim.plan(one, lost_at_most=40, replications=19, **more),
+    }
+    for name, study in studies.items():
+        store = tmp_path / name
+        here = study().to_json()
+        assert study(workers=2, store=store).to_json() == here, name
+        kept = {path: path.stat().st_mtime_ns for path in store.rglob("*.result")}
+        assert kept, name
+        assert study(store=store).to_json() == here, name
+        assert {path: path.stat().st_mtime_ns for path in store.rglob("*.result")} == kept, name
