@@ -91,14 +91,14 @@ class Desk(NamedTuple):
         technicians, begins_s: as there.
         kinds: (2, 3) kind, first value and number of values of `owner_responds` and `takes`.
         laws: (2, 2) their a and b.
-        values: the observed durations of both.
+        values: the values of both, see `Distribution`.
     """
 
     technicians: int
     begins_s: int
     kinds: Ints
     laws: Floats
-    values: Ints
+    values: Floats
 
 
 @compiled

@@ -93,6 +93,7 @@ def simulate(
         fleet.first_spell_s,
         roster.silent,
         roster.holds_reserve,
+        roster.never_connected,
     )
     columns = _columns(len(fleet))
     totals, coverage = _totals(tables, world)
@@ -136,14 +137,14 @@ def needs_compilation(plan: Plan) -> bool:
 
 
 def _desk(recovery: Recovery) -> Desk:
-    values: list[int] = []
+    values: list[float] = []
     both = (recovery.owner_responds, recovery.takes)
     return Desk(
         recovery.technicians,
         recovery.begins_s,
         kinds=np.array([law_of(law, values) for law in both], dtype=np.int64),
         laws=np.array([[law.a, law.b] for law in both], dtype=np.float64),
-        values=np.array(values, dtype=np.int64),
+        values=np.array(values, dtype=np.float64),
     )
 
 

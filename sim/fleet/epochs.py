@@ -66,14 +66,14 @@ class Tables(NamedTuple):
         held: (states, generations, 4) bool.
         kinds: (profiles, 13) int64.
         laws: (profiles, 5) float64.
-        values: the observed durations of all empirical distributions, one after the other; int64.
+        values: the values of all distributions that have some, one after the other; float64.
     """
 
     epochs: Ints
     held: Bools
     kinds: Ints
     laws: Floats
-    values: Ints
+    values: Floats
 
 
 def tables_of(plan: Plan, timeline: Timeline, profiles: Sequence[Profile]) -> Tables:
@@ -135,8 +135,8 @@ def _until(states: Sequence[State], horizon_s: int) -> list[int]:
     return until_s
 
 
-def _kinds(profiles: Sequence[Profile], sample_s: int) -> tuple[Ints, Floats, Ints]:
-    values: list[int] = []
+def _kinds(profiles: Sequence[Profile], sample_s: int) -> tuple[Ints, Floats, Floats]:
+    values: list[float] = []
     strides = sorted({p.every_s // sample_s for p in profiles if p.every_s % sample_s == 0})
     kinds, laws = [], []
     for p in profiles:
@@ -155,21 +155,21 @@ def _kinds(profiles: Sequence[Profile], sample_s: int) -> tuple[Ints, Floats, In
     return (
         np.array(kinds, dtype=np.int64).reshape(len(profiles), 13),
         np.array(laws, dtype=np.float64).reshape(len(profiles), 5),
-        np.array(values, dtype=np.int64),
+        np.array(values, dtype=np.float64),
     )
 
 
 _UNUSED: Final = Distribution.constant(1)
 
 
-def law_of(distribution: Distribution, values: list[int]) -> list[int]:
+def law_of(distribution: Distribution, values: list[float]) -> list[int]:
     """Kind, first value and number of values of a distribution; its values are added to `values`."""
     first = len(values)
     values.extend(distribution.values)
     return [distribution.code, first, len(distribution.values)]
 
 
-def _written(lengths_s: Sequence[int], values: list[int]) -> list[int]:
+def _written(lengths_s: Sequence[int], values: list[float]) -> list[int]:
     """As `law_of`, of lengths that are not drawn."""
     first = len(values)
     values.extend(lengths_s)

@@ -169,11 +169,11 @@ def single(identity: np.uint64, purpose: np.uint64, index: int, world: World) ->
 
 @compiled
 def spell(
-    identity: np.uint64, purpose: np.uint64, index: int, kind: Ints, law: Floats, values: Ints, world: World
+    identity: np.uint64, purpose: np.uint64, index: int, kind: Ints, law: Floats, values: Floats, world: World
 ) -> int:
     """Length of spell number `index`, in seconds; `kind` and `law` begin at the distribution's columns."""
     if kind[0] == WRITTEN:
-        return values[kind[1] + index]
+        return int(values[kind[1] + index])
     u, v = pair(identity, purpose, index, world)
     return duration(kind[0], law[0], law[1], values[kind[1] : kind[1] + kind[2]], u, v)
 
@@ -382,7 +382,7 @@ def lose(row: Ints, holds: bool, epochs: Ints, held: Bools, totals: Ints, world:
 
 @compiled
 def next_attempt(
-    row: Ints, identity: np.uint64, stop_s: int, kind: Ints, law: Floats, values: Ints, world: World
+    row: Ints, identity: np.uint64, stop_s: int, kind: Ints, law: Floats, values: Floats, world: World
 ) -> int:
     """When the device tries next; later than `stop_s` if not by then. Spells are lived through on the way."""
     if row[CATCH_UP_AT] >= 0:
@@ -433,7 +433,7 @@ def live(
     held: Bools,
     kind: Ints,
     law: Floats,
-    values: Ints,
+    values: Floats,
     totals: Ints,
     coverage: Ints,
     world: World,
@@ -523,6 +523,7 @@ class Starts(NamedTuple):
     first_spell_s: Ints
     silent: Bools
     holds_reserve: Bools
+    never_connected: Bools
 
 
 class Columns(NamedTuple):
@@ -576,6 +577,12 @@ def begin(row: Ints, device: int, starts: Starts, epochs: Ints, kind: Ints, worl
     row[RECONNECTED_AT] = -1
     row[LAST_SYNC_AT] = -1
     row[DUE] = due_at(row, starts.identity[device], row[ATTEMPT], kind, world)
+    if starts.never_connected[device]:
+        row[MAIN] = NO_CERTIFICATE
+        row[RESERVE] = NO_CERTIFICATE
+        row[RECEIVED] = NO_CERTIFICATE
+        row[RECEIVED_AT] = -1
+        row[ABLE] = 0
 
 
 @compiled
@@ -627,6 +634,9 @@ def run_devices(
     for device in range(first, last):
         kind, law = kinds[profiles[device]], laws[profiles[device]]
         begin(row, device, starts, epochs, kind, world)
+        if starts.never_connected[device]:
+            settle(row, kind[EVERY_S], columns, totals, world)
+            continue
         stop_on = WAS_LOST if len(paused) > 0 and kind[PRESENCE] != NEVER_ON else AT_STOP
         if world.until_received:
             stop_on = HAS_RESERVE

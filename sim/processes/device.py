@@ -46,16 +46,18 @@ class Device:
 
         self.main_slot = NO_CERTIFICATE
         self.reserve_slot = NO_CERTIFICATE
-        self._fill_slots(server.main.generation, reserve_slot)
-        self.able = self.accepts(server.main)
+        self.is_connected = not roster.never_connected[index]
+        if self.is_connected:
+            self._fill_slots(server.main.generation, reserve_slot)
+        self.able = self.is_connected and self.accepts(server.main)
         self.is_lost = False
         self.lost_since_s = 0
         self.helped = False
         self.request: Request | None = None
         self.on_reconnect: Callable[[Device], None] | None = None
 
-        self.received = reserve_slot
-        self.received_at_s: int | None = None if reserve_slot == NO_CERTIFICATE else 0
+        self.received = self.reserve_slot
+        self.received_at_s: int | None = None if self.reserve_slot == NO_CERTIFICATE else 0
         self.lost_at_s: int | None = None
         self.lost_cause: str | None = None
         self.noticed_at_s: int | None = None
@@ -72,6 +74,8 @@ class Device:
     def live(self) -> Life:
         """Wake at every attempt, and at every coming and going."""
         presence = self.profile.presence
+        if not self.is_connected:
+            return self._live_off()
         if isinstance(presence, Spells):
             return self._live_in_spells(
                 self._durations(presence.on, Purpose.ON_SPELL),

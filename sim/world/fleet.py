@@ -131,6 +131,10 @@ class Roster:
         ids: per group, the inventory ids that follow its numbered devices in the whole fleet.
         first: the device of the whole fleet with which this part of it begins.
         positions: per group, the number of its first numbered device; empty: 0 for all.
+        silent_for_s: shape (n,), int64: seconds since its last synchronization, at the start, as a list
+            tells (model 5.3, 11.1); -1 where nothing does. Left out: -1 for all.
+        never_connected: shape (n,), bool: listed, but never on: neither lost nor saved (model 11.2).
+            Left out: none.
     """
 
     profiles: tuple[Profile, ...]
@@ -146,6 +150,16 @@ class Roster:
     ids: tuple[tuple[str, ...], ...]
     first: int = 0
     positions: tuple[int, ...] = ()
+    silent_for_s: NDArray[np.int64] = None  # type: ignore[assignment]
+    never_connected: NDArray[np.bool_] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        """Fill in what is left out."""
+        n = len(self.profile)
+        if self.silent_for_s is None:
+            object.__setattr__(self, "silent_for_s", np.full(n, -1, dtype=np.int64))
+        if self.never_connected is None:
+            object.__setattr__(self, "never_connected", np.zeros(n, dtype=np.bool_))
 
     def __len__(self) -> int:
         """How many devices there are."""
@@ -153,7 +167,10 @@ class Roster:
 
     def only(self, chosen: NDArray[np.int64]) -> Roster:
         """Some of the devices, ascending; their draws stay theirs (model 7.2), and names are counted anew."""
-        of_device = ("profile", "group", "identity", "phase_s", "silent", "seen", "holds_reserve")
+        of_device = (
+            "profile", "group", "identity", "phase_s", "silent", "seen", "holds_reserve", "silent_for_s",
+            "never_connected",
+        )  # fmt: skip
         group = self.group[chosen]
         return replace(
             self,
@@ -261,8 +278,13 @@ class Fleet:
                 which, where = draws.pairs(identity, Purpose.START)
                 u, v = draws.pairs(identity, Purpose.START_PLACE)
                 on = ((which < profile.presence.on_share) | seen) & ~silent
+                aged = np.flatnonzero(silent & (roster.silent_for_s[members] >= 0))
                 starts_on[members] = on
                 remains_on_s = profile.presence.on.residuals(u, v, where)
                 remains_off_s = profile.presence.off.residuals(u, v, where)
+                remains_off_s[aged] = profile.presence.off.remaining(
+                    roster.silent_for_s[members[aged]], u[aged]
+                )
                 first_spell_s[members] = np.where(on, remains_on_s, remains_off_s)
+        starts_on &= ~roster.never_connected
         return cls(roster, draws, phase_s, starts_on, first_spell_s)

@@ -71,8 +71,18 @@ def part(fleet: Fleet, members: Sequence[int]) -> Fleet:
             roster,
             **{
                 name: getattr(roster, name)[at]
-                for name in ("profile", "group", "identity", "phase_s", "silent", "holds_reserve")
+                for name in (
+                    "profile",
+                    "group",
+                    "identity",
+                    "phase_s",
+                    "silent",
+                    "holds_reserve",
+                    "silent_for_s",
+                )
             },
+            seen=roster.seen[at],
+            never_connected=roster.never_connected[at],
         ),
         fleet.draws,
         fleet.phase_s[at],

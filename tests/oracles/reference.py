@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from math import floor
+from math import erfc, exp, floor, log, sqrt
 from typing import Any
 
 from sim.world.distributions import Distribution
@@ -40,6 +40,46 @@ COLUMNS = [
     "helpdesk_s",
 ]
 HELD_FROM_THE_START = -2
+NOTHING = -3
+
+
+def survival(law: Distribution, t: float) -> float:
+    """P(X > t), from textbooks (model 5.3)."""
+    if law.kind == "exponential":
+        return exp(-t / law.a)
+    if law.kind == "uniform":
+        return min(1.0, max(0.0, (law.b - t) / (law.b - law.a)))
+    if law.kind == "weibull":
+        return exp(-((t / law.a) ** law.b))
+    if law.kind == "lognormal":
+        return erfc((log(t) - log(law.a)) / law.b / sqrt(2)) / 2 if t > 0 else 1.0
+    if law.kind == "empirical":
+        return sum(max(1, value) > t for value in law.values) / len(law.values)
+    if law.kind == "still_away":
+        half = len(law.values) // 2
+        t0, s0 = 0.0, 1.0
+        for t1, s1 in zip(law.values[:half], law.values[half:], strict=True):
+            if t < t1:
+                return s0 + (s1 - s0) * (t - t0) / (t1 - t0)
+            t0, s0 = t1, s1
+        return 0.0
+    return 1.0 if t < law.a else 0.0
+
+
+def remaining(law: Distribution, lasted: int, u: float) -> int | None:
+    """The least whole second w at which S(lasted + w) / S(lasted) <= 1 - u; None: it stays off for good."""
+    if survival(law, lasted) == 0.0:
+        return None
+    share, short, long = (1.0 - u) * survival(law, lasted), 0, 1
+    while survival(law, lasted + long) > share:
+        short, long = long, 2 * long
+    while long - short > 1:
+        middle = (short + long) // 2
+        if survival(law, lasted + middle) > share:
+            short = middle
+        else:
+            long = middle
+    return long
 
 
 @dataclass
@@ -150,6 +190,11 @@ class World:
                 reserve_slot=HELD_FROM_THE_START if fleet.roster.holds_reserve[i] else None,
                 missed=bool(fleet.roster.silent[i]),
             )
+            if fleet.roster.never_connected[i]:  # listed, and nothing more: it holds nothing and is never on
+                phone.row = {name: -1 if name in NEVER_UNTIL_IT_HAPPENS else 0 for name in COLUMNS}
+                phone.main_slot, phone.reserve_slot = NOTHING, None
+                self.phones.append(phone)
+                continue
             phone.row = {name: -1 if name in NEVER_UNTIL_IT_HAPPENS else 0 for name in COLUMNS}
             self.phones.append(phone)
             self.schedule_device(phone, int(fleet.phase_s[i]), int(fleet.first_spell_s[i]))

@@ -40,6 +40,7 @@ def distributions(*, zero: bool) -> st.SearchStrategy[Distribution]:
         st.just(Distribution.empirical((5, 10, 20))),
         st.just(Distribution.weibull(15, 0.7)),
         st.just(Distribution.lognormal(10, 1.0)),
+        st.just(Distribution.still_away(((5, 0.6), (10, 0.6), (30, 0.0)))),
     )
 
 
@@ -220,6 +221,8 @@ def fleets(draw: Any) -> Fleet:
         holds_reserve=np.array([draw(st.integers(0, 4)) == 4 for _ in of], dtype=np.bool_),
         numbered=tuple(of.count(number) for number in range(groups)),
         ids=((),) * groups,
+        silent_for_s=np.array([draw(st.sampled_from((-1, 3, 20, 60, 100))) for _ in of], dtype=np.int64),
+        never_connected=np.array([draw(st.integers(0, 9)) == 9 for _ in of], dtype=np.bool_),
     )
     fleet = Fleet.start(roster, Draws.of(draw(st.integers(0, 1000)), 0))
     for i, kind in enumerate(of):  # exact starts now and then: every coincidence is worth meeting

@@ -23,6 +23,20 @@ LAWS = [
     (Distribution.weibull(10 * HOUR, 0.6), stats.weibull_min(0.6, scale=10 * HOUR)),
     (Distribution.weibull(10 * HOUR, 2.5), stats.weibull_min(2.5, scale=10 * HOUR)),
 ]
+
+
+class _StillAway(stats.rv_continuous):
+    """Half are still away after 3 h, a fifth after 9 h, nobody after 30 h."""
+
+    def _cdf(self, x: np.ndarray) -> np.ndarray:
+        return 1 - np.interp(x, [0, 3 * HOUR, 9 * HOUR, 30 * HOUR], [1, 0.5, 0.2, 0])
+
+    def _stats(self) -> tuple[float, None, None, None]:
+        return HOUR * (3 * 0.75 + 6 * 0.35 + 21 * 0.1), None, None, None
+
+
+STILL_AWAY = Distribution.still_away(((3 * HOUR, 0.5), (9 * HOUR, 0.2), (30 * HOUR, 0.0)))
+LAWS.append((STILL_AWAY, _StillAway(a=0, b=30 * HOUR)()))
 IDS = [ours.kind + f"-{ours.b:g}" for ours, _ in LAWS]
 
 
@@ -127,6 +141,7 @@ def test_an_observed_duration_is_drawn_as_often_as_any_other() -> None:
         (Distribution.empirical((3, 8)), 8),
         (Distribution.exponential(5), math.inf),
         (Distribution.lognormal(60, 0.0), 60),
+        (STILL_AWAY, 30 * HOUR),
     ],
 )
 def test_the_longest_draw_is_known_where_there_is_one(law: Distribution, longest_s: float) -> None:
@@ -151,6 +166,11 @@ def test_the_longest_draw_is_known_where_there_is_one(law: Distribution, longest
         lambda: Distribution.empirical(()),
         lambda: Distribution.empirical((1, -1)),
         lambda: Distribution("gamma", 1.0),
+        lambda: Distribution.still_away(((10, 0.5),)),
+        lambda: Distribution.still_away(((10, 0.5), (20, 0.6), (30, 0.0))),
+        lambda: Distribution.still_away(((10, 0.5), (10, 0.0))),
+        lambda: Distribution.still_away(((0, 0.5), (10, 0.0))),
+        lambda: Distribution.still_away(((10, 1.5), (20, 0.0))),
     ],
 )
 def test_impossible_parameters_are_refused(make: object) -> None:
