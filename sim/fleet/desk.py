@@ -55,6 +55,7 @@ from sim.fleet.kernels import (
     duration,
     live,
     pair,
+    reach,
     receive,
     sample_after,
     settle,
@@ -92,6 +93,7 @@ class Desk(NamedTuple):
         kinds: (2, 3) kind, first value and number of values of `owner_responds` and `takes`.
         laws: (2, 2) their a and b.
         values: the values of both, see `Distribution`.
+        hours: (windows, 2) when a reinstallation may start.
     """
 
     technicians: int
@@ -99,6 +101,7 @@ class Desk(NamedTuple):
     kinds: Ints
     laws: Floats
     values: Floats
+    hours: Ints
 
 
 @compiled
@@ -137,6 +140,7 @@ def reinstall(
     able = accepts(epochs, epoch, kind[PLATFORM])
     row[ABLE] = 1 if able else 0
     if able and epochs[epoch, ANSWERS] == 1:
+        reach(row, instant_s)
         synchronize(row, instant_s, epochs, kind[EVERY_S], totals, world)
 
 
@@ -206,9 +210,12 @@ def work(
     for epoch in range(1, len(epochs) - 1):
         if epochs[epoch, CHANGE] != 0:
             heapq.heappush(events, (epochs[epoch, FROM_S], _START, -1, -1, 0))
+    for window in range(len(desk.hours)):
+        if desk.hours[window, 0] <= last_s:
+            heapq.heappush(events, (desk.hours[window, 0], _START, -1, -1, 0))
     for i in range(n):
         calls.append(i)
-    epoch_now, free = 0, desk.technicians
+    epoch_now, window, free = 0, 0, desk.technicians
 
     while len(calls) > 0 or len(events) > 0:
         if len(calls) > 0:
@@ -233,6 +240,10 @@ def work(
             epoch_now += 1
         if what == _START:
             put_off.clear()
+            while window < len(desk.hours) and desk.hours[window, 1] <= now_s:
+                window += 1
+            if window == len(desk.hours) or desk.hours[window, 0] > now_s:
+                continue
             while free > 0 and len(turns) > 0 and epochs[epoch_now, VALID] == 1:
                 turn = heapq.heappop(turns)
                 i = turn[3]

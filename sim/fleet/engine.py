@@ -24,6 +24,7 @@ from sim.fleet.epochs import (
 from sim.fleet.kernels import (
     CONNECTED,
     DEVICE,
+    FAR_S,
     FIRST_STRIDE,
     HOLDING,
     LOST_NOW,
@@ -139,12 +140,14 @@ def needs_compilation(plan: Plan) -> bool:
 def _desk(recovery: Recovery) -> Desk:
     values: list[float] = []
     both = (recovery.owner_responds, recovery.takes)
+    hours = ((0, FAR_S),) if recovery.hours is None else recovery.hours
     return Desk(
         recovery.technicians,
         recovery.begins_s,
         kinds=np.array([law_of(law, values) for law in both], dtype=np.int64),
         laws=np.array([[law.a, law.b] for law in both], dtype=np.float64),
         values=np.array(values, dtype=np.float64),
+        hours=np.array(hours, dtype=np.int64).reshape(-1, 2),
     )
 
 
@@ -154,6 +157,7 @@ def _columns(n: int) -> Columns:
         "reconnected_by": np.int8,
         "times_lost": np.int32,
         "reinstalls": np.int32,
+        "unreachable": np.bool_,
         "is_lost": np.bool_,
     }
     return Columns(*(np.empty(n, dtype=kinds.get(name, np.int64)) for name in Columns._fields))

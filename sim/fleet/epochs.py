@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 CHANGES: Final = (None, "activated", "expired", "immediate", "restored", "valid")
 EXPIRED, IMMEDIATE, RESTORED = 2, 3, 4
-PLATFORMS: Final = ("android", "ios")
+PLATFORMS: Final = ("android", "ios")  # those that others are judged as
 ALWAYS, NEVER_ON, SPELLS = 0, 1, 2
 WRITTEN: Final = len(KINDS)  # a law whose values are the lengths themselves, one after the other
 
@@ -149,7 +149,17 @@ def _kinds(profiles: Sequence[Profile], sample_s: int) -> tuple[Ints, Floats, Fl
         row = strides.index(stride) if stride else 0
         presence = _presence(p)
         kinds.append(
-            [p.every_s, p.jitter_s, p.catch_up, presence, PLATFORMS.index(p.platform), stride, row, *on, *off]
+            [
+                p.every_s,
+                p.jitter_s,
+                p.catch_up,
+                presence,
+                PLATFORMS.index(p.judged_as),
+                stride,
+                row,
+                *on,
+                *off,
+            ]
         )
         laws.append([p.success, spells.on.a, spells.on.b, spells.off.a, spells.off.b])
     return (

@@ -93,7 +93,10 @@ BEGUN: Final = 30  # reinstallations begun
 PROFILE: Final = 31
 DEVICE: Final = 32
 PHASE_S: Final = 33
-PLACES: Final = 34
+UNREACHABLE: Final = 34  # whether an attempt was
+UNREACHABLE_SINCE: Final = 35  # first attempt of the row that lasts
+UNREACHABLE_FOR: Final = 36
+PLACES: Final = 37
 
 # Why `live` came back. Not plain ints: numba would compile `live` anew for each of them.
 AT_STOP: Final = np.int64(0)
@@ -257,6 +260,14 @@ def synchronize(row: Ints, instant_s: int, epochs: Ints, every_s: int, totals: I
     row[LOST] = 0
     totals[LOST_NOW, sample_after(instant_s, totals, world)] -= 1
     return True
+
+
+@compiled
+def reach(row: Ints, instant_s: int) -> None:
+    """An attempt reaches the server: a row of unreachable ones ends (model 8)."""
+    if row[UNREACHABLE_SINCE] >= 0:
+        row[UNREACHABLE_FOR] += instant_s - row[UNREACHABLE_SINCE]
+        row[UNREACHABLE_SINCE] = -1
 
 
 @compiled
@@ -477,6 +488,12 @@ def live(
             is_answered = held[epoch, row[RESERVE], ANSWERED]
         else:
             is_answered = held[epoch, row[MAIN], ANSWERED]
+        if is_answered:
+            reach(row, at_s)
+        else:
+            row[UNREACHABLE] = 1
+            if row[UNREACHABLE_SINCE] < 0:
+                row[UNREACHABLE_SINCE] = at_s
         accepts = holds and epochs[epoch, VALID] == 1 and epochs[epoch, ACCEPTED + platform] == 1
         notices = row[LOST] == 1 and row[RECONNECTED_AT] < 0 and row[NOTICED_AT] < 0
         is_steady = row[MAIN] == main and (reserve < 0 or row[RESERVE] == reserve) and row[LOST] == 0
@@ -541,6 +558,8 @@ class Columns(NamedTuple):
     last_sync_at_s: Ints
     reinstalls: Ints32
     helpdesk_s: Ints
+    unreachable: Bools
+    unreachable_for_s: Ints
     is_lost: Bools
 
 
@@ -576,6 +595,7 @@ def begin(row: Ints, device: int, starts: Starts, epochs: Ints, kind: Ints, worl
     row[NOTICED_AT] = -1
     row[RECONNECTED_AT] = -1
     row[LAST_SYNC_AT] = -1
+    row[UNREACHABLE_SINCE] = -1
     row[DUE] = due_at(row, starts.identity[device], row[ATTEMPT], kind, world)
     if starts.never_connected[device]:
         row[MAIN] = NO_CERTIFICATE
@@ -605,6 +625,10 @@ def settle(row: Ints, every_s: int, columns: Columns, totals: Ints, world: World
     columns.last_sync_at_s[device] = row[LAST_SYNC_AT]
     columns.reinstalls[device] = row[REINSTALLS]
     columns.helpdesk_s[device] = row[HELPDESK]
+    columns.unreachable[device] = row[UNREACHABLE] == 1
+    columns.unreachable_for_s[device] = row[UNREACHABLE_FOR]
+    if row[UNREACHABLE_SINCE] >= 0:
+        columns.unreachable_for_s[device] += world.horizon_s - row[UNREACHABLE_SINCE]
     columns.is_lost[device] = row[LOST] == 1
 
 

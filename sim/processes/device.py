@@ -68,6 +68,9 @@ class Device:
         self.reinstalls = 0
         self.helpdesk_s = 0
         self.syncs = 0
+        self.unreachable = False
+        self.unreachable_since_s: int | None = None
+        self.unreachable_for_s = 0
 
     # --- the process -----------------------------------------------------------------------------
 
@@ -158,7 +161,14 @@ class Device:
         else:
             address = server.address_dialled_with(self.main_slot, self.reserve_slot)
             is_answered = server.is_reachable_at(address)
-        if not (is_answered and succeeds):
+        if not is_answered:
+            self.unreachable = True
+            if self.unreachable_since_s is None:
+                self.unreachable_since_s = now_s
+            return
+        if self.unreachable_since_s is not None:
+            self._reach(now_s)
+        if not succeeds:
             return
         is_valid = main.not_before_s <= now_s < main.not_after_s
         if holds_it and is_valid and (not main.refused_by or self.accepts(main)):
@@ -176,9 +186,20 @@ class Device:
         elif self.is_lost and self.reconnected_at_s is None and self.noticed_at_s is None:
             self.noticed_at_s = now_s
 
+    def _reach(self, now_s: int) -> None:
+        """An attempt reaches the server: a row of unreachable ones ends (model 8)."""
+        if self.unreachable_since_s is not None:
+            self.unreachable_for_s += now_s - self.unreachable_since_s
+            self.unreachable_since_s = None
+
+    def unreachable_for_s_at(self, end_s: int) -> int:
+        """Seconds unreachable up to `end_s`."""
+        since_s = self.unreachable_since_s
+        return self.unreachable_for_s + (0 if since_s is None else end_s - since_s)
+
     def accepts(self, certificate: Certificate) -> bool:
         """Whether its platform does (model 5.6)."""
-        return self.profile.platform not in certificate.refused_by
+        return self.profile.judged_as not in certificate.refused_by
 
     def is_able(self) -> bool:
         """Whether the presented certificate would not be refused now (model 5.5)."""
@@ -252,4 +273,5 @@ class Device:
             self._receive_reserve(server.reserve.generation, now_s)
         self.able = self.is_able()
         if self.able and server.is_reachable_at(server.main.address):
+            self._reach(now_s)
             self.synchronize(now_s)

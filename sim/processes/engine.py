@@ -53,6 +53,7 @@ def simulate(
         desk = HelpDesk(clock, server, plan.recovery, horizon_s=plan.horizon_s)
         administration.on_loss = desk.call
         administration.on_switch = desk.look
+        clock.process(desk.open())
         for device in devices:
             device.on_reconnect = desk.withdraw
 
@@ -116,6 +117,8 @@ def _columns(
         last_sync_at_s=np.maximum(np.array(tally.last_sync_at_s, dtype=np.int64), NEVER),
         reinstalls=np.array([d.reinstalls for d in devices], dtype=np.int32),
         helpdesk_s=np.array([d.helpdesk_s for d in devices], dtype=np.int64),
+        unreachable=np.array([d.unreachable for d in devices], dtype=np.bool_),
+        unreachable_for_s=np.array([d.unreachable_for_s_at(horizon_s) for d in devices], dtype=np.int64),
         latest_reserve_at_s=server.specified_at_s.get(latest, 0),
         held_from_start=fleet.roster.holds_reserve & (latest == first_reserve),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -48,6 +49,21 @@ class HelpDesk:
         self._begun: dict[int, int] = {}
         self._looks_at_s = -1
 
+    def open(self) -> Life:
+        """Look into the queue whenever the hours begin."""
+        for from_s, _ in self.recovery.hours or ():
+            if from_s > self.clock.now:
+                yield self.clock.at(from_s, Phase.QUEUE_JOIN)
+                self.look()
+
+    def is_open(self) -> bool:
+        """Whether a reinstallation may start now (model 6.3a)."""
+        hours = self.recovery.hours
+        if hours is None:
+            return True
+        place = bisect_right(hours, self.clock.now, key=lambda window: window[0]) - 1
+        return place >= 0 and self.clock.now < hours[place][1]
+
     @property
     def queue_length(self) -> int:
         """How many ready devices wait for a technician."""
@@ -91,12 +107,12 @@ class HelpDesk:
         yield self.clock.at(self.clock.now, Phase.REINSTALL_START)
         self._looks_at_s = -1
         put_off = []
-        while self.free and self.queue and self.server.main.is_valid_at(self.clock.now):
+        while self.free and self.queue and self.is_open() and self.server.main.is_valid_at(self.clock.now):
             turn = heapq.heappop(self.queue)
             request = turn[2]
             if request.withdrawn:
                 continue
-            if request.device.profile.platform in self.server.main.refused_by:
+            if not request.device.accepts(self.server.main):
                 put_off.append(turn)
                 continue
             self.free -= 1

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from sim.world.distributions import LONGEST_S, Distribution
 from sim.world.draws import Draws, Purpose
 
-Platform = Literal["android", "ios"]
+Platform = Literal["android", "ios", "aurora"]
+
+JUDGED_AS: Final = {"android": "android", "ios": "ios", "aurora": "android"}
+"""The platform whose rules decide whether a certificate is accepted (model 5.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Profile:
 
     Attributes:
         group: the name they are counted under.
-        platform: `android` or `ios`.
+        platform: `android`, `ios` or `aurora`.
         every_s: period of the schedule.
         jitter_s: largest delay of an attempt, below `every_s`.
         success: probability that an attempt that reaches the server succeeds.
@@ -102,6 +105,11 @@ class Profile:
         assert 0.0 <= self.success <= 1.0
 
     @property
+    def judged_as(self) -> str:
+        """The platform whose rules decide what it accepts (model 5.6)."""
+        return JUDGED_AS[self.platform]
+
+    @property
     def ever_on(self) -> bool:
         """Whether its owner ever holds it in the hand."""
         return self.presence != "never"
@@ -111,6 +119,20 @@ PHASE_IS_DRAWN: Final = -1
 
 _AT_A_TIME: Final = 65_536
 """Devices whose start is drawn together: what the drawing needs on the way stays small."""
+
+
+PER_DEVICE: Final = (
+    "profile",
+    "group",
+    "identity",
+    "phase_s",
+    "silent",
+    "seen",
+    "holds_reserve",
+    "silent_for_s",
+    "never_connected",
+)
+"""Columns of a `Roster` with one row a device."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,14 +189,10 @@ class Roster:
 
     def only(self, chosen: NDArray[np.int64]) -> Roster:
         """Some of the devices, ascending; their draws stay theirs (model 7.2), and names are counted anew."""
-        of_device = (
-            "profile", "group", "identity", "phase_s", "silent", "seen", "holds_reserve", "silent_for_s",
-            "never_connected",
-        )  # fmt: skip
         group = self.group[chosen]
         return replace(
             self,
-            **{name: getattr(self, name)[chosen] for name in of_device},
+            **{name: getattr(self, name)[chosen] for name in PER_DEVICE},
             numbered=tuple(np.bincount(group, minlength=len(self.groups)).tolist()),
             ids=((),) * len(self.groups),
             first=0,

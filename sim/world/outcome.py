@@ -37,6 +37,8 @@ COLUMNS: Final = (
     "last_sync_at_s",
     "reinstalls",
     "helpdesk_s",
+    "unreachable",
+    "unreachable_for_s",
 )
 """Columns of an outcome, one row a device: see `Devices`."""
 
@@ -64,6 +66,9 @@ class Devices:
         last_sync_at_s: the last of them; int64.
         reinstalls: finished reinstallations; int32.
         helpdesk_s: seconds of technicians' work within the run; int64.
+        unreachable: whether an attempt was *unreachable*; bool.
+        unreachable_for_s: seconds from the first unreachable attempt of each unbroken row of them to the next
+            attempt that is not, or to the end; int64.
         latest_reserve_at_s: when the latest reserve was specified, for all.
         held_from_start: whether it held the latest reserve from the start (model 5.1); bool.
     """
@@ -80,6 +85,8 @@ class Devices:
     last_sync_at_s: NDArray[np.int64]
     reinstalls: NDArray[np.int32]
     helpdesk_s: NDArray[np.int64]
+    unreachable: NDArray[np.bool_]
+    unreachable_for_s: NDArray[np.int64]
     latest_reserve_at_s: int
     held_from_start: NDArray[np.bool_]
 

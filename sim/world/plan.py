@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from itertools import pairwise
+from typing import Final, Literal
 
 from sim.world.certificates import Certificate, Issuer
 from sim.world.distributions import Distribution
@@ -77,10 +78,23 @@ Action = Reissue | CancelReserve | RestorePrevious
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The server answers nobody in [from_s, to_s)."""
+    """The server answers nobody in [from_s, to_s).
+
+    Attributes:
+        from_s, to_s: in seconds from the start.
+        server_is_off: whether it is off, and makes no reserve by itself until it is on again (model 3.7).
+    """
 
     from_s: int
     to_s: int
+    server_is_off: bool = False
+
+
+Windows = tuple[tuple[int, int], ...]
+"""Intervals [from, to) in seconds from the start, in order; none overlaps the next."""
+
+UNLIMITED: Final = 1 << 40
+"""Technicians where nobody ever waits for one (model 6.3a)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +102,28 @@ class Recovery:
     """The help desk (model 6).
 
     Attributes:
-        technicians: how many reinstallations run at once.
+        technicians: how many reinstallations run at once; `UNLIMITED` for self-service.
         begins_s: from the loss to the call for help.
         owner_responds: from the call until the device's owner is ready.
         takes: length of a reinstallation.
+        hours: when a reinstallation may start; None: at any time (model 6.3a).
     """
 
     technicians: int
     begins_s: int
     owner_responds: Distribution
     takes: Distribution
+    hours: Windows | None = None
+
+    def __post_init__(self) -> None:
+        """The hours are in order."""
+        assert self.hours is None or are_in_order(self.hours)
+
+
+def are_in_order(windows: Windows) -> bool:
+    """Whether none is empty and each begins at or after the end of the one before."""
+    instants = [instant for window in windows for instant in window]
+    return all(a <= b for a, b in pairwise(instants)) and all(a < b for a, b in windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +139,9 @@ class Plan:
         outages: of the server.
         recovery: the help desk; None: nobody reinstalls.
         sample_s: period of the time series.
+        valid_from: the instant from which a new certificate is valid (model 3.6).
+        previous_certificate: whether the previous one can be restored: `kept`, `invalid`, or as its issuer
+            says, where those of Kaspersky Security Center cannot and custom ones can (model 3.9).
     """
 
     horizon_s: int
@@ -123,6 +152,8 @@ class Plan:
     outages: tuple[Outage, ...] = ()
     recovery: Recovery | None = None
     sample_s: int = 3600
+    valid_from: Literal["issue", "activation"] = "issue"
+    previous_certificate: Literal["default", "kept", "invalid"] = "default"
 
     def __post_init__(self) -> None:
         """Hold the order that the operator follows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sim.world.certificates import LONGEST_LIFE_S, Certificate
@@ -38,6 +38,7 @@ class Server:
     """Main, reserve, previous; open addresses; outages; and what was done so far.
 
     `answers_now`: whether whoever dials the main certificate's address is answered.
+    `fixed`: generations whose validity a file fixes.
     `tenure` counts the changes of the main certificate: what was arranged in an earlier one is stale.
 
     Every method takes the instant and says what changed for devices: a `Change` where the presented
@@ -54,6 +55,7 @@ class Server:
     certificates: list[Certificate] = field(default_factory=list)
     address_changes: dict[int, AddressChange] = field(default_factory=dict)
     specified_at_s: dict[int, int] = field(default_factory=dict)
+    fixed: set[int] = field(default_factory=set)
     replaced: set[int] = field(default_factory=set)
     activated: set[int] = field(default_factory=set)
     open_addresses: set[str] = field(default_factory=set)
@@ -115,10 +117,18 @@ class Server:
 
     def _activate_reserve(self, now_s: int) -> Change:
         assert self.reserve is not None
-        self._replace_main(now_s, self.reserve, name="reserve activated", by="server")
+        self._replace_main(now_s, self._as_main(self.reserve, now_s), name="reserve activated", by="server")
         self.reserve = None
         self.reserve_date_s = None
         return "activated"
+
+    def _as_main(self, reserve: Certificate, now_s: int) -> Certificate:
+        """The certificate with the validity that it has once it is main (model 3.6)."""
+        if self.plan.valid_from == "issue" or reserve.generation in self.fixed:
+            return reserve
+        certificate = replace(reserve, not_before_s=now_s, not_after_s=now_s + reserve.life_s)
+        self.certificates[certificate.generation] = certificate
+        return certificate
 
     def _replace_main(self, now_s: int, certificate: Certificate, *, name: str, by: str) -> None:
         old = self.main
@@ -184,11 +194,18 @@ class Server:
     # --- phase 2: automatic reissue and the operator ---------------------------------------------
 
     def automatic_instant_s(self) -> int | None:
-        """When automatic reissue looks whether the present main certificate has a reserve (model 3.7)."""
+        """When automatic reissue looks whether the present main certificate has a reserve (model 3.7).
+
+        A server that is off looks when it is on again.
+        """
         lead_s = self.plan.automatic_lead_s
         if lead_s is None or self.main.issuer == "custom":
             return None
-        return max(self.main_since_s, self.main.not_after_s - lead_s)
+        instant_s = max(self.main_since_s, self.main.not_after_s - lead_s)
+        for outage in sorted(self.plan.outages, key=lambda outage: outage.from_s):
+            if outage.server_is_off and outage.from_s <= instant_s < outage.to_s:
+                instant_s = outage.to_s
+        return instant_s
 
     def reissue_automatically(self, now_s: int) -> Change | None:
         """Make a reserve, to be activated at expiry, if there is none."""
@@ -238,6 +255,8 @@ class Server:
             identity=reissue.identity,
         )
         self.certificates.append(certificate)
+        if reissue.not_before_s is not None:
+            self.fixed.add(certificate.generation)
         if change is not None:
             self.address_changes[certificate.generation] = change
             if change.opens_s is not None and change.opens_s > now_s:
@@ -269,6 +288,8 @@ class Server:
     def _restore_previous(self, now_s: int) -> Change | None:
         if self.previous is None:
             reason = "no certificate was main before this one"
+        elif not self._is_kept(self.previous):
+            reason = "a replaced certificate of Kaspersky Security Center is no longer valid"
         elif not self.previous.is_valid_at(now_s):
             reason = "the previous certificate is no longer valid"
         else:
@@ -276,6 +297,10 @@ class Server:
             return "restored"
         self._log(now_s, "restore failed", self.previous, by="operator", reason=reason)
         return None
+
+    def _is_kept(self, previous: Certificate) -> bool:
+        switch = self.plan.previous_certificate
+        return switch == "kept" or (switch == "default" and previous.issuer == "custom")
 
     def _log(
         self,

@@ -76,6 +76,7 @@ def phones(
 
 def run(fleet: Fleet, *actions: Action, horizon_s: int = 200, expires_s: int = 1000, **rest: Any) -> Outcome:
     first = rest.pop("first", Certificate(0, "ksc", 0, expires_s, "old"))
+    rest = {"previous_certificate": "kept", **rest}
     return simulate(Plan(horizon_s, first, actions=actions, **rest), fleet)
 
 

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))
 REISSUE = [sys.executable, "-W", "error", "-c", "from sim.cli import main; main()"]
 MOST_OF_A_GROUP = 60
-EVENTFUL = (1, 13, 14, 21, 25, 31)
+EVENTFUL = (1, 13, 14, 21, 25, 31, 94)
 
 
 def assert_equal(plan: Plan, fleet: Fleet) -> None:

@@ -21,7 +21,7 @@ from sim.processes.engine import simulate
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose, identity_of_group
-from sim.world.fleet import PHASE_IS_DRAWN, Fleet, Presence, Profile, Roster, Spells
+from sim.world.fleet import PER_DEVICE, PHASE_IS_DRAWN, Fleet, Presence, Profile, Roster, Spells
 from sim.world.outcome import CAUSES, Outcome
 from sim.world.plan import Action, CancelReserve, Outage, Plan, Recovery, Reissue, RestorePrevious
 
@@ -67,23 +67,7 @@ def part(fleet: Fleet, members: Sequence[int]) -> Fleet:
     at = np.array(members, dtype=np.int64)
     roster = fleet.roster
     return Fleet(
-        replace(
-            roster,
-            **{
-                name: getattr(roster, name)[at]
-                for name in (
-                    "profile",
-                    "group",
-                    "identity",
-                    "phase_s",
-                    "silent",
-                    "holds_reserve",
-                    "silent_for_s",
-                )
-            },
-            seen=roster.seen[at],
-            never_connected=roster.never_connected[at],
-        ),
+        replace(roster, **{name: getattr(roster, name)[at] for name in PER_DEVICE}),
         fleet.draws,
         fleet.phase_s[at],
         fleet.starts_on[at],
@@ -186,6 +170,7 @@ def any_plan(draw: Any, *, from_s: int = 0) -> Plan:
         activation=draw(st.sampled_from(("earliest", "date"))),
         actions=tuple(actions),
         outages=tuple(outage for outage in draw(outages()) if outage.from_s >= from_s),
+        previous_certificate=draw(st.sampled_from(("kept", "default"))),
     )
 
 

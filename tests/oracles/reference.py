@@ -38,6 +38,8 @@ COLUMNS = [
     "syncs",
     "reinstalls",
     "helpdesk_s",
+    "unreachable",
+    "unreachable_for_s",
 ]
 HELD_FROM_THE_START = -2
 NOTHING = -3
@@ -116,6 +118,7 @@ class Phone:
     ready_at: int = -1
     comings_on: int = 0
     attempted_at: int = -1
+    unreachable_since: int = -1
     row: dict[str, int] = field(default_factory=dict)
 
     def uniform(self, purpose: Purpose, number: int) -> float:
@@ -163,6 +166,7 @@ class World:
                 "old_stays": 0,
                 "opens": None,
                 "was_main": True,
+                "from file": True,
             }
         )
         self.wake_for_certificate(0)
@@ -173,6 +177,9 @@ class World:
             self.put(outage.from_s, SERVER, -1, "server", None)
             self.put(outage.to_s, SERVER, -1, "server", None)
 
+        if plan.recovery is not None and plan.recovery.hours is not None:
+            for begin, _ in plan.recovery.hours:
+                self.put(begin, START, -1, "start", None)
         for instant in range(0, plan.horizon_s, plan.sample_s):
             self.put(instant, OBSERVATION, -1, "sample", None)
 
@@ -268,6 +275,8 @@ class World:
         for phone in self.phones:
             if phone.lost:
                 phone.row["lost_for_s"] += self.plan.horizon_s - phone.lost_since
+            if phone.unreachable_since != -1:
+                phone.row["unreachable_for_s"] += self.plan.horizon_s - phone.unreachable_since
         return Answer(
             columns={name: [phone.row[name] for phone in self.phones] for name in COLUMNS},
             is_lost=[phone.lost for phone in self.phones],
@@ -304,7 +313,8 @@ class World:
 
     def accepted(self, profile: Profile, t: int) -> bool:
         refused_by: frozenset[str] = self.certificates[self.main]["refused_by"]
-        return self.is_valid(self.main, t) and profile.platform not in refused_by
+        judge = "android" if profile.platform == "aurora" else profile.platform
+        return self.is_valid(self.main, t) and judge not in refused_by
 
     def able(self, phone: Phone, t: int) -> bool:
         return self.main in (phone.main_slot, phone.reserve_slot) and self.accepted(phone.profile, t)
@@ -338,7 +348,13 @@ class World:
         lead = self.plan.automatic_lead_s
         if lead is None or self.looked or self.certificates[self.main]["issuer"] != "ksc":
             return self.plan.horizon_s
-        return int(max(self.main_since, self.certificates[self.main]["to"] - lead))
+        looks = int(max(self.main_since, self.certificates[self.main]["to"] - lead))
+        while self.is_off(looks):  # whoever is off looks in the first second in which it is on
+            looks += 1
+        return looks
+
+    def is_off(self, t: int) -> bool:
+        return any(outage.server_is_off and outage.from_s <= t < outage.to_s for outage in self.plan.outages)
 
     # ---- certificates ---------------------------------------------------------------------------
 
@@ -356,6 +372,10 @@ class World:
         reserve = self.reserve
         assert reserve is not None
         self.reserve = None
+        certificate = self.certificates[reserve]
+        if self.plan.valid_from == "activation" and not certificate["from file"]:
+            certificate["to"] += t - certificate["from"]
+            certificate["from"] = t
         self.events.append((t, "reserve activated", reserve))
         self.become_main(reserve, t)
 
@@ -474,6 +494,7 @@ class World:
                 main = self.certificates[self.main]
                 new = dict(main)
                 new.update({"from": t, "to": t + main["to"] - main["from"], "was_main": False})
+                new["from file"] = False
                 new.update({"old_stays": 0, "opens": None, "refused_by": frozenset()})
                 before = [self.able(phone, t) for phone in self.phones]
                 self.certificates.append(new)
@@ -496,6 +517,7 @@ class World:
             "old_stays": 0 if action.address is None else action.address.old_stays_s,
             "opens": None if action.address is None else action.address.opens_s,
             "was_main": False,
+            "from file": action.not_before_s is not None,
         }
         self.certificates.append(new)
         generation = len(self.certificates) - 1
@@ -548,7 +570,10 @@ class World:
 
     def restore(self, t: int) -> str:
         previous = self.previous
-        if previous is None or not self.is_valid(previous, t):
+        switch = self.plan.previous_certificate
+        if switch == "default" and previous is not None:
+            switch = "kept" if self.certificates[previous]["issuer"] == "custom" else "invalid"
+        if previous is None or switch == "invalid" or not self.is_valid(previous, t):
             self.events.append((t, "restore failed", None))
             return ""
         self.events.append((t, "previous restored", previous))
@@ -577,7 +602,11 @@ class World:
 
     def attempt(self, phone: Phone, t: int, u: float) -> None:
         if not self.reachable(phone, t):
+            phone.row["unreachable"] = 1
+            if phone.unreachable_since == -1:
+                phone.unreachable_since = t
             return
+        self.reached(phone, t)
         if not u < phone.profile.success:
             return
         if not self.able(phone, t):
@@ -587,6 +616,11 @@ class World:
         if phone.main_slot != self.main:
             phone.main_slot, phone.reserve_slot = self.main, None
         self.synced(phone, t)
+
+    def reached(self, phone: Phone, t: int) -> None:
+        if phone.unreachable_since != -1:
+            phone.row["unreachable_for_s"] += t - phone.unreachable_since
+            phone.unreachable_since = -1
 
     def synced(self, phone: Phone, t: int) -> None:
         if self.reserve is not None:
@@ -615,6 +649,8 @@ class World:
         recovery = self.plan.recovery
         if recovery is None:
             return
+        if recovery.hours is not None and not any(begin <= t < end for begin, end in recovery.hours):
+            return
         waiting = [phone for phone in self.phones if phone.call == "queued"]
         for phone in sorted(waiting, key=lambda phone: (phone.ready_at, phone.number)):
             if self.working < recovery.technicians and self.accepted(phone.profile, t):
@@ -636,6 +672,7 @@ class World:
         if not self.able(phone, t):
             phone.call, phone.ready_at = "queued", t
         elif self.reachable(phone, t):
+            self.reached(phone, t)
             self.synced(phone, t)
         self.put(t, START, -1, "start", None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Fleet, Profile, Roster, Spells
 from sim.world.plan import (
+    UNLIMITED,
     Action,
     AddressChange,
     CancelReserve,
@@ -20,12 +22,14 @@ from sim.world.plan import (
     Recovery,
     Reissue,
     RestorePrevious,
+    Windows,
 )
 
 IOS = frozenset({"ios"})
 NOBODY: frozenset[str] = frozenset()
 
 # Lengths from a coarse grid, so that many things fall due in the same second; the odd ones miss it by one.
+GRID = (0, 1, 5, 10, 11, 15, 20, 30, 40, 41, 60, 100, 300)
 LENGTHS = (1, 5, 10, 15, 20, 30, 40, 60, 100)
 length_s = st.sampled_from(LENGTHS)
 delay_s = st.sampled_from((0, 1, 5, 10, 20, 30, 40, 60, 61, 100, 150))
@@ -86,6 +90,15 @@ def actions(draw: Any, horizon_s: int) -> Action:
 
 
 @st.composite
+def windows(draw: Any) -> Windows:
+    """Some intervals, some of which touch."""
+    instants = sorted(draw(st.lists(st.sampled_from(GRID), min_size=2, unique=True)))
+    turns = instants[: len(instants) // 2 * 2]
+    apart = tuple(zip(turns[::2], turns[1::2], strict=True))
+    return apart if draw(st.booleans()) else tuple(itertools.pairwise(instants))
+
+
+@st.composite
 def plans(draw: Any) -> Plan:
     horizon_s = draw(st.sampled_from((30, 60, 61, 100, 150, 200, 400)))
     did = sorted(draw(st.lists(actions(horizon_s), max_size=5)), key=lambda action: action.at_s)
@@ -96,10 +109,11 @@ def plans(draw: Any) -> Plan:
     )
     recovery = st.builds(
         Recovery,
-        technicians=st.integers(1, 2),
+        technicians=st.sampled_from((1, 2, UNLIMITED)),
         begins_s=st.sampled_from((0, 0, 1, 5, 10)),
         owner_responds=distributions(zero=True),
         takes=distributions(zero=True),
+        hours=st.one_of(st.none(), windows()),
     )
     return Plan(
         horizon_s=horizon_s,
@@ -114,9 +128,11 @@ def plans(draw: Any) -> Plan:
         automatic_lead_s=draw(st.one_of(st.none(), st.sampled_from((0, 1, 10, 20, 60, 100)))),
         activation=draw(st.sampled_from(("earliest", "date"))),
         actions=tuple(did),
-        outages=tuple(Outage(at, at + lasts) for at, lasts in sorted(outages)),
+        outages=tuple(Outage(at, at + lasts, draw(st.booleans())) for at, lasts in sorted(outages)),
         recovery=draw(st.one_of(st.none(), recovery)),
         sample_s=draw(st.sampled_from((7, 50))),
+        valid_from=draw(st.sampled_from(("issue", "issue", "activation"))),
+        previous_certificate=draw(st.sampled_from(("kept", "default", "invalid"))),
     )
 
 
@@ -153,6 +169,7 @@ def mistakes(draw: Any) -> Plan:
             Distribution.constant(draw(st.sampled_from((5, 10, 40)))),
         ),
         sample_s=5,
+        previous_certificate="kept",
     )
 
 
@@ -162,8 +179,7 @@ any_plan = st.one_of(plans(), plans(), mistakes())
 @st.composite
 def absences(draw: Any) -> Away:
     """Written spells of absence, some from the start, some a second apart."""
-    grid = (0, 1, 5, 10, 11, 15, 20, 30, 40, 41, 60, 100, 300)
-    instants = draw(st.lists(st.sampled_from(grid), unique=True))
+    instants = draw(st.lists(st.sampled_from(GRID), unique=True))
     turns = sorted(instants)[: len(instants) // 2 * 2]
     return Away(tuple(zip(turns[::2], turns[1::2], strict=True)))
 
@@ -173,7 +189,7 @@ def profiles(draw: Any, group: str) -> Profile:
     every_s = draw(st.sampled_from((3, 5, 10, 15, 20)))
     return Profile(
         group=group,
-        platform=draw(st.sampled_from(("android", "ios"))),
+        platform=draw(st.sampled_from(("android", "ios", "aurora"))),
         every_s=every_s,
         jitter_s=draw(st.sampled_from((0, 0, 1, 2, every_s - 1))),
         success=draw(st.sampled_from((1.0, 1.0, 0.5, 0.9, 0.0))),

@@ -191,6 +191,7 @@ def test_the_first_loss_is_recorded_and_the_totals_count_all() -> None:
     # the phones come back at their turns, at 15:00 of day 3 and at 21:00, the tablets at noon, days 4 and 3.
     # On day 5 it is replaced at once, and all six are lost until the end.
     result = run(
+        server={"certificate": {"issuer": "custom", "expires": "day 100"}, "automatic_reissue": "off"},
         strategy=[
             {"at": "day 2", "reissue": {"activate": "after 12h"}},
             {"at": "day 2 18:00", "restore_previous": {}},

@@ -23,11 +23,9 @@ from sim.studies.experiment import PART, Experiment
 from sim.studies.tables import devices_tables
 from sim.world.certificates import Certificate
 from sim.world.draws import Draws
-from sim.world.fleet import Fleet, Profile, Roster
+from sim.world.fleet import PER_DEVICE, Fleet, Profile, Roster
 from sim.world.outcome import BLOCK
 from sim.world.plan import Plan
-
-PER_DEVICE = ("profile", "group", "identity", "phase_s", "silent", "seen", "holds_reserve")
 
 
 def part_of(fleet: Fleet, first: int, last: int) -> Fleet:
