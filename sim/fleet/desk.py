@@ -155,14 +155,14 @@ def reconnects_at(
     world: World,
 ) -> int:
     """When a lost device reconnects if nobody helps it; -1 if not within the run."""
-    epochs, held, kinds, laws, values = tables
+    epochs, held, kinds, laws, values, masks = tables
     kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
     if not may_reconnect(row, epochs, kind[PLATFORM]):
         return -1
     copy(row, trial)
     why = live(
         trial, identity, world.horizon_s - 1, RECONNECTED,
-        epochs, held, kind, law, values, unseen, unseen_coverage, world,
+        epochs, held, kind, law, values, masks, unseen, unseen_coverage, world,
     )  # fmt: skip
     return trial[LAST_SYNC_AT] if why == RECONNECTED else -1
 
@@ -195,7 +195,7 @@ def work(
         starts, tables, totals, coverage, columns, world: as for `run_devices`.
         unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
-    epochs, held, kinds, laws, values = tables
+    epochs, held, kinds, laws, values, masks = tables
     identities, last_s, n = starts.identity, world.horizon_s - 1, len(rows)
     trial = np.empty(rows.shape[1], dtype=np.int64)
     status = np.zeros(n, dtype=np.int64)
@@ -276,11 +276,12 @@ def work(
             if status[i] == _QUEUED:
                 totals[QUEUE, sample] -= 1
             live(
-                row, identity, last_s, RECONNECTED, epochs, held, kind, law, values, totals, coverage, world
+                row, identity, last_s, RECONNECTED,
+                epochs, held, kind, law, values, masks, totals, coverage, world,
             )  # fmt: skip
         elif what == _END:
             live(
-                row, identity, now_s, AT_STOP, epochs, held, kind, law, values, totals, coverage, world
+                row, identity, now_s, AT_STOP, epochs, held, kind, law, values, masks, totals, coverage, world
             )  # fmt: skip
             reinstall(row, now_s, epochs, held, kind, totals, world)
             free += 1
@@ -300,7 +301,7 @@ def work(
             continue
         status[i] = _NONE
         why = live(
-            row, identity, last_s, WAS_LOST, epochs, held, kind, law, values, totals, coverage, world
+            row, identity, last_s, WAS_LOST, epochs, held, kind, law, values, masks, totals, coverage, world
         )  # fmt: skip
         if why == WAS_LOST:
             calls.append(i)
@@ -310,7 +311,7 @@ def work(
         kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
         identity = identities[row[DEVICE]]
         live(
-            row, identity, last_s, AT_STOP, epochs, held, kind, law, values, totals, coverage, world
+            row, identity, last_s, AT_STOP, epochs, held, kind, law, values, masks, totals, coverage, world
         )  # fmt: skip
         settle(row, kind[EVERY_S], columns, totals, world)
 

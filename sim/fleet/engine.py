@@ -75,7 +75,7 @@ def simulate(
     chunk = chunk or max(1, min(CHUNK, -(-len(fleet) // threads)))
     timeline = play(plan)
     roster = fleet.roster
-    tables = tables_of(plan, timeline, roster.profiles)
+    tables = tables_of(plan, timeline, roster.profiles, fleet.draws)
     world = World(
         k0=fleet.draws.k0,
         k1=fleet.draws.k1,

@@ -8,7 +8,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.world.calendar import Mask, masks_of
 from sim.world.distributions import KINDS, Distribution
+from sim.world.draws import Draws
 from sim.world.fleet import Away, Profile, Spells
 from sim.world.plan import Plan
 from sim.world.timeline import State, Timeline
@@ -45,17 +47,29 @@ SPECIFIED: Final = 3  # it is or was reserve
 EVERY_S: Final = 0
 JITTER_S: Final = 1
 CATCHES_UP: Final = 2
-PRESENCE: Final = 3  # ALWAYS, NEVER_ON or SPELLS
+PRESENCE: Final = 3  # ALWAYS, NEVER_ON or SPELLS, which is also what is masked
 PLATFORM: Final = 4  # index into `PLATFORMS`
 STRIDE: Final = 5  # the period in samples, 0 where it is not a whole number
 STRIDE_ROW: Final = 6  # its row of the totals
 ON_LAW: Final = 7  # kind, first value, number of values; then the same for off
 OFF_LAW: Final = 10
+FIRST_MASK: Final = 13  # its rows of the masks: from this one
+LAST_MASK: Final = 14  # up to but not including this one; the same where it has none
+TURNS: Final = 15  # whether its own presence turns, where it is not `never`
 
 # Columns of `Tables.laws`, one row a profile.
 SUCCESS: Final = 0
 ON_PARAMETERS: Final = 1  # a, b; then the same for off
 OFF_PARAMETERS: Final = 3
+
+
+# Columns of `Tables.masks`; whole numbers, but for the share. See `Mask`.
+MASK_FROM_S: Final = 0
+MASK_TO_S: Final = 1
+MASK_SHARE: Final = 2
+MASK_KEY: Final = 3  # low 32 bits, then the high ones
+MASK_PURPOSE: Final = 5
+MASK_INDEX: Final = 6
 
 
 class Tables(NamedTuple):
@@ -64,8 +78,9 @@ class Tables(NamedTuple):
     Attributes:
         epochs: (states + 1, 10) int64.
         held: (states, generations, 4) bool.
-        kinds: (profiles, 13) int64.
+        kinds: (profiles, 16) int64.
         laws: (profiles, 5) float64.
+        masks: (all masks of all profiles, 7) float64; see `MASK_FROM_S`.
         values: the values of all distributions that have some, one after the other; float64.
     """
 
@@ -74,12 +89,27 @@ class Tables(NamedTuple):
     kinds: Ints
     laws: Floats
     values: Floats
+    masks: Floats
 
 
-def tables_of(plan: Plan, timeline: Timeline, profiles: Sequence[Profile]) -> Tables:
+def tables_of(plan: Plan, timeline: Timeline, profiles: Sequence[Profile], draws: Draws) -> Tables:
     """Everything the kernels look up."""
-    kinds, laws, values = _kinds(profiles, plan.sample_s)
-    return Tables(_epochs(plan, timeline), _held(timeline), kinds, laws, values)
+    masks: list[Mask] = []
+    bounds = []
+    for profile in profiles:
+        first = len(masks)
+        masks.extend(masks_of(plan, profile, draws))
+        bounds.append((first, len(masks)))
+    kinds, laws, values = _kinds(profiles, plan.sample_s, bounds)
+    return Tables(_epochs(plan, timeline), _held(timeline), kinds, laws, values, _masks(masks))
+
+
+def _masks(masks: Sequence[Mask]) -> Floats:
+    rows = [
+        (mask.from_s, mask.to_s, mask.share, mask.key & 0xFFFFFFFF, mask.key >> 32, mask.purpose, mask.number)
+        for mask in masks
+    ]
+    return np.array(rows, dtype=np.float64).reshape(-1, 7)
 
 
 def _epochs(plan: Plan, timeline: Timeline) -> Ints:
@@ -135,11 +165,13 @@ def _until(states: Sequence[State], horizon_s: int) -> list[int]:
     return until_s
 
 
-def _kinds(profiles: Sequence[Profile], sample_s: int) -> tuple[Ints, Floats, Floats]:
+def _kinds(
+    profiles: Sequence[Profile], sample_s: int, masks: Sequence[tuple[int, int]]
+) -> tuple[Ints, Floats, Floats]:
     values: list[float] = []
     strides = sorted({p.every_s // sample_s for p in profiles if p.every_s % sample_s == 0})
     kinds, laws = [], []
-    for p in profiles:
+    for p, (first_mask, last_mask) in zip(profiles, masks, strict=True):
         spells = p.presence if isinstance(p.presence, Spells) else Spells(_UNUSED, _UNUSED)
         stride = p.every_s // sample_s if p.every_s % sample_s == 0 else 0
         if isinstance(p.presence, Away):
@@ -147,23 +179,14 @@ def _kinds(profiles: Sequence[Profile], sample_s: int) -> tuple[Ints, Floats, Fl
         else:
             on, off = law_of(spells.on, values), law_of(spells.off, values)
         row = strides.index(stride) if stride else 0
-        presence = _presence(p)
-        kinds.append(
-            [
-                p.every_s,
-                p.jitter_s,
-                p.catch_up,
-                presence,
-                PLATFORMS.index(p.judged_as),
-                stride,
-                row,
-                *on,
-                *off,
-            ]
-        )
+        presence, platform, turns = _presence(p), PLATFORMS.index(p.judged_as), p.presence != "always"
+        if presence == ALWAYS and first_mask < last_mask:
+            presence = SPELLS
+        fixed = [p.every_s, p.jitter_s, p.catch_up, presence, platform, stride, row]
+        kinds.append([*fixed, *on, *off, first_mask, last_mask, turns])
         laws.append([p.success, spells.on.a, spells.on.b, spells.off.a, spells.off.b])
     return (
-        np.array(kinds, dtype=np.int64).reshape(len(profiles), 13),
+        np.array(kinds, dtype=np.int64).reshape(len(profiles), 16),
         np.array(laws, dtype=np.float64).reshape(len(profiles), 5),
         np.array(values, dtype=np.float64),
     )

@@ -23,11 +23,19 @@ from sim.fleet.epochs import (
     COVERAGE,
     EVERY_S,
     EXPIRED,
+    FIRST_MASK,
     FROM_S,
     HANDED_OVER,
     HANDED_UNTIL_S,
     IMMEDIATE,
     JITTER_S,
+    LAST_MASK,
+    MASK_FROM_S,
+    MASK_INDEX,
+    MASK_KEY,
+    MASK_PURPOSE,
+    MASK_SHARE,
+    MASK_TO_S,
     NEVER_ON,
     OFF_LAW,
     OFF_PARAMETERS,
@@ -42,6 +50,7 @@ from sim.fleet.epochs import (
     STRIDE,
     STRIDE_ROW,
     SUCCESS,
+    TURNS,
     VALID,
     WRITTEN,
     Bools,
@@ -96,7 +105,15 @@ PHASE_S: Final = 33
 UNREACHABLE: Final = 34  # whether an attempt was
 UNREACHABLE_SINCE: Final = 35  # first attempt of the row that lasts
 UNREACHABLE_FOR: Final = 36
-PLACES: Final = 37
+ZEROED: Final = 37  # those after it are set before they are looked at
+EXTRA_PURPOSE: Final = 37  # draws for the success of what `CATCH_UP_AT` announces
+EXTRA_INDEX: Final = 38
+ON_ITSELF: Final = 39  # whether it would be on without masks; used where there are some
+TURNS_ITSELF: Final = 40  # when that turns
+NEXT_MASK: Final = 41  # the first that has not been looked at
+MASKED_FROM: Final = 42  # the time that masks cover now or next
+MASKED_TO: Final = 43
+PLACES: Final = 44
 
 # Why `live` came back. Not plain ints: numba would compile `live` anew for each of them.
 AT_STOP: Final = np.int64(0)
@@ -109,9 +126,10 @@ FAR_S: Final = 1 << 62
 
 _JITTER = np.uint64(int(world_draws.Purpose.JITTER))
 _SUCCESS = np.uint64(int(world_draws.Purpose.SUCCESS))
-_CATCH_UP = np.uint64(int(world_draws.Purpose.CATCH_UP_SUCCESS))
 _ON_SPELL = np.uint64(int(world_draws.Purpose.ON_SPELL))
 _OFF_SPELL = np.uint64(int(world_draws.Purpose.OFF_SPELL))
+CATCH_UP: Final = int(world_draws.Purpose.CATCH_UP_SUCCESS)
+CATCH_UP_AFTER_MASK: Final = int(world_draws.Purpose.CATCH_UP_AFTER_MASK)
 _LOW32 = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 _11 = np.uint64(11)
@@ -392,14 +410,136 @@ def lose(row: Ints, holds: bool, epochs: Ints, held: Bools, totals: Ints, world:
 
 
 @compiled
+def is_hit(identity: np.uint64, mask: Floats, world: World) -> bool:
+    """Whether a mask takes the device (model 12)."""
+    if mask[MASK_SHARE] >= 1.0:
+        return True
+    key = np.uint64(mask[MASK_KEY]) | (np.uint64(mask[MASK_KEY + 1]) << _32)
+    u, _ = pair(identity ^ key, np.uint64(mask[MASK_PURPOSE]), int(mask[MASK_INDEX]), world)
+    return u < mask[MASK_SHARE]
+
+
+@compiled
+def next_mask(row: Ints, identity: np.uint64, kind: Ints, masks: Floats, world: World) -> None:
+    """The next unbroken time that masks cover, into `MASKED_FROM` and `MASKED_TO`."""
+    row[MASKED_FROM] = FAR_S
+    row[MASKED_TO] = FAR_S
+    while row[NEXT_MASK] < kind[LAST_MASK]:
+        mask = masks[row[NEXT_MASK]]
+        from_s, to_s = int(mask[MASK_FROM_S]), int(mask[MASK_TO_S])
+        if row[MASKED_FROM] < FAR_S and from_s > row[MASKED_TO]:
+            break
+        row[NEXT_MASK] += 1
+        if not is_hit(identity, mask, world):
+            continue
+        if row[MASKED_FROM] == FAR_S:
+            row[MASKED_FROM] = from_s
+            row[MASKED_TO] = to_s
+        else:
+            row[MASKED_TO] = max(row[MASKED_TO], to_s)
+
+
+@compiled
+def begin_masked(row: Ints, identity: np.uint64, kind: Ints, masks: Floats, world: World) -> None:
+    """Where a device stands at second 0 that masks may cover."""
+    row[ON_ITSELF] = row[IS_ON]
+    row[TURNS_ITSELF] = row[SPELL_ENDS] if kind[TURNS] == 1 else FAR_S
+    row[NEXT_MASK] = kind[FIRST_MASK]
+    next_mask(row, identity, kind, masks, world)
+    look_through(row, 0)
+
+
+@compiled
+def look_through(row: Ints, instant_s: int) -> None:
+    """Whether it is on now, under the masks, and up to when at least."""
+    is_masked = row[MASKED_FROM] <= instant_s
+    row[IS_ON] = 1 if row[ON_ITSELF] == 1 and not is_masked else 0
+    row[SPELL_ENDS] = min(row[TURNS_ITSELF], row[MASKED_TO] if is_masked else row[MASKED_FROM])
+
+
+@compiled
+def turn_masked(
+    row: Ints,
+    identity: np.uint64,
+    turned_s: int,
+    kind: Ints,
+    law: Floats,
+    values: Floats,
+    masks: Floats,
+    world: World,
+) -> bool:
+    """Own presence turns now, or a mask begins or ends: true if it comes on by it, by itself."""
+    comes_on_itself = False
+    if row[TURNS_ITSELF] == turned_s:
+        if row[ON_ITSELF] == 1:
+            row[ON_ITSELF] = 0
+            row[TURNS_ITSELF] += spell(
+                identity, _OFF_SPELL, row[OFF_SPELLS], kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world
+            )
+            row[OFF_SPELLS] += 1
+        else:
+            row[ON_ITSELF] = 1
+            row[TURNS_ITSELF] += spell(
+                identity, _ON_SPELL, row[ON_SPELLS], kind[ON_LAW:], law[ON_PARAMETERS:], values, world
+            )
+            row[ON_SPELLS] += 1
+            row[COMINGS] += 1
+            comes_on_itself = True
+    if row[MASKED_TO] == turned_s:
+        next_mask(row, identity, kind, masks, world)
+    look_through(row, turned_s)
+    return comes_on_itself
+
+
+@compiled
+def next_masked_attempt(
+    row: Ints,
+    identity: np.uint64,
+    stop_s: int,
+    kind: Ints,
+    law: Floats,
+    values: Floats,
+    masks: Floats,
+    world: World,
+) -> int:
+    """As `next_attempt`, of a device that masks may cover."""
+    while row[IS_ON] == 0 or row[DUE] >= row[SPELL_ENDS]:
+        turned_s, was_on = row[SPELL_ENDS], row[IS_ON]
+        if turned_s > stop_s:
+            return FAR_S
+        comes_on_itself = turn_masked(row, identity, turned_s, kind, law, values, masks, world)
+        if row[IS_ON] == was_on:
+            continue
+        if was_on == 1:
+            row[MISSED] = 0
+            continue
+        skip_to(row, identity, turned_s, kind, world)
+        if row[MISSED] == 1 and kind[CATCHES_UP] == 1 and row[DUE] > turned_s:
+            row[CATCH_UP_AT] = turned_s
+            row[EXTRA_PURPOSE] = CATCH_UP if comes_on_itself else CATCH_UP_AFTER_MASK
+            row[EXTRA_INDEX] = row[COMINGS] - 1 if comes_on_itself else 2 * turned_s
+            return turned_s
+    return row[DUE]
+
+
+@compiled
 def next_attempt(
-    row: Ints, identity: np.uint64, stop_s: int, kind: Ints, law: Floats, values: Floats, world: World
+    row: Ints,
+    identity: np.uint64,
+    stop_s: int,
+    kind: Ints,
+    law: Floats,
+    values: Floats,
+    masks: Floats,
+    world: World,
 ) -> int:
     """When the device tries next; later than `stop_s` if not by then. Spells are lived through on the way."""
     if row[CATCH_UP_AT] >= 0:
         return row[CATCH_UP_AT]
     if kind[PRESENCE] != SPELLS:
         return row[DUE] if row[IS_ON] == 1 else FAR_S
+    if kind[FIRST_MASK] < kind[LAST_MASK]:
+        return next_masked_attempt(row, identity, stop_s, kind, law, values, masks, world)
     while row[IS_ON] == 0 or row[DUE] >= row[SPELL_ENDS]:
         turned_s = row[SPELL_ENDS]
         if turned_s > stop_s:
@@ -421,6 +561,8 @@ def next_attempt(
         skip_to(row, identity, turned_s, kind, world)
         if row[MISSED] == 1 and kind[CATCHES_UP] == 1 and row[DUE] > turned_s:
             row[CATCH_UP_AT] = turned_s
+            row[EXTRA_PURPOSE] = CATCH_UP
+            row[EXTRA_INDEX] = row[COMINGS] - 1
             return turned_s
     return row[DUE]
 
@@ -445,6 +587,7 @@ def live(
     kind: Ints,
     law: Floats,
     values: Floats,
+    masks: Floats,
     totals: Ints,
     coverage: Ints,
     world: World,
@@ -457,7 +600,7 @@ def live(
         stop_s: last second; below the horizon.
         stop_on: `WAS_LOST`, `RECONNECTED` or `HAS_RESERVE` (the latest one) to come back as soon as that
             happens, else `AT_STOP`.
-        epochs, held, values: of the `Tables`.
+        epochs, held, values, masks: of the `Tables`.
         kind, law: the device's rows of the `Tables`.
         totals: what it adds to.
         coverage: (changes, profiles) devices that held the certificate about to become main.
@@ -472,7 +615,7 @@ def live(
     is_regular = not has_spells and kind[JITTER_S] == 0 and always_succeeds
     last_epoch = len(epochs) - 2
     while True:
-        at_s = next_attempt(row, identity, stop_s, kind, law, values, world)
+        at_s = next_attempt(row, identity, stop_s, kind, law, values, masks, world)
         limit_s = min(at_s, stop_s)
         while row[EPOCH] < last_epoch and epochs[row[EPOCH] + 1, FROM_S] <= limit_s:
             if cross(row, epochs, held, platform, totals, coverage, world) and stop_on == WAS_LOST:
@@ -516,7 +659,8 @@ def live(
             row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
         else:
             row[CATCH_UP_AT] = -1
-            succeeds = always_succeeds or single(identity, _CATCH_UP, row[COMINGS] - 1, world) < law[SUCCESS]
+            purpose = np.uint64(row[EXTRA_PURPOSE])
+            succeeds = always_succeeds or single(identity, purpose, row[EXTRA_INDEX], world) < law[SUCCESS]
 
         if not (is_answered and succeeds):
             continue
@@ -571,9 +715,11 @@ def copy(row: Ints, into: Ints) -> None:
 
 
 @compiled
-def begin(row: Ints, device: int, starts: Starts, epochs: Ints, kind: Ints, world: World) -> None:
+def begin(
+    row: Ints, device: int, starts: Starts, epochs: Ints, kind: Ints, masks: Floats, world: World
+) -> None:
     """A device's state before anything happens."""
-    for place in range(PLACES):
+    for place in range(ZEROED):
         row[place] = 0
     row[PROFILE] = starts.profile[device]
     row[DEVICE] = device
@@ -597,6 +743,8 @@ def begin(row: Ints, device: int, starts: Starts, epochs: Ints, kind: Ints, worl
     row[LAST_SYNC_AT] = -1
     row[UNREACHABLE_SINCE] = -1
     row[DUE] = due_at(row, starts.identity[device], row[ATTEMPT], kind, world)
+    if kind[PRESENCE] == SPELLS and kind[FIRST_MASK] < kind[LAST_MASK]:
+        begin_masked(row, starts.identity[device], kind, masks, world)
     if starts.never_connected[device]:
         row[MAIN] = NO_CERTIFICATE
         row[RESERVE] = NO_CERTIFICATE
@@ -651,13 +799,13 @@ def run_devices(
     Returns:
         how many rows of `paused` were filled.
     """
-    epochs, held, kinds, laws, values = tables
+    epochs, held, kinds, laws, values, masks = tables
     profiles, identities = starts.profile, starts.identity
     waiting = 0
     row = np.empty(PLACES, dtype=np.int64)
     for device in range(first, last):
         kind, law = kinds[profiles[device]], laws[profiles[device]]
-        begin(row, device, starts, epochs, kind, world)
+        begin(row, device, starts, epochs, kind, masks, world)
         if starts.never_connected[device]:
             settle(row, kind[EVERY_S], columns, totals, world)
             continue
@@ -666,7 +814,7 @@ def run_devices(
             stop_on = HAS_RESERVE
         why = live(
             row, identities[device], world.horizon_s - 1, stop_on,
-            epochs, held, kind, law, values, totals, coverage, world,
+            epochs, held, kind, law, values, masks, totals, coverage, world,
         )  # fmt: skip
         if why == WAS_LOST:
             copy(row, paused[waiting])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from itertools import count, repeat
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import chain, count, repeat
+from typing import TYPE_CHECKING, Final
 
 from sim.processes.clock import Clock, Moment, priority
 from sim.processes.tally import Tally
+from sim.world.calendar import Mask
 from sim.world.certificates import NO_CERTIFICATE, Certificate
 from sim.world.distributions import Distribution
-from sim.world.draws import Purpose, stream, stream_of_pairs
-from sim.world.fleet import Away, Fleet, Profile, Spells
+from sim.world.draws import Draws, Purpose, stream, stream_of_pairs
+from sim.world.fleet import Away, Fleet, Profile, Spells, Windows
 from sim.world.order import Phase
 from sim.world.server import Server
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from sim.processes.helpdesk import Request
 
 Life = Generator[Moment, None, None]
+
+FAR_S: Final = 1 << 62
+"""Later than any instant."""
 
 
 class Device:
@@ -43,6 +47,8 @@ class Device:
         self.starts_on = bool(fleet.starts_on[index])
         self.first_spell_s = int(fleet.first_spell_s[index])
         self.starts_silent = bool(roster.silent[index])
+        self.masked: Windows = ()
+        self.is_on = self.starts_on
 
         self.main_slot = NO_CERTIFICATE
         self.reserve_slot = NO_CERTIFICATE
@@ -77,7 +83,7 @@ class Device:
     def live(self) -> Life:
         """Wake at every attempt, and at every coming and going."""
         presence = self.profile.presence
-        if not self.is_connected:
+        if not self.is_connected or presence == "never":
             return self._live_off()
         if isinstance(presence, Spells):
             return self._live_in_spells(
@@ -86,7 +92,10 @@ class Device:
             )
         if isinstance(presence, Away):
             return self._live_in_spells(iter(presence.on_s), iter(presence.off_s))
-        return self._live_always_on() if self.starts_on else self._live_off()
+        if not self.masked:
+            return self._live_always_on() if self.starts_on else self._live_off()
+        self.first_spell_s = FAR_S
+        return self._live_in_spells(iter(()), iter(()))
 
     def _live_off(self) -> Life:
         return
@@ -106,27 +115,43 @@ class Device:
         at, index = self.clock.at, self.index
         attempts = zip(self._schedule(), self._successes(), strict=False)
         due_s, succeeds = next(attempts)
-        is_on, spell_ends_s = self.starts_on, self.first_spell_s
+        is_on_itself, turns_itself_s = self.starts_on, self.first_spell_s
+        edges = chain.from_iterable(self.masked)  # masked from the first to the second, and so on
+        edge_s, is_masked = next(edges, FAR_S), False
+        if edge_s == 0:
+            edge_s, is_masked = next(edges), True
+        self.is_on = is_on_itself and not is_masked
         missed = self.starts_silent
         catch_ups = self._successes(Purpose.CATCH_UP_SUCCESS)
         while True:
-            while is_on and due_s < spell_ends_s:
+            turns_s = min(turns_itself_s, edge_s)
+            while self.is_on and due_s < turns_s:
                 yield at(due_s, Phase.SYNC, index)
                 self.attempt(due_s, succeeds)
                 due_s, succeeds = next(attempts)
-            yield at(spell_ends_s, Phase.PRESENCE, index)
-            came_on_s, is_on = spell_ends_s, not is_on
-            spell_ends_s += next(on_spells if is_on else off_spells)
-            if not is_on:
+            yield at(turns_s, Phase.PRESENCE, index)
+            was_on, catch_up_succeeds = self.is_on, None
+            if turns_s == turns_itself_s:
+                is_on_itself = not is_on_itself
+                turns_itself_s += next(on_spells if is_on_itself else off_spells)
+                if is_on_itself:
+                    catch_up_succeeds = next(catch_ups)
+            if turns_s == edge_s:
+                edge_s, is_masked = next(edges, FAR_S), not is_masked
+            self.is_on = is_on_itself and not is_masked
+            if self.is_on == was_on:
+                continue
+            if was_on:
                 missed = False
                 continue
-            while due_s < came_on_s:
+            while due_s < turns_s:
                 missed = True
                 due_s, succeeds = next(attempts)
-            catch_up_succeeds = next(catch_ups)
-            if missed and self.profile.catch_up and due_s > came_on_s:
-                yield at(came_on_s, Phase.SYNC, index)
-                self.attempt(came_on_s, catch_up_succeeds)
+            if missed and self.profile.catch_up and due_s > turns_s:
+                if catch_up_succeeds is None:
+                    catch_up_succeeds = self._succeeds(Purpose.CATCH_UP_AFTER_MASK, turns_s)
+                yield at(turns_s, Phase.SYNC, index)
+                self.attempt(turns_s, catch_up_succeeds)
 
     def _schedule(self) -> Iterator[int]:
         """Instants at which attempt 0, 1, 2, … is due: phase + k every + jitter (model 5.2)."""
@@ -145,6 +170,11 @@ class Device:
         if success == 1.0:
             return repeat(True)
         return (u < success for u in stream(self.draws, self.identity, purpose))
+
+    def _succeeds(self, purpose: Purpose, instant_s: int) -> bool:
+        """Whether an attempt beside the schedule would succeed: a draw of its instant."""
+        success = self.profile.success
+        return success == 1.0 or self.draws.pair(self.identity, purpose, instant_s)[0] < success
 
     def _durations(self, distribution: Distribution, purpose: Purpose) -> Iterator[int]:
         return (distribution.draw(u, v) for u, v in stream_of_pairs(self.draws, self.identity, purpose))
@@ -275,3 +305,17 @@ class Device:
         if self.able and server.is_reachable_at(server.main.address):
             self._reach(now_s)
             self.synchronize(now_s)
+
+
+def masked_by(masks: Sequence[Mask], draws: Draws, identity: int) -> Windows:
+    """When masks cover a device: apart, in order (model 12)."""
+    covered: list[tuple[int, int]] = []
+    for mask in masks:
+        key = identity ^ mask.key
+        if mask.share < 1.0 and draws.pair(key, Purpose(mask.purpose), mask.number)[0] >= mask.share:
+            continue
+        if covered and mask.from_s <= covered[-1][1]:
+            covered[-1] = (covered[-1][0], max(covered[-1][1], mask.to_s))
+        else:
+            covered.append((mask.from_s, mask.to_s))
+    return tuple(covered)

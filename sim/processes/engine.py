@@ -10,10 +10,11 @@ import numpy as np
 
 from sim.processes.administration import Administration
 from sim.processes.clock import Clock
-from sim.processes.device import Device
+from sim.processes.device import Device, masked_by
 from sim.processes.helpdesk import HelpDesk
 from sim.processes.observer import Observer
 from sim.processes.tally import Tally
+from sim.world.calendar import masks_of
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.fleet import Fleet
 from sim.world.outcome import CAUSES, MEANS, NEVER, Devices, Outcome
@@ -47,6 +48,10 @@ def simulate(
         for index, holds in enumerate(fleet.roster.holds_reserve)
     ]
     administration.devices = devices
+    masks = [masks_of(plan, profile, fleet.draws) for profile in fleet.roster.profiles]
+    for device, number in zip(devices, fleet.roster.profile.tolist(), strict=True):
+        if masks[number]:
+            device.masked = masked_by(masks[number], fleet.draws, device.identity)
 
     desk = None
     if plan.recovery is not None:

@@ -36,7 +36,7 @@ _TO_UNIT: Final = 2.0**-53
 class Purpose(IntEnum):
     """What a draw is for; part of the counter, so that purposes never share a number (model 7.1).
 
-    The numbers are part of the semantics: changing one changes every result.
+    The numbers are part of the semantics: changing one changes every result. New ones come at the end.
     """
 
     PHASE = 1
@@ -49,6 +49,14 @@ class Purpose(IntEnum):
     CATCH_UP_SUCCESS = 8
     OWNER_RESPONDS = 9
     REINSTALL_TAKES = 10
+    HOLIDAY = 11
+    DISTURBANCE_GAP = 12
+    DISTURBANCE_LENGTH = 13
+    DISTURBANCE = 14
+    CATCH_UP_AFTER_MASK = 15
+    PUSH = 16
+    PUSH_SUCCESS = 17
+    VISIT = 18
 
 
 def philox4x32(
@@ -150,6 +158,16 @@ def identity_of_group(name: str) -> int:
 def identity_of_id(device_id: str) -> int:
     """The identity of an inventory's device (model 7.2)."""
     return _identity("id", device_id)
+
+
+def identity_of_holiday(name: str) -> int:
+    """The key of a holiday, which a device's identity is combined with (model 12.2)."""
+    return _identity("holiday", name)
+
+
+def identity_of_disturbance(name: str) -> int:
+    """The key of a disturbance, and the identity that its own draws have (model 12.3)."""
+    return _identity("disturbance", name)
 
 
 def _identity(space: str, name: str) -> int:

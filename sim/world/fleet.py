@@ -20,6 +20,16 @@ JUDGED_AS: Final = {"android": "android", "ios": "ios", "aurora": "android"}
 """The platform whose rules decide whether a certificate is accepted (model 5.6)."""
 
 
+Windows = tuple[tuple[int, int], ...]
+"""Intervals [from, to) in seconds from the start, in order; none overlaps the next."""
+
+
+def are_in_order(windows: Windows) -> bool:
+    """Whether none is empty and each begins at or after the end of the one before."""
+    instants = [instant for window in windows for instant in window]
+    return all(a <= b for a, b in pairwise(instants)) and all(a < b for a, b in windows)
+
+
 @dataclass(frozen=True, slots=True)
 class Spells:
     """On and off in turn, from two distributions of seconds (model 5.3)."""
@@ -89,6 +99,7 @@ class Profile:
         success: probability that an attempt that reaches the server succeeds.
         catch_up: whether a device that missed an attempt while off makes one when it comes on.
         presence: `always`, `never`, drawn spells, or written ones.
+        hours: outside of them it is off (model 12.1); None: none are set.
     """
 
     group: str
@@ -98,9 +109,11 @@ class Profile:
     success: float
     catch_up: bool
     presence: Presence
+    hours: Windows | None = None
 
     def __post_init__(self) -> None:
-        """The schedule is strictly increasing."""
+        """The schedule is strictly increasing, and the hours are in order."""
+        assert self.hours is None or are_in_order(self.hours)
         assert 0 <= self.jitter_s < self.every_s
         assert 0.0 <= self.success <= 1.0
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Final, Literal
 
+from sim.world.calendar import Disturbance, Holiday
 from sim.world.certificates import Certificate, Issuer
 from sim.world.distributions import Distribution
+from sim.world.fleet import Windows, are_in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,6 @@ class Outage:
     server_is_off: bool = False
 
 
-Windows = tuple[tuple[int, int], ...]
-"""Intervals [from, to) in seconds from the start, in order; none overlaps the next."""
-
 UNLIMITED: Final = 1 << 40
 """Technicians where nobody ever waits for one (model 6.3a)."""
 
@@ -120,12 +118,6 @@ class Recovery:
         assert self.hours is None or are_in_order(self.hours)
 
 
-def are_in_order(windows: Windows) -> bool:
-    """Whether none is empty and each begins at or after the end of the one before."""
-    instants = [instant for window in windows for instant in window]
-    return all(a <= b for a, b in pairwise(instants)) and all(a < b for a, b in windows)
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What the server and the operator will do.
@@ -142,6 +134,8 @@ class Plan:
         valid_from: the instant from which a new certificate is valid (model 3.6).
         previous_certificate: whether the previous one can be restored: `kept`, `invalid`, or as its issuer
             says, where those of Kaspersky Security Center cannot and custom ones can (model 3.9).
+        holidays: when shares of the devices are away (model 12.2); every name once.
+        disturbances: what takes many devices at once (model 12.3); every name once.
     """
 
     horizon_s: int
@@ -154,12 +148,16 @@ class Plan:
     sample_s: int = 3600
     valid_from: Literal["issue", "activation"] = "issue"
     previous_certificate: Literal["default", "kept", "invalid"] = "default"
+    holidays: tuple[Holiday, ...] = ()
+    disturbances: tuple[Disturbance, ...] = ()
 
     def __post_init__(self) -> None:
         """Hold the order that the operator follows."""
         assert self.horizon_s > 0
         assert all(a.at_s <= b.at_s for a, b in zip(self.actions, self.actions[1:], strict=False))
         assert all(a.at_s >= 0 for a in self.actions)
+        for named in (self.holidays, self.disturbances):
+            assert len({one.name for one in named}) == len(named)
 
     def action(self, step: int) -> Action:
         """The action of a step of the strategy.

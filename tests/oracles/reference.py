@@ -15,7 +15,7 @@ from math import erfc, exp, floor, log, sqrt
 from typing import Any
 
 from sim.world.distributions import Distribution
-from sim.world.draws import Draws, Purpose
+from sim.world.draws import Draws, Purpose, identity_of_disturbance, identity_of_holiday
 from sim.world.fleet import Away, Fleet, Profile, Spells
 from sim.world.plan import CancelReserve, Plan, Reissue, RestorePrevious
 
@@ -119,7 +119,13 @@ class Phone:
     comings_on: int = 0
     attempted_at: int = -1
     unreachable_since: int = -1
+    on_itself: bool = False
+    turns: list[tuple[int, bool]] = field(default_factory=list)
+    masks: list[tuple[int, int]] = field(default_factory=list)
     row: dict[str, int] = field(default_factory=dict)
+
+    def is_masked(self, t: int) -> bool:
+        return any(begin <= t < end for begin, end in self.masks)
 
     def uniform(self, purpose: Purpose, number: int) -> float:
         return self.draws.pair(self.identity, purpose, number // 2)[number % 2]
@@ -224,19 +230,51 @@ class World:
             phone.on = all(not begin <= 0 < end for begin, end in profile.presence.spells)
             for begin, end in profile.presence.spells:
                 if begin > 0:
-                    self.put(begin, PRESENCE, phone.number, "off", None)
-                self.put(end, PRESENCE, phone.number, "on", None)
+                    phone.turns.append((begin, False))
+                phone.turns.append((end, True))
         if isinstance(profile.presence, Spells):
             instant, on, ons, offs = first_spell, phone.on, 0, 0
             while instant < horizon:
                 on = not on
-                self.put(instant, PRESENCE, phone.number, "on" if on else "off", None)
+                phone.turns.append((instant, on))
                 if on:
                     instant += phone.duration(profile.presence.on, Purpose.ON_SPELL, ons)
                     ons += 1
                 else:
                     instant += phone.duration(profile.presence.off, Purpose.OFF_SPELL, offs)
                     offs += 1
+        if profile.presence != "never":
+            self.mask(phone)
+        phone.on_itself = phone.on
+        phone.on = phone.on_itself and not phone.is_masked(0)
+        for instant in {turn for turn, _ in phone.turns} | {end for mask in phone.masks for end in mask}:
+            if instant > 0:
+                self.put(instant, PRESENCE, phone.number, "presence", None)
+
+    def mask(self, phone: Phone) -> None:
+        """What covers the device: outside its hours, on holidays, where a disturbance takes it (model 12)."""
+        if phone.profile.hours is not None:
+            opens = sorted(phone.profile.hours)
+            closed = [0, *(instant for window in opens for instant in window), self.plan.horizon_s]
+            phone.masks += list(zip(closed[::2], closed[1::2], strict=True))
+        for holiday in self.plan.holidays:
+            if holiday.groups is None or phone.profile.group in holiday.groups:
+                who = phone.identity ^ identity_of_holiday(holiday.name)
+                if phone.draws.pair(who, Purpose.HOLIDAY, 0)[0] < holiday.share:
+                    phone.masks.append((holiday.from_s, holiday.to_s))
+        for disturbance in self.plan.disturbances:
+            if disturbance.groups is not None and phone.profile.group not in disturbance.groups:
+                continue
+            it = identity_of_disturbance(disturbance.name)
+            now, number = 0, 0
+            while now < self.plan.horizon_s:
+                gap = phone.draws.pair(it, Purpose.DISTURBANCE_GAP, number)
+                length = phone.draws.pair(it, Purpose.DISTURBANCE_LENGTH, number)
+                begins = now + max(1, disturbance.every.draw(*gap))
+                now = begins + max(1, disturbance.lasts.draw(*length))
+                if phone.draws.pair(phone.identity ^ it, Purpose.DISTURBANCE, number)[0] < disturbance.share:
+                    phone.masks.append((begins, now))
+                number += 1
 
     def run(self) -> Answer:
         started: set[tuple[int, int]] = set()
@@ -254,10 +292,8 @@ class World:
                 self.server_event(t)
             elif phase == OPERATOR:
                 self.operator_event(t)
-            elif what == "on":
-                self.come_on(self.phones[device], t)
-            elif what == "off":
-                self.phones[device].on = False
+            elif what == "presence":
+                self.presence(self.phones[device], t)
             elif what == "attempt":
                 self.scheduled(self.phones[device], data, t)
             elif what == "catch up":
@@ -582,12 +618,19 @@ class World:
 
     # ---- devices --------------------------------------------------------------------------------
 
-    def come_on(self, phone: Phone, t: int) -> None:
-        phone.on = True
-        number, phone.comings_on = phone.comings_on, phone.comings_on + 1
-        if phone.missed and phone.profile.catch_up:
-            self.put(t, SYNC, phone.number, "catch up", number)
-        phone.missed = False
+    def presence(self, phone: Phone, t: int) -> None:
+        """It may have come on or gone off, by itself or under the masks."""
+        came_by_itself = False
+        for instant, on in phone.turns:
+            if instant == t:
+                phone.on_itself, came_by_itself = on, on
+        phone.comings_on += came_by_itself
+        was_on, phone.on = phone.on, phone.on_itself and not phone.is_masked(t)
+        if phone.on and not was_on:
+            if phone.missed and phone.profile.catch_up:
+                number = phone.comings_on - 1 if came_by_itself else None
+                self.put(t, SYNC, phone.number, "catch up", number)
+            phone.missed = False
 
     def scheduled(self, phone: Phone, k: int, t: int) -> None:
         if not phone.on:
@@ -596,9 +639,15 @@ class World:
         phone.attempted_at = t
         self.attempt(phone, t, phone.uniform(Purpose.SUCCESS, k))
 
-    def catch_up(self, phone: Phone, number: int, t: int) -> None:
-        if phone.attempted_at != t:  # the scheduled one of this second came first on the heap
-            self.attempt(phone, t, phone.uniform(Purpose.CATCH_UP_SUCCESS, number))
+    def catch_up(self, phone: Phone, number: int | None, t: int) -> None:
+        if phone.attempted_at == t:  # the scheduled one of this second came first on the heap
+            return
+        phone.attempted_at = t
+        if number is None:  # it came on as a mask ended
+            u = phone.draws.pair(phone.identity, Purpose.CATCH_UP_AFTER_MASK, t)[0]
+        else:
+            u = phone.uniform(Purpose.CATCH_UP_SUCCESS, number)
+        self.attempt(phone, t, u)
 
     def attempt(self, phone: Phone, t: int, u: float) -> None:
         if not self.reachable(phone, t):

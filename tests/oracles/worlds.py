@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from sim.world.calendar import Disturbance, Holiday
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
@@ -98,6 +99,34 @@ def windows(draw: Any) -> Windows:
     return apart if draw(st.booleans()) else tuple(itertools.pairwise(instants))
 
 
+some_groups = st.one_of(st.none(), st.frozensets(st.sampled_from(("group 0", "group 1"))))
+shares = st.sampled_from((0.0, 0.3, 0.7, 1.0))
+
+
+@st.composite
+def calendars(draw: Any) -> dict[str, Any]:
+    """Holidays and disturbances, half of the time none."""
+    if draw(st.booleans()):
+        return {}
+    begins = draw(st.lists(st.sampled_from((-20, 0, 5, 10, 30, 60, 61)), max_size=2))
+    return {
+        "holidays": tuple(
+            Holiday(f"holiday {n}", at, at + draw(length_s), draw(shares), draw(some_groups))
+            for n, at in enumerate(begins)
+        ),
+        "disturbances": tuple(
+            Disturbance(
+                f"disturbance {n}",
+                draw(shares),
+                draw(distributions(zero=True)),
+                draw(distributions(zero=True)),
+                draw(some_groups),
+            )
+            for n in range(draw(st.integers(0, 2)))
+        ),
+    }
+
+
 @st.composite
 def plans(draw: Any) -> Plan:
     horizon_s = draw(st.sampled_from((30, 60, 61, 100, 150, 200, 400)))
@@ -133,6 +162,7 @@ def plans(draw: Any) -> Plan:
         sample_s=draw(st.sampled_from((7, 50))),
         valid_from=draw(st.sampled_from(("issue", "issue", "activation"))),
         previous_certificate=draw(st.sampled_from(("kept", "default", "invalid"))),
+        **draw(calendars()),
     )
 
 
@@ -170,6 +200,7 @@ def mistakes(draw: Any) -> Plan:
         ),
         sample_s=5,
         previous_certificate="kept",
+        **draw(calendars()),
     )
 
 
@@ -202,6 +233,7 @@ def profiles(draw: Any, group: str) -> Profile:
                 st.just("never"),
             )
         ),
+        hours=draw(st.one_of(st.none(), st.none(), windows())),
     )
 
 

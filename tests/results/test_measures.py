@@ -196,7 +196,7 @@ def test_the_first_loss_is_recorded_and_the_totals_count_all() -> None:
             {"at": "day 2", "reissue": {"activate": "after 12h"}},
             {"at": "day 2 18:00", "restore_previous": {}},
             {"at": "day 5", "reissue": {"activate": "immediately"}},
-        ]
+        ],
     )
     first_h = {"phones/3": 9, "phones/2": 27, "tablets/1": 24, "tablets/0": 48}
     devices = result.devices.set_index("device")
