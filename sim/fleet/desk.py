@@ -150,19 +150,20 @@ def reconnects_at(
     trial: Ints,
     identity: np.uint64,
     tables: Tables,
+    visits: Ints,
     unseen: Ints,
     unseen_coverage: Ints,
     world: World,
 ) -> int:
     """When a lost device reconnects if nobody helps it; -1 if not within the run."""
-    epochs, held, kinds, laws, values, masks = tables
+    epochs, held, kinds, laws, values, masks, pushes = tables
     kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
     if not may_reconnect(row, epochs, kind[PLATFORM]):
         return -1
     copy(row, trial)
     why = live(
         trial, identity, world.horizon_s - 1, RECONNECTED,
-        epochs, held, kind, law, values, masks, unseen, unseen_coverage, world,
+        epochs, held, kind, law, values, masks, pushes, visits, unseen, unseen_coverage, world,
     )  # fmt: skip
     return trial[LAST_SYNC_AT] if why == RECONNECTED else -1
 
@@ -180,6 +181,7 @@ def work(
     desk: Desk,
     starts: Starts,
     tables: Tables,
+    visits: Ints,
     totals: Ints,
     coverage: Ints,
     unseen: Ints,
@@ -192,10 +194,10 @@ def work(
     Args:
         rows: (n, PLACES), each at its first loss.
         desk: technicians and laws.
-        starts, tables, totals, coverage, columns, world: as for `run_devices`.
+        starts, tables, visits, totals, coverage, columns, world: as for `run_devices`.
         unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
-    epochs, held, kinds, laws, values, masks = tables
+    epochs, held, kinds, laws, values, masks, pushes = tables
     identities, last_s, n = starts.identity, world.horizon_s - 1, len(rows)
     trial = np.empty(rows.shape[1], dtype=np.int64)
     status = np.zeros(n, dtype=np.int64)
@@ -229,7 +231,7 @@ def work(
             row[CALLS] += 1
             if ready_s <= last_s:
                 heapq.heappush(events, (ready_s, _JOIN, row[DEVICE], i, version[i]))
-            alone_s = reconnects_at(row, trial, identity, tables, unseen, unseen_coverage, world)
+            alone_s = reconnects_at(row, trial, identity, tables, visits, unseen, unseen_coverage, world)
             if alone_s >= 0:
                 heapq.heappush(events, (alone_s, _WITHDRAW, row[DEVICE], i, version[i]))
             continue
@@ -277,11 +279,12 @@ def work(
                 totals[QUEUE, sample] -= 1
             live(
                 row, identity, last_s, RECONNECTED,
-                epochs, held, kind, law, values, masks, totals, coverage, world,
+                epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
             )  # fmt: skip
         elif what == _END:
             live(
-                row, identity, now_s, AT_STOP, epochs, held, kind, law, values, masks, totals, coverage, world
+                row, identity, now_s, AT_STOP,
+                epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
             )  # fmt: skip
             reinstall(row, now_s, epochs, held, kind, totals, world)
             free += 1
@@ -295,13 +298,14 @@ def work(
             totals[QUEUE, sample] += 1
             heapq.heappush(events, (now_s, _START, -1, -1, 0))
             if what == _END:
-                alone_s = reconnects_at(row, trial, identity, tables, unseen, unseen_coverage, world)
+                alone_s = reconnects_at(row, trial, identity, tables, visits, unseen, unseen_coverage, world)
                 if alone_s >= 0:
                     heapq.heappush(events, (alone_s, _WITHDRAW, device, i, version[i]))
             continue
         status[i] = _NONE
         why = live(
-            row, identity, last_s, WAS_LOST, epochs, held, kind, law, values, masks, totals, coverage, world
+            row, identity, last_s, WAS_LOST,
+                epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
         )  # fmt: skip
         if why == WAS_LOST:
             calls.append(i)
@@ -311,7 +315,8 @@ def work(
         kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
         identity = identities[row[DEVICE]]
         live(
-            row, identity, last_s, AT_STOP, epochs, held, kind, law, values, masks, totals, coverage, world
+            row, identity, last_s, AT_STOP,
+                epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
         )  # fmt: skip
         settle(row, kind[EVERY_S], columns, totals, world)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.fleet.compiled import is_compiled
+from sim.fleet.coupled import timeline_of
 from sim.fleet.desk import Desk, work
 from sim.fleet.epochs import (
     COVERAGE,
@@ -39,7 +42,7 @@ from sim.fleet.kernels import (
 from sim.world.fleet import Fleet
 from sim.world.outcome import Devices, Outcome
 from sim.world.plan import Plan, Recovery
-from sim.world.timeline import Timeline, play
+from sim.world.timeline import Timeline
 
 CHUNK = 16_384
 """Devices to a task: large against a task's own cost, small against a fleet."""
@@ -72,64 +75,94 @@ def simulate(
     if plan.recovery is not None and until_received:
         raise ValueError("with a help desk, no life can be ended early: others wait in the same queue")
     threads = threads or os.cpu_count() or 1
-    chunk = chunk or max(1, min(CHUNK, -(-len(fleet) // threads)))
-    timeline = play(plan)
-    roster = fleet.roster
-    tables = tables_of(plan, timeline, roster.profiles, fleet.draws)
-    world = World(
-        k0=fleet.draws.k0,
-        k1=fleet.draws.k1,
-        sample_s=plan.sample_s,
-        samples_per_s=1.0 / plan.sample_s,
-        horizon_s=plan.horizon_s,
-        first_reserve=timeline.first_reserve,
-        latest_reserve=timeline.latest_reserve,
-        until_received=until_received,
+    run = _Run(plan, fleet, threads, chunk or max(1, min(CHUNK, -(-len(fleet) // threads))))
+    timeline, answers = timeline_of(plan, fleet, run.up_to)
+    lives = run.live(
+        timeline, answers.visits(), plan.horizon_s, timeline.latest_reserve, until_received, progress
     )
-    starts = Starts(
-        roster.profile,
-        roster.identity,
-        fleet.phase_s,
-        fleet.starts_on,
-        fleet.first_spell_s,
-        roster.silent,
-        roster.holds_reserve,
-        roster.never_connected,
-    )
-    columns = _columns(len(fleet))
-    totals, coverage = _totals(tables, world)
-    recovers = plan.recovery is not None
-    waiting: list[Ints] = []
+    return _outcome(plan, fleet, timeline, *lives, answers.visits_made(plan.horizon_s))
 
-    def run(first: int) -> tuple[Ints, Ints, Ints]:
-        last = min(first + chunk, len(fleet))
-        own, held = _totals(tables, world)
-        paused = np.empty((last - first if recovers else 0, PLACES), dtype=np.int64)
-        count = run_devices(first, last, starts, tables, own, held, columns, paused, world)
-        return own, held, paused[:count].copy()
 
-    with ThreadPoolExecutor(threads) as pool:
-        tasks = {pool.submit(run, first): first for first in range(0, len(fleet), chunk)}
-        try:
-            for number, task in enumerate(as_completed(tasks), start=1):
-                own, held, paused = task.result()
-                totals += own
-                coverage += held
-                waiting.append(paused)
-                if progress is not None:
-                    progress(number / len(tasks))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    if plan.recovery is not None and waiting:
-        rows = np.concatenate(waiting)
-        waiting.clear()
-        rows = rows[np.argsort(rows[:, DEVICE])]
-        unseen = _totals(tables, world)
-        work(
-            rows, _desk(plan.recovery), starts, tables, totals, coverage, *unseen, columns, world
-        )  # fmt: skip
-    return _outcome(plan, fleet, timeline, tables, columns, totals, coverage)
+class _Run(NamedTuple):
+    """Lives of a fleet under a plan, on some threads."""
+
+    plan: Plan
+    fleet: Fleet
+    threads: int
+    chunk: int
+
+    def up_to(
+        self, timeline: Timeline, visits: Ints, horizon_s: int, generation: int, until_received: bool
+    ) -> Columns:
+        """The columns as they are just before an instant; see `coupled.Prefix`."""
+        ends_early = until_received and self.plan.recovery is None
+        return self.live(timeline, visits, horizon_s, generation, ends_early, None)[1]
+
+    def live(
+        self,
+        timeline: Timeline,
+        visits: Ints,
+        horizon_s: int,
+        latest_reserve: int,
+        until_received: bool,
+        progress: Callable[[float], None] | None,
+    ) -> tuple[Tables, Columns, Ints, Ints]:
+        """Let all devices live up to an instant: tables, columns, totals and coverage."""
+        plan, fleet, roster = self.plan, self.fleet, self.fleet.roster
+        tables = tables_of(plan, timeline, roster.profiles, fleet.draws)
+        world = World(
+            k0=fleet.draws.k0,
+            k1=fleet.draws.k1,
+            sample_s=plan.sample_s,
+            samples_per_s=1.0 / plan.sample_s,
+            horizon_s=horizon_s,
+            first_reserve=timeline.first_reserve,
+            latest_reserve=latest_reserve,
+            until_received=until_received,
+        )
+        starts = Starts(
+            roster.profile,
+            roster.identity,
+            fleet.phase_s,
+            fleet.starts_on,
+            fleet.first_spell_s,
+            roster.silent,
+            roster.holds_reserve,
+            roster.never_connected,
+        )
+        columns = _columns(len(fleet))
+        totals, coverage = _totals(tables, world)
+        recovers = plan.recovery is not None
+        waiting: list[Ints] = []
+
+        def run(first: int) -> tuple[Ints, Ints, Ints]:
+            last = min(first + self.chunk, len(fleet))
+            own, held = _totals(tables, world)
+            paused = np.empty((last - first if recovers else 0, PLACES), dtype=np.int64)
+            count = run_devices(first, last, starts, tables, visits, own, held, columns, paused, world)
+            return own, held, paused[:count].copy()
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            tasks = {pool.submit(run, first): first for first in range(0, len(fleet), self.chunk)}
+            try:
+                for number, task in enumerate(as_completed(tasks), start=1):
+                    own, held, paused = task.result()
+                    totals += own
+                    coverage += held
+                    waiting.append(paused)
+                    if progress is not None:
+                        progress(number / len(tasks))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        if plan.recovery is not None and waiting:
+            rows = np.concatenate(waiting)
+            waiting.clear()
+            rows = rows[np.argsort(rows[:, DEVICE])]
+            unseen = _totals(tables, world)
+            desk = _desk(plan.recovery)
+            work(rows, desk, starts, tables, visits, totals, coverage, *unseen, columns, world)
+        return tables, columns, totals, coverage
 
 
 def needs_compilation(plan: Plan) -> bool:
@@ -158,6 +191,8 @@ def _columns(n: int) -> Columns:
         "times_lost": np.int32,
         "reinstalls": np.int32,
         "unreachable": np.bool_,
+        "visits_helped": np.int32,
+        "holds": np.bool_,
         "is_lost": np.bool_,
     }
     return Columns(*(np.empty(n, dtype=kinds.get(name, np.int64)) for name in Columns._fields))
@@ -182,6 +217,7 @@ def _outcome(
     columns: Columns,
     totals: Ints,
     coverage: Ints,
+    visits: NDArray[np.int32],
 ) -> Outcome:
     totals = totals[:, :-1]
     syncs = totals[SYNC_COUNT]
@@ -195,6 +231,7 @@ def _outcome(
     has_reserve = tables.epochs[state_at, HANDED_OVER] >= 0
     named = columns._asdict()
     is_lost = named.pop("is_lost")
+    del named["holds"]
     latest = timeline.latest_reserve
     held = fleet.roster.holds_reserve
     if latest != timeline.first_reserve:
@@ -203,7 +240,10 @@ def _outcome(
         roster=fleet.roster,
         horizon_s=plan.horizon_s,
         devices=Devices(
-            **named, latest_reserve_at_s=timeline.server.specified_at_s.get(latest, 0), held_from_start=held
+            **named,
+            visits=visits,
+            latest_reserve_at_s=timeline.server.specified_at_s.get(latest, 0),
+            held_from_start=held,
         ),
         is_lost=is_lost,
         coverage_held=coverage,

@@ -12,7 +12,7 @@ from sim.world.calendar import Mask, masks_of
 from sim.world.distributions import KINDS, Distribution
 from sim.world.draws import Draws
 from sim.world.fleet import Away, Profile, Spells
-from sim.world.plan import Plan
+from sim.world.plan import Plan, Push, concerns
 from sim.world.timeline import State, Timeline
 
 Ints = NDArray[np.int64]
@@ -55,6 +55,8 @@ ON_LAW: Final = 7  # kind, first value, number of values; then the same for off
 OFF_LAW: Final = 10
 FIRST_MASK: Final = 13  # its rows of the masks: from this one
 LAST_MASK: Final = 14  # up to but not including this one; the same where it has none
+FIRST_PUSH: Final = 16  # its rows of the pushes, in the same way
+LAST_PUSH: Final = 17
 TURNS: Final = 15  # whether its own presence turns, where it is not `never`
 
 # Columns of `Tables.laws`, one row a profile.
@@ -71,6 +73,11 @@ MASK_KEY: Final = 3  # low 32 bits, then the high ones
 MASK_PURPOSE: Final = 5
 MASK_INDEX: Final = 6
 
+# Columns of `Tables.pushes`. See `Push`.
+PUSH_AT_S: Final = 0
+PUSH_LIFETIME_S: Final = 1
+PUSH_REACHES: Final = 2
+
 
 class Tables(NamedTuple):
     """The plan and the profiles in numbers; the constants above name the columns.
@@ -78,9 +85,10 @@ class Tables(NamedTuple):
     Attributes:
         epochs: (states + 1, 10) int64.
         held: (states, generations, 4) bool.
-        kinds: (profiles, 16) int64.
+        kinds: (profiles, 18) int64.
         laws: (profiles, 5) float64.
         masks: (all masks of all profiles, 7) float64; see `MASK_FROM_S`.
+        pushes: (all pushes to all profiles, 3) float64; see `PUSH_AT_S`.
         values: the values of all distributions that have some, one after the other; float64.
     """
 
@@ -90,18 +98,28 @@ class Tables(NamedTuple):
     laws: Floats
     values: Floats
     masks: Floats
+    pushes: Floats
 
 
 def tables_of(plan: Plan, timeline: Timeline, profiles: Sequence[Profile], draws: Draws) -> Tables:
     """Everything the kernels look up."""
     masks: list[Mask] = []
+    pushes: list[Push] = []
     bounds = []
     for profile in profiles:
-        first = len(masks)
+        first, first_push = len(masks), len(pushes)
         masks.extend(masks_of(plan, profile, draws))
-        bounds.append((first, len(masks)))
+        pushes.extend(a for a in plan.actions if isinstance(a, Push) and concerns(a, profile))
+        bounds.append((first, len(masks), first_push, len(pushes)))
     kinds, laws, values = _kinds(profiles, plan.sample_s, bounds)
-    return Tables(_epochs(plan, timeline), _held(timeline), kinds, laws, values, _masks(masks))
+    return Tables(
+        _epochs(plan, timeline), _held(timeline), kinds, laws, values, _masks(masks), _pushes(pushes)
+    )
+
+
+def _pushes(pushes: Sequence[Push]) -> Floats:
+    rows = [(push.at_s, push.lifetime_s, push.success) for push in pushes]
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
 def _masks(masks: Sequence[Mask]) -> Floats:
@@ -166,12 +184,12 @@ def _until(states: Sequence[State], horizon_s: int) -> list[int]:
 
 
 def _kinds(
-    profiles: Sequence[Profile], sample_s: int, masks: Sequence[tuple[int, int]]
+    profiles: Sequence[Profile], sample_s: int, bounds: Sequence[tuple[int, int, int, int]]
 ) -> tuple[Ints, Floats, Floats]:
     values: list[float] = []
     strides = sorted({p.every_s // sample_s for p in profiles if p.every_s % sample_s == 0})
     kinds, laws = [], []
-    for p, (first_mask, last_mask) in zip(profiles, masks, strict=True):
+    for p, (first_mask, last_mask, *pushes) in zip(profiles, bounds, strict=True):
         spells = p.presence if isinstance(p.presence, Spells) else Spells(_UNUSED, _UNUSED)
         stride = p.every_s // sample_s if p.every_s % sample_s == 0 else 0
         if isinstance(p.presence, Away):
@@ -183,10 +201,10 @@ def _kinds(
         if presence == ALWAYS and first_mask < last_mask:
             presence = SPELLS
         fixed = [p.every_s, p.jitter_s, p.catch_up, presence, platform, stride, row]
-        kinds.append([*fixed, *on, *off, first_mask, last_mask, turns])
+        kinds.append([*fixed, *on, *off, first_mask, last_mask, turns, *pushes])
         laws.append([p.success, spells.on.a, spells.on.b, spells.off.a, spells.off.b])
     return (
-        np.array(kinds, dtype=np.int64).reshape(len(profiles), 16),
+        np.array(kinds, dtype=np.int64).reshape(len(profiles), 18),
         np.array(laws, dtype=np.float64).reshape(len(profiles), 5),
         np.array(values, dtype=np.float64),
     )

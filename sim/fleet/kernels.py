@@ -24,12 +24,14 @@ from sim.fleet.epochs import (
     EVERY_S,
     EXPIRED,
     FIRST_MASK,
+    FIRST_PUSH,
     FROM_S,
     HANDED_OVER,
     HANDED_UNTIL_S,
     IMMEDIATE,
     JITTER_S,
     LAST_MASK,
+    LAST_PUSH,
     MASK_FROM_S,
     MASK_INDEX,
     MASK_KEY,
@@ -44,6 +46,9 @@ from sim.fleet.epochs import (
     PLATFORM,
     PRESENCE,
     PRESENTED,
+    PUSH_AT_S,
+    PUSH_LIFETIME_S,
+    PUSH_REACHES,
     REPLACED,
     RESTORED,
     SPELLS,
@@ -105,15 +110,18 @@ PHASE_S: Final = 33
 UNREACHABLE: Final = 34  # whether an attempt was
 UNREACHABLE_SINCE: Final = 35  # first attempt of the row that lasts
 UNREACHABLE_FOR: Final = 36
-ZEROED: Final = 37  # those after it are set before they are looked at
-EXTRA_PURPOSE: Final = 37  # draws for the success of what `CATCH_UP_AT` announces
-EXTRA_INDEX: Final = 38
-ON_ITSELF: Final = 39  # whether it would be on without masks; used where there are some
-TURNS_ITSELF: Final = 40  # when that turns
-NEXT_MASK: Final = 41  # the first that has not been looked at
-MASKED_FROM: Final = 42  # the time that masks cover now or next
-MASKED_TO: Final = 43
-PLACES: Final = 44
+WAKE_AT: Final = 37  # the next second in which a push or a visit comes
+PUSHED_UNTIL: Final = 38  # a push waits for it to come on up to then
+VISITS_HELPED: Final = 39
+ZEROED: Final = 40  # those after it are set before they are looked at
+EXTRA_PURPOSE: Final = 40  # draws for the success of what `CATCH_UP_AT` announces
+EXTRA_INDEX: Final = 41
+ON_ITSELF: Final = 42  # whether it would be on without masks; used where there are some
+TURNS_ITSELF: Final = 43  # when that turns
+NEXT_MASK: Final = 44  # the first that has not been looked at
+MASKED_FROM: Final = 45  # the time that masks cover now or next
+MASKED_TO: Final = 46
+PLACES: Final = 47
 
 # Why `live` came back. Not plain ints: numba would compile `live` anew for each of them.
 AT_STOP: Final = np.int64(0)
@@ -130,6 +138,9 @@ _ON_SPELL = np.uint64(int(world_draws.Purpose.ON_SPELL))
 _OFF_SPELL = np.uint64(int(world_draws.Purpose.OFF_SPELL))
 CATCH_UP: Final = int(world_draws.Purpose.CATCH_UP_SUCCESS)
 CATCH_UP_AFTER_MASK: Final = int(world_draws.Purpose.CATCH_UP_AFTER_MASK)
+PUSH_SUCCESS: Final = int(world_draws.Purpose.PUSH_SUCCESS)
+VISIT: Final = int(world_draws.Purpose.VISIT)
+_PUSH = np.uint64(int(world_draws.Purpose.PUSH))
 _LOW32 = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 _11 = np.uint64(11)
@@ -514,10 +525,11 @@ def next_masked_attempt(
             row[MISSED] = 0
             continue
         skip_to(row, identity, turned_s, kind, world)
-        if row[MISSED] == 1 and kind[CATCHES_UP] == 1 and row[DUE] > turned_s:
-            row[CATCH_UP_AT] = turned_s
-            row[EXTRA_PURPOSE] = CATCH_UP if comes_on_itself else CATCH_UP_AFTER_MASK
-            row[EXTRA_INDEX] = row[COMINGS] - 1 if comes_on_itself else 2 * turned_s
+        if comes_on_itself:
+            is_extra = come_on(row, turned_s, kind, CATCH_UP, row[COMINGS] - 1)
+        else:
+            is_extra = come_on(row, turned_s, kind, CATCH_UP_AFTER_MASK, 2 * turned_s)
+        if is_extra:
             return turned_s
     return row[DUE]
 
@@ -559,10 +571,7 @@ def next_attempt(
         row[ON_SPELLS] += 1
         row[COMINGS] += 1
         skip_to(row, identity, turned_s, kind, world)
-        if row[MISSED] == 1 and kind[CATCHES_UP] == 1 and row[DUE] > turned_s:
-            row[CATCH_UP_AT] = turned_s
-            row[EXTRA_PURPOSE] = CATCH_UP
-            row[EXTRA_INDEX] = row[COMINGS] - 1
+        if come_on(row, turned_s, kind, CATCH_UP, row[COMINGS] - 1):
             return turned_s
     return row[DUE]
 
@@ -577,6 +586,74 @@ def skip_to(row: Ints, identity: np.uint64, instant_s: int, kind: Ints, world: W
 
 
 @compiled
+def set_wake(row: Ints, after_s: int, kind: Ints, pushes: Floats, visits: Ints) -> None:
+    """The next second in which a push or a visit comes, into `WAKE_AT`."""
+    wake_s = FAR_S
+    for place in range(kind[FIRST_PUSH], kind[LAST_PUSH]):
+        push_s = int(pushes[place, PUSH_AT_S])
+        if push_s > after_s:
+            wake_s = min(wake_s, push_s)
+    for chase in range(len(visits)):
+        visit_s = visits[chase, row[DEVICE]]
+        if visit_s > after_s:
+            wake_s = min(wake_s, visit_s)
+    row[WAKE_AT] = wake_s
+
+
+@compiled
+def wake(
+    row: Ints, identity: np.uint64, at_s: int, kind: Ints, pushes: Floats, visits: Ints, world: World
+) -> None:
+    """Pushes and visits of a second (model 10); its own next attempt is then, or later, at `at_s`."""
+    now_s = row[WAKE_AT]
+    is_asked, is_visited = False, False
+    for place in range(kind[FIRST_PUSH], kind[LAST_PUSH]):
+        push = pushes[place]
+        if int(push[PUSH_AT_S]) != now_s:
+            continue
+        u, _ = pair(identity, _PUSH, now_s, world)
+        if u >= push[PUSH_REACHES]:
+            continue
+        if row[IS_ON] == 1:
+            is_asked = True
+        else:
+            row[PUSHED_UNTIL] = max(row[PUSHED_UNTIL], now_s + int(push[PUSH_LIFETIME_S]))
+    for chase in range(len(visits)):
+        if visits[chase, row[DEVICE]] == now_s:
+            is_visited = True
+    set_wake(row, now_s, kind, pushes, visits)
+    if is_visited:  # in the place of its own attempt
+        if row[CATCH_UP_AT] < 0 and row[IS_ON] == 1 and row[DUE] == now_s:
+            row[ATTEMPT] += 1
+            row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
+        row[CATCH_UP_AT] = now_s
+        row[EXTRA_PURPOSE] = VISIT
+    elif is_asked and at_s > now_s:
+        row[CATCH_UP_AT] = now_s
+        row[EXTRA_PURPOSE] = PUSH_SUCCESS
+        row[EXTRA_INDEX] = 2 * now_s
+
+
+@compiled
+def come_on(row: Ints, turned_s: int, kind: Ints, purpose: int, index: int) -> bool:
+    """Coming on now: true if it makes an attempt beside its schedule, to catch up or since it was pushed."""
+    is_pushed = row[PUSHED_UNTIL] >= turned_s
+    row[PUSHED_UNTIL] = -1
+    if row[DUE] == turned_s:
+        return False
+    if row[MISSED] == 1 and kind[CATCHES_UP] == 1:
+        row[EXTRA_PURPOSE] = purpose
+        row[EXTRA_INDEX] = index
+    elif is_pushed:
+        row[EXTRA_PURPOSE] = PUSH_SUCCESS
+        row[EXTRA_INDEX] = 2 * turned_s
+    else:
+        return False
+    row[CATCH_UP_AT] = turned_s
+    return True
+
+
+@compiled
 def live(
     row: Ints,
     identity: np.uint64,
@@ -588,6 +665,8 @@ def live(
     law: Floats,
     values: Floats,
     masks: Floats,
+    pushes: Floats,
+    visits: Ints,
     totals: Ints,
     coverage: Ints,
     world: World,
@@ -600,7 +679,8 @@ def live(
         stop_s: last second; below the horizon.
         stop_on: `WAS_LOST`, `RECONNECTED` or `HAS_RESERVE` (the latest one) to come back as soon as that
             happens, else `AT_STOP`.
-        epochs, held, values, masks: of the `Tables`.
+        epochs, held, values, masks, pushes: of the `Tables`.
+        visits: (chases, devices) instants of the visits that find a device, `FAR_S` where there is none.
         kind, law: the device's rows of the `Tables`.
         totals: what it adds to.
         coverage: (changes, profiles) devices that held the certificate about to become main.
@@ -615,7 +695,11 @@ def live(
     is_regular = not has_spells and kind[JITTER_S] == 0 and always_succeeds
     last_epoch = len(epochs) - 2
     while True:
-        at_s = next_attempt(row, identity, stop_s, kind, law, values, masks, world)
+        wake_s = row[WAKE_AT]
+        at_s = next_attempt(row, identity, min(stop_s, wake_s), kind, law, values, masks, world)
+        if at_s >= wake_s and wake_s <= stop_s:
+            wake(row, identity, at_s, kind, pushes, visits, world)
+            continue
         limit_s = min(at_s, stop_s)
         while row[EPOCH] < last_epoch and epochs[row[EPOCH] + 1, FROM_S] <= limit_s:
             if cross(row, epochs, held, platform, totals, coverage, world) and stop_on == WAS_LOST:
@@ -642,7 +726,7 @@ def live(
         is_steady = row[MAIN] == main and (reserve < 0 or row[RESERVE] == reserve) and row[LOST] == 0
 
         if row[CATCH_UP_AT] < 0:  # what no longer changes anything is done at a stroke
-            until_s = min(epochs[epoch + 1, FROM_S] - 1, stop_s)
+            until_s = min(epochs[epoch + 1, FROM_S] - 1, min(stop_s, wake_s - 1))
             if has_spells:
                 until_s = min(until_s, row[SPELL_ENDS] - 1)
             if not is_answered or not (accepts or notices):
@@ -659,8 +743,13 @@ def live(
             row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
         else:
             row[CATCH_UP_AT] = -1
+            is_visit = row[EXTRA_PURPOSE] == VISIT
             purpose = np.uint64(row[EXTRA_PURPOSE])
-            succeeds = always_succeeds or single(identity, purpose, row[EXTRA_INDEX], world) < law[SUCCESS]
+            succeeds = is_visit or always_succeeds
+            if not succeeds:
+                succeeds = single(identity, purpose, row[EXTRA_INDEX], world) < law[SUCCESS]
+            if is_visit and is_answered and accepts and reserve >= 0 and row[RESERVE] != reserve:
+                row[VISITS_HELPED] += 1
 
         if not (is_answered and succeeds):
             continue
@@ -688,7 +777,7 @@ class Starts(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """The outcome's columns (see `Devices`), and `is_lost`."""
+    """The outcome's columns (see `Devices`), `is_lost`, and whether a device holds the latest reserve."""
 
     reserve_received_at_s: Ints
     lost_at_s: Ints
@@ -704,6 +793,8 @@ class Columns(NamedTuple):
     helpdesk_s: Ints
     unreachable: Bools
     unreachable_for_s: Ints
+    visits_helped: Ints32
+    holds: Bools
     is_lost: Bools
 
 
@@ -716,7 +807,15 @@ def copy(row: Ints, into: Ints) -> None:
 
 @compiled
 def begin(
-    row: Ints, device: int, starts: Starts, epochs: Ints, kind: Ints, masks: Floats, world: World
+    row: Ints,
+    device: int,
+    starts: Starts,
+    epochs: Ints,
+    kind: Ints,
+    masks: Floats,
+    pushes: Floats,
+    visits: Ints,
+    world: World,
 ) -> None:
     """A device's state before anything happens."""
     for place in range(ZEROED):
@@ -742,6 +841,10 @@ def begin(
     row[RECONNECTED_AT] = -1
     row[LAST_SYNC_AT] = -1
     row[UNREACHABLE_SINCE] = -1
+    row[PUSHED_UNTIL] = -1
+    row[WAKE_AT] = FAR_S
+    if kind[FIRST_PUSH] < kind[LAST_PUSH] or len(visits) > 0:
+        set_wake(row, -1, kind, pushes, visits)
     row[DUE] = due_at(row, starts.identity[device], row[ATTEMPT], kind, world)
     if kind[PRESENCE] == SPELLS and kind[FIRST_MASK] < kind[LAST_MASK]:
         begin_masked(row, starts.identity[device], kind, masks, world)
@@ -777,6 +880,8 @@ def settle(row: Ints, every_s: int, columns: Columns, totals: Ints, world: World
     columns.unreachable_for_s[device] = row[UNREACHABLE_FOR]
     if row[UNREACHABLE_SINCE] >= 0:
         columns.unreachable_for_s[device] += world.horizon_s - row[UNREACHABLE_SINCE]
+    columns.visits_helped[device] = row[VISITS_HELPED]
+    columns.holds[device] = row[MAIN] == world.latest_reserve or row[RESERVE] == world.latest_reserve
     columns.is_lost[device] = row[LOST] == 1
 
 
@@ -785,6 +890,7 @@ def run_devices(
     last: int,
     starts: Starts,
     tables: Tables,
+    visits: Ints,
     totals: Ints,
     coverage: Ints,
     columns: Columns,
@@ -794,18 +900,19 @@ def run_devices(
     """Let devices `first` to `last` live; those that call for help wait at their loss.
 
     Args:
+        visits: as for `live`.
         paused: (last - first, PLACES) for the rows of those that call; (0, PLACES) without a help desk.
 
     Returns:
         how many rows of `paused` were filled.
     """
-    epochs, held, kinds, laws, values, masks = tables
+    epochs, held, kinds, laws, values, masks, pushes = tables
     profiles, identities = starts.profile, starts.identity
     waiting = 0
     row = np.empty(PLACES, dtype=np.int64)
     for device in range(first, last):
         kind, law = kinds[profiles[device]], laws[profiles[device]]
-        begin(row, device, starts, epochs, kind, masks, world)
+        begin(row, device, starts, epochs, kind, masks, pushes, visits, world)
         if starts.never_connected[device]:
             settle(row, kind[EVERY_S], columns, totals, world)
             continue
@@ -814,7 +921,7 @@ def run_devices(
             stop_on = HAS_RESERVE
         why = live(
             row, identities[device], world.horizon_s - 1, stop_on,
-            epochs, held, kind, law, values, masks, totals, coverage, world,
+            epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
         )  # fmt: skip
         if why == WAS_LOST:
             copy(row, paused[waiting])

@@ -8,9 +8,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from sim.processes.clock import Clock, Moment
+from sim.processes.tally import NOT_YET, Tally
 from sim.world.certificates import Certificate
+from sim.world.draws import Purpose
 from sim.world.order import Phase
-from sim.world.plan import Outage, Plan
+from sim.world.plan import Chase, Gate, Outage, Plan, Push, Reissue, concerns
 from sim.world.server import Change, Server
 
 if TYPE_CHECKING:
@@ -32,10 +34,11 @@ class Administration:
         coverages: per change of the main certificate, for each device whether it held the coming one.
     """
 
-    def __init__(self, clock: Clock, plan: Plan) -> None:
+    def __init__(self, clock: Clock, plan: Plan, tally: Tally) -> None:
         self.clock = clock
+        self.tally = tally
         self.plan = plan
-        self.server = Server(plan)
+        self.server = Server(plan, onlooker=self)
         self.devices: list[Device] = []
         self.coverages: list[list[bool]] = []
         self.on_loss: Callable[[Device], None] | None = None
@@ -93,6 +96,71 @@ class Administration:
         for order, action in enumerate(self.plan.actions, start=_AUTOMATIC_FIRST + 1):
             yield self.clock.at(action.at_s, Phase.OPERATOR, order)
             self._let(partial(self.server.act, action))
+            generation = len(self.server.certificates) - 1
+            if isinstance(action, Reissue) and action.gate is not None:
+                self.clock.process(self._gate(action.gate, generation, order))
+
+    def _gate(self, gate: Gate, generation: int, order: int) -> Life:
+        for check_s in gate.checks(self.clock.now):
+            if not self.server.waits_for_coverage(generation):
+                return
+            yield self.clock.at(check_s, Phase.OPERATOR, order)
+            self._let(partial(self.server.check_gate, generation=generation))
+
+    # --- what the operator asks of devices (model 10) --------------------------------------------
+
+    def coverage(self, gate: Gate, generation: int, now_s: int) -> tuple[int, int]:
+        """How many of the gate's devices hold a certificate now, and how many there are."""
+        counted = [
+            device
+            for device in self.devices
+            if device.is_connected and (gate.groups is None or device.profile.group in gate.groups)
+        ]
+        held = sum(generation in (device.main_slot, device.reserve_slot) for device in counted)
+        return held, len(counted)
+
+    def push(self, push: Push) -> None:
+        """Send a message: with some probability it reaches a device."""
+        now_s = self.clock.now
+        for device in self.devices:
+            if device.is_connected and concerns(push, device.profile):
+                u, _ = device.draws.pair(device.identity, Purpose.PUSH, push.at_s)
+                if u < push.success:
+                    self.clock.process(device.push(now_s + push.lifetime_s))
+
+    def chase(self, number: int, chase: Chase, generation: int) -> int:
+        """Put down whom to visit: longest silent first, then in device order."""
+        last_sync_at_s = self.tally.last_sync_at_s
+        listed = []
+        for device in self.devices:
+            last_s = last_sync_at_s[device.index]
+            if last_s == NOT_YET:
+                last_s = -max(device.silent_for_s, 0)
+            if (
+                device.is_connected
+                and concerns(chase, device.profile)
+                and generation not in (device.main_slot, device.reserve_slot)
+                and self.clock.now - last_s >= chase.silent_for_s
+            ):
+                listed.append((last_s, device.index))
+        visits = [
+            (chase.visit_s(visit), self.devices[index]) for visit, (_, index) in enumerate(sorted(listed))
+        ]
+        self.clock.process(self._visit(chase, visits))
+        return len(visits)
+
+    def _visit(self, chase: Chase, visits: list[tuple[int, Device]]) -> Life:
+        found = []
+        for visit_s, device in visits:
+            u, _ = device.draws.pair(device.identity, Purpose.VISIT, chase.at_s)
+            found.append(u < chase.success and device.profile.ever_on)
+            if found[-1]:
+                device.visits_at_s.add(visit_s)
+        for (visit_s, device), is_found in zip(visits, found, strict=True):
+            yield self.clock.at(visit_s, Phase.SYNC, device.index)
+            device.visits += 1
+            if is_found:
+                device.take_turn(visit_s, True)
 
     # --- what a switch sets off ------------------------------------------------------------------
 

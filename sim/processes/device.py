@@ -47,12 +47,17 @@ class Device:
         self.starts_on = bool(fleet.starts_on[index])
         self.first_spell_s = int(fleet.first_spell_s[index])
         self.starts_silent = bool(roster.silent[index])
+        self.silent_for_s = int(roster.silent_for_s[index])
         self.masked: Windows = ()
-        self.is_on = self.starts_on
+        self.is_connected = not roster.never_connected[index]
+        self.is_on = self.starts_on and self.is_connected
+        self.is_called_on = False  # whether a push or a chase may concern it
+        self.visits_at_s: set[int] = set()
+        self.pushed_until_s = -1
+        self.attempted_at_s = -1
 
         self.main_slot = NO_CERTIFICATE
         self.reserve_slot = NO_CERTIFICATE
-        self.is_connected = not roster.never_connected[index]
         if self.is_connected:
             self._fill_slots(server.main.generation, reserve_slot)
         self.able = self.is_connected and self.accepts(server.main)
@@ -74,6 +79,8 @@ class Device:
         self.reinstalls = 0
         self.helpdesk_s = 0
         self.syncs = 0
+        self.visits = 0
+        self.visits_helped = 0
         self.unreachable = False
         self.unreachable_since_s: int | None = None
         self.unreachable_for_s = 0
@@ -102,7 +109,8 @@ class Device:
         yield  # a generator that never wakes
 
     def _live_always_on(self) -> Life:
-        clock, attempt, in_turn = self.clock, self.attempt, priority(Phase.SYNC, self.index)
+        clock, in_turn = self.clock, priority(Phase.SYNC, self.index)
+        attempt = self.take_turn if self.is_called_on else self.attempt
         if self.profile.success == 1.0:
             for due_s in self._schedule():
                 yield Moment(clock, due_s, in_turn)
@@ -127,7 +135,7 @@ class Device:
             turns_s = min(turns_itself_s, edge_s)
             while self.is_on and due_s < turns_s:
                 yield at(due_s, Phase.SYNC, index)
-                self.attempt(due_s, succeeds)
+                self.take_turn(due_s, succeeds)
                 due_s, succeeds = next(attempts)
             yield at(turns_s, Phase.PRESENCE, index)
             was_on, catch_up_succeeds = self.is_on, None
@@ -147,11 +155,17 @@ class Device:
             while due_s < turns_s:
                 missed = True
                 due_s, succeeds = next(attempts)
-            if missed and self.profile.catch_up and due_s > turns_s:
+            is_pushed, self.pushed_until_s = self.pushed_until_s >= turns_s, -1
+            if due_s == turns_s:
+                continue
+            if missed and self.profile.catch_up:
                 if catch_up_succeeds is None:
                     catch_up_succeeds = self._succeeds(Purpose.CATCH_UP_AFTER_MASK, turns_s)
                 yield at(turns_s, Phase.SYNC, index)
-                self.attempt(turns_s, catch_up_succeeds)
+                self.take_turn(turns_s, catch_up_succeeds)
+            elif is_pushed:
+                yield at(turns_s, Phase.SYNC, index)
+                self.take_turn(turns_s, self._succeeds(Purpose.PUSH_SUCCESS, turns_s))
 
     def _schedule(self) -> Iterator[int]:
         """Instants at which attempt 0, 1, 2, … is due: phase + k every + jitter (model 5.2)."""
@@ -178,6 +192,32 @@ class Device:
 
     def _durations(self, distribution: Distribution, purpose: Purpose) -> Iterator[int]:
         return (distribution.draw(u, v) for u, v in stream_of_pairs(self.draws, self.identity, purpose))
+
+    # --- what an operator can do (model 10) ------------------------------------------------------
+
+    def take_turn(self, now_s: int, succeeds: bool) -> None:
+        """Attempt now; a visit of this second takes its place (model 10.3)."""
+        is_visit = now_s in self.visits_at_s
+        if is_visit and self.attempted_at_s == now_s:
+            return
+        self.attempted_at_s = now_s
+        if not is_visit:
+            self.attempt(now_s, succeeds)
+            return
+        held = self.reserve_slot
+        self.attempt(now_s, True)
+        reserve = self.server.reserve
+        self.visits_helped += reserve is not None and held != reserve.generation == self.reserve_slot
+
+    def push(self, until_s: int) -> Life:
+        """A message asks it to synchronize: now if it is on, else when it comes on, up to `until_s`."""
+        now_s = self.clock.now
+        yield self.clock.at(now_s, Phase.SYNC, self.index)
+        yield self.clock.at(now_s, Phase.SYNC, self.index)  # behind its own attempts of this second
+        if not self.is_on:
+            self.pushed_until_s = max(self.pushed_until_s, until_s)
+        elif self.attempted_at_s < now_s:
+            self.take_turn(now_s, self._succeeds(Purpose.PUSH_SUCCESS, now_s))
 
     # --- one attempt (model 5.4) -----------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from sim.world.calendar import masks_of
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.fleet import Fleet
 from sim.world.outcome import CAUSES, MEANS, NEVER, Devices, Outcome
-from sim.world.plan import Plan
+from sim.world.plan import Chase, Plan, Push
 from sim.world.server import Server
 from sim.world.timeline import play
 
@@ -39,15 +39,18 @@ def simulate(
         kind: makes a device; a subclass may watch what becomes of it.
     """
     clock = Clock()
-    administration = Administration(clock, plan)
+    tally = Tally(len(fleet))
+    administration = Administration(clock, plan, tally)
     server = administration.server
     first_reserve = play(plan).first_reserve
-    tally = Tally(len(fleet))
     devices = [
         kind(clock, server, tally, fleet, index, reserve_slot=first_reserve if holds else NO_CERTIFICATE)
         for index, holds in enumerate(fleet.roster.holds_reserve)
     ]
     administration.devices = devices
+    if any(isinstance(action, Push | Chase) for action in plan.actions):
+        for device in devices:
+            device.is_called_on = True
     masks = [masks_of(plan, profile, fleet.draws) for profile in fleet.roster.profiles]
     for device, number in zip(devices, fleet.roster.profile.tolist(), strict=True):
         if masks[number]:
@@ -123,6 +126,8 @@ def _columns(
         reinstalls=np.array([d.reinstalls for d in devices], dtype=np.int32),
         helpdesk_s=np.array([d.helpdesk_s for d in devices], dtype=np.int64),
         unreachable=np.array([d.unreachable for d in devices], dtype=np.bool_),
+        visits=np.array([d.visits for d in devices], dtype=np.int32),
+        visits_helped=np.array([d.visits_helped for d in devices], dtype=np.int32),
         unreachable_for_s=np.array([d.unreachable_for_s_at(horizon_s) for d in devices], dtype=np.int64),
         latest_reserve_at_s=server.specified_at_s.get(latest, 0),
         held_from_start=fleet.roster.holds_reserve & (latest == first_reserve),

@@ -39,6 +39,8 @@ COLUMNS: Final = (
     "helpdesk_s",
     "unreachable",
     "unreachable_for_s",
+    "visits",
+    "visits_helped",
 )
 """Columns of an outcome, one row a device: see `Devices`."""
 
@@ -69,6 +71,8 @@ class Devices:
         unreachable: whether an attempt was *unreachable*; bool.
         unreachable_for_s: seconds from the first unreachable attempt of each unbroken row of them to the next
             attempt that is not, or to the end; int64.
+        visits: how often it was visited within the run (model 10.3); int32.
+        visits_helped: how often that brought a reserve; int32.
         latest_reserve_at_s: when the latest reserve was specified, for all.
         held_from_start: whether it held the latest reserve from the start (model 5.1); bool.
     """
@@ -87,6 +91,8 @@ class Devices:
     helpdesk_s: NDArray[np.int64]
     unreachable: NDArray[np.bool_]
     unreachable_for_s: NDArray[np.int64]
+    visits: NDArray[np.int32]
+    visits_helped: NDArray[np.int32]
     latest_reserve_at_s: int
     held_from_start: NDArray[np.bool_]
 

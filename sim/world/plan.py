@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import count
+from math import ceil
 from typing import Final, Literal
 
 from sim.world.calendar import Disturbance, Holiday
 from sim.world.certificates import Certificate, Issuer
 from sim.world.distributions import Distribution
-from sim.world.fleet import Windows, are_in_order
+from sim.world.fleet import Profile, Windows, are_in_order
+from sim.world.order import SECONDS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,52 @@ class AddressChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """The reserve becomes main once enough devices hold it (model 10.1).
+
+    Durations count from its specification.
+
+    Attributes:
+        coverage: least share of the devices.
+        check_every_s: period of the checks.
+        not_before_s: no check is earlier.
+        not_after_s: the last check; None: there is none.
+        otherwise: what happens at the last check if too few hold it.
+        groups: whose devices are counted; None: all.
+    """
+
+    coverage: float
+    check_every_s: int
+    not_before_s: int = 0
+    not_after_s: int | None = None
+    otherwise: Literal["activate", "cancel"] = "activate"
+    groups: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        """The checks move on, and the last is one of them."""
+        assert self.check_every_s > 0
+        assert self.not_after_s is None or self.not_after_s > 0
+
+    def needed(self, devices: int) -> int:
+        """How many of so many devices must hold it: the share is taken as it is written in decimals."""
+        return ceil(Fraction(repr(self.coverage)) * devices)
+
+    def checks(self, specified_s: int) -> Iterator[int]:
+        """The instants at which coverage is looked at."""
+        first = max(1, -(-self.not_before_s // self.check_every_s))
+        for number in count(first):
+            after_s = number * self.check_every_s
+            if self.not_after_s is not None and after_s >= self.not_after_s:
+                yield specified_s + self.not_after_s
+                return
+            yield specified_s + after_s
+
+    def is_last(self, check_s: int, specified_s: int) -> bool:
+        """Whether it is the last check."""
+        return self.not_after_s is not None and check_s == specified_s + self.not_after_s
+
+
+@dataclass(frozen=True, slots=True)
 class Reissue:
     """A new certificate is specified (model 3.4, 3.5).
 
@@ -41,12 +92,13 @@ class Reissue:
         unfit: why it breaks Kaspersky's requirements, so that the action fails (model 5.6); None if fit.
         refused_by: platforms that refuse it.
         identity: `sha256:…` of a certificate from a file; None: a made-up one.
+        gate: of `when covered`: from what coverage on it becomes main.
         step: index in the strategy; None: not from a strategy. It says where the action comes from and not
             what it does, so that it is no part of equality.
     """
 
     at_s: int
-    activate: Literal["immediately", "after", "at expiry"]
+    activate: Literal["immediately", "after", "at expiry", "when covered"]
     after_s: int | None = None
     issuer: Issuer = "ksc"
     valid_for_s: int | None = None
@@ -55,6 +107,7 @@ class Reissue:
     unfit: str | None = None
     refused_by: frozenset[str] = frozenset()
     identity: str | None = None
+    gate: Gate | None = None
     step: int | None = field(default=None, compare=False)
 
 
@@ -74,7 +127,56 @@ class RestorePrevious:
     step: int | None = field(default=None, compare=False)
 
 
-Action = Reissue | CancelReserve | RestorePrevious
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A message asks devices to synchronize (model 10.2); `step` as in `Reissue`.
+
+    Attributes:
+        at_s: instant.
+        lifetime_s: how long the message waits for a device that is off.
+        success: probability that it reaches a device.
+        group, platform: whom it is sent to; None: all.
+    """
+
+    at_s: int
+    lifetime_s: int
+    success: float = 1.0
+    group: str | None = None
+    platform: str | None = None
+    step: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Chase:
+    """Somebody visits the devices that lag (model 10.3); `step` as in `Reissue`.
+
+    Attributes:
+        at_s: when the list is made.
+        silent_for_s: on it are devices whose last synchronization is at least so long ago.
+        per_day: visits a day.
+        success: probability that a visit finds the device.
+        group, platform: whose devices; None: all.
+    """
+
+    at_s: int
+    silent_for_s: int
+    per_day: int
+    success: float = 1.0
+    group: str | None = None
+    platform: str | None = None
+    step: int | None = field(default=None, compare=False)
+
+    def visit_s(self, number: int) -> int:
+        """When visit 0, 1, … is made."""
+        return self.at_s + (number + 1) * SECONDS_PER_DAY // self.per_day
+
+
+def concerns(action: Push | Chase, profile: Profile) -> bool:
+    """Whether a push or a chase is about the devices of a profile."""
+    return action.group in (None, profile.group) and action.platform in (None, profile.platform)
+
+
+Action = Reissue | CancelReserve | RestorePrevious | Push | Chase
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +261,14 @@ class Plan:
         for named in (self.holidays, self.disturbances):
             assert len({one.name for one in named}) == len(named)
 
+    @property
+    def couples_devices(self) -> bool:
+        """Whether what becomes of a device may depend on others: a help desk, a gate, a chase."""
+        return self.recovery is not None or any(
+            isinstance(action, Chase) or (isinstance(action, Reissue) and action.gate is not None)
+            for action in self.actions
+        )
+
     def action(self, step: int) -> Action:
         """The action of a step of the strategy.
 
@@ -197,7 +307,9 @@ class Plan:
         Raises:
             LookupError: no step has this index, or it is another action.
         """
-        return self.with_action(step, replace(self.reissue(step), activate="after", after_s=delay_s))
+        return self.with_action(
+            step, replace(self.reissue(step), activate="after", after_s=delay_s, gate=None)
+        )
 
     def without_action(self, step: int) -> Plan:
         """The plan without a step of the strategy.

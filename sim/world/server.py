@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from sim.world.certificates import LONGEST_LIFE_S, Certificate
-from sim.world.plan import Action, AddressChange, CancelReserve, Plan, Reissue, RestorePrevious
+from sim.world.plan import (
+    Action,
+    AddressChange,
+    CancelReserve,
+    Chase,
+    Gate,
+    Plan,
+    Push,
+    Reissue,
+    RestorePrevious,
+)
 
 Change = Literal["activated", "expired", "immediate", "restored", "valid"]
 """What happened to the certificate that the server presents."""
@@ -33,11 +43,26 @@ class Event:
     reason: str | None = None
 
 
+class Onlooker(Protocol):
+    """Who knows the devices, where the operator asks for them (model 10)."""
+
+    def coverage(self, gate: Gate, generation: int, now_s: int) -> tuple[int, int]:
+        """How many of a gate's devices hold a certificate after all earlier seconds; how many there are."""
+
+    def chase(self, number: int, chase: Chase, generation: int) -> int:
+        """Make the list of a chase for a waiting reserve, the run's chase 0, 1, …: how many are on it."""
+
+    def push(self, push: Push) -> None:
+        """Send a message to devices."""
+
+
 @dataclass(slots=True)
 class Server:
     """Main, reserve, previous; open addresses; outages; and what was done so far.
 
     `answers_now`: whether whoever dials the main certificate's address is answered.
+    `gates`: of reserves that wait for coverage, by generation.
+    `onlooker`: who knows the devices; without one, nobody holds a reserve and no gate opens.
     `fixed`: generations whose validity a file fixes.
     `tenure` counts the changes of the main certificate: what was arranged in an earlier one is stale.
 
@@ -55,6 +80,9 @@ class Server:
     certificates: list[Certificate] = field(default_factory=list)
     address_changes: dict[int, AddressChange] = field(default_factory=dict)
     specified_at_s: dict[int, int] = field(default_factory=dict)
+    onlooker: Onlooker | None = None
+    chases: int = 0
+    gates: dict[int, Gate] = field(default_factory=dict)
     fixed: set[int] = field(default_factory=set)
     replaced: set[int] = field(default_factory=set)
     activated: set[int] = field(default_factory=set)
@@ -115,9 +143,9 @@ class Server:
             return "valid"
         return None
 
-    def _activate_reserve(self, now_s: int) -> Change:
+    def _activate_reserve(self, now_s: int, *, by: str = "server") -> Change:
         assert self.reserve is not None
-        self._replace_main(now_s, self._as_main(self.reserve, now_s), name="reserve activated", by="server")
+        self._replace_main(now_s, self._as_main(self.reserve, now_s), name="reserve activated", by=by)
         self.reserve = None
         self.reserve_date_s = None
         return "activated"
@@ -224,6 +252,49 @@ class Server:
                 return None
             case RestorePrevious():
                 return self._restore_previous(now_s)
+            case Push():
+                self._log(now_s, "push sent", by="operator")
+                if self.onlooker is not None:
+                    self.onlooker.push(action)
+                return None
+            case Chase():
+                self._chase(now_s, action)
+                return None
+
+    def _chase(self, now_s: int, chase: Chase) -> None:
+        number, self.chases = self.chases, self.chases + 1
+        if self.reserve is None:
+            self._log(now_s, "chase failed", by="operator", reason="there is no reserve to bring")
+            return
+        listed = 0
+        if self.onlooker is not None:
+            listed = self.onlooker.chase(number, chase, self.reserve.generation)
+        self._log(now_s, "chase began", self.reserve, by="operator", detail=f"{listed} devices to visit")
+
+    def waits_for_coverage(self, generation: int) -> bool:
+        """Whether a certificate is the reserve, and a gate keeps it (model 10.1)."""
+        return self.reserve is not None and self.reserve.generation == generation and generation in self.gates
+
+    def check_gate(self, now_s: int, generation: int) -> Change | None:
+        """Look whether enough devices hold the waiting reserve."""
+        if not self.waits_for_coverage(generation):
+            return None
+        gate, specified_s = self.gates[generation], self.specified_at_s[generation]
+        held, devices = 0, 1
+        if self.onlooker is not None:
+            held, devices = self.onlooker.coverage(gate, generation, now_s)
+        opens = held >= gate.needed(devices)
+        detail = f"held by {held} of {devices} devices"
+        self._log(
+            now_s, "gate opened" if opens else "gate closed", self.reserve, by="operator", detail=detail
+        )
+        if opens:
+            return self._activate_reserve(now_s, by="operator")
+        if gate.is_last(now_s, specified_s):
+            if gate.otherwise == "activate":
+                return self._activate_reserve(now_s, by="operator")
+            self._cancel_reserve(now_s)
+        return None
 
     def _reissue(self, now_s: int, action: Reissue) -> Change | None:
         if action.unfit is not None:
@@ -255,6 +326,8 @@ class Server:
             identity=reissue.identity,
         )
         self.certificates.append(certificate)
+        if reissue.gate is not None:
+            self.gates[certificate.generation] = reissue.gate
         if reissue.not_before_s is not None:
             self.fixed.add(certificate.generation)
         if change is not None:

@@ -14,8 +14,8 @@ from typing import Final
 
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.order import Phase
-from sim.world.plan import Plan, Reissue
-from sim.world.server import Change, Event, Server
+from sim.world.plan import Action, Chase, Plan, Push, Reissue
+from sim.world.server import Change, Event, Onlooker, Server
 
 Doing = Callable[[int], Change | None]
 
@@ -98,9 +98,12 @@ UNKNOWN_CERTIFICATE: Final = -2
 """A certificate that the server never presents."""
 
 
-def play(plan: Plan) -> Timeline:
-    """Let the server live through [0, horizon) without any device."""
-    server = Server(plan)
+def play(plan: Plan, onlooker: Onlooker | None = None) -> Timeline:
+    """Let the server live through [0, horizon) without any device.
+
+    Without an `onlooker`, who answers for the devices, no gate opens.
+    """
+    server = Server(plan, onlooker=onlooker)
     return Timeline(server, tuple(_states(server, plan)))
 
 
@@ -149,15 +152,43 @@ def _states(server: Server, plan: Plan) -> Iterator[State]:
     for outage in plan.outages:
         at(outage.from_s, Phase.SERVER, partial(_outage, server, True))
         at(outage.to_s, Phase.SERVER, partial(_outage, server, False))
+
+    def act(now_s: int, action: Action, order: int) -> Change | None:
+        change = server.act(action, now_s)
+        generation = len(server.certificates) - 1
+        if isinstance(action, Reissue) and action.gate is not None and server.waits_for_coverage(generation):
+            check(action.gate.checks(now_s), generation, order)
+        return change
+
+    def check(checks: Iterator[int], generation: int, order: int) -> None:
+        """Arrange the next check of a gate."""
+        instant_s = next(checks, None)
+        if instant_s is not None:
+            doing = partial(pass_gate, checks=checks, generation=generation, order=order)
+            at(instant_s, Phase.OPERATOR, doing, order)
+
+    def pass_gate(now_s: int, checks: Iterator[int], generation: int, order: int) -> Change | None:
+        change = server.check_gate(now_s, generation)
+        if server.waits_for_coverage(generation):
+            check(checks, generation, order)
+        return change
+
+    def is_quiet(doing: Doing) -> bool:
+        """Whether it concerns devices, and the server only if the reserve becomes main or is cancelled."""
+        if not isinstance(doing, partial):
+            return False
+        return doing.func is pass_gate or isinstance(doing.keywords.get("action"), Push | Chase)
+
     for order, action in enumerate(plan.actions, start=1):  # automatic reissue is number 0 of its second
-        at(action.at_s, Phase.OPERATOR, partial(server.act, action), order)
+        at(action.at_s, Phase.OPERATOR, partial(act, action=action, order=order), order)
     at(0, Phase.CERTIFICATE, server.pass_certificate_instant)
     look_ahead(0)
     while queue:
         now_s, _, _, _, doing = heapq.heappop(queue)
-        tenure = server.tenure
+        tenure, reserve = server.tenure, server.reserve
         change = doing(now_s)
-        yield _state(server, now_s, change)
+        if change is not None or server.reserve is not reserve or not is_quiet(doing):
+            yield _state(server, now_s, change)
         if server.tenure != tenure:
             look_for_automatic()
         look_ahead(now_s)

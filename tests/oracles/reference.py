@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import erfc, exp, floor, log, sqrt
 from typing import Any
 
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose, identity_of_disturbance, identity_of_holiday
 from sim.world.fleet import Away, Fleet, Profile, Spells
-from sim.world.plan import CancelReserve, Plan, Reissue, RestorePrevious
+from sim.world.plan import CancelReserve, Chase, Gate, Plan, Push, Reissue, RestorePrevious
 
-CERTIFICATE, SERVER, OPERATOR, PRESENCE, SYNC, END, JOIN, START, OBSERVATION = range(9)
+CERTIFICATE, SERVER, OPERATOR, PRESENCE, SYNC, LATE_SYNC, END, JOIN, START, OBSERVATION = range(10)
 CAUSES = ["", "not_delivered", "replaced_reserve", "expired", "immediate", "restored", "platform"]
 NEVER_UNTIL_IT_HAPPENS = [
     "reserve_received_at_s",
@@ -40,6 +41,8 @@ COLUMNS = [
     "helpdesk_s",
     "unreachable",
     "unreachable_for_s",
+    "visits",
+    "visits_helped",
 ]
 HELD_FROM_THE_START = -2
 NOTHING = -3
@@ -108,6 +111,7 @@ class Phone:
     main_slot: int
     reserve_slot: int | None
     missed: bool
+    silent_for: int
     lost: bool = False
     lost_since: int = -1
     reinstalled_since_loss: bool = False
@@ -119,6 +123,8 @@ class Phone:
     comings_on: int = 0
     attempted_at: int = -1
     unreachable_since: int = -1
+    messages: list[int] = field(default_factory=list)  # until when each of them waits
+    visited: dict[int, bool] = field(default_factory=dict)  # by second: whether the visit is over
     on_itself: bool = False
     turns: list[tuple[int, bool]] = field(default_factory=list)
     masks: list[tuple[int, int]] = field(default_factory=list)
@@ -157,7 +163,8 @@ class World:
         self.open: set[str] = {plan.first.address}
         self.opening: list[tuple[int, str]] = []
         self.closing: dict[str, int] = {}
-        self.actions = list(plan.actions)
+        self.actions = list(enumerate(plan.actions))
+        self.gates: list[dict[str, Any]] = []
         self.samples: list[dict[str, int]] = []
         self.syncs_sampled = 0
         self.working = 0
@@ -202,6 +209,7 @@ class World:
                 main_slot=0,
                 reserve_slot=HELD_FROM_THE_START if fleet.roster.holds_reserve[i] else None,
                 missed=bool(fleet.roster.silent[i]),
+                silent_for=int(fleet.roster.silent_for_s[i]),
             )
             if fleet.roster.never_connected[i]:  # listed, and nothing more: it holds nothing and is never on
                 phone.row = {name: -1 if name in NEVER_UNTIL_IT_HAPPENS else 0 for name in COLUMNS}
@@ -294,6 +302,14 @@ class World:
                 self.operator_event(t)
             elif what == "presence":
                 self.presence(self.phones[device], t)
+            elif what == "message":
+                self.message(self.phones[device], data, t)
+            elif what == "answer":
+                self.answer(self.phones[device], t)
+            elif what == "visit":
+                self.phones[device].row["visits"] += 1
+                if t in self.phones[device].visited:
+                    self.in_turn(self.phones[device], t, -1.0)
             elif what == "attempt":
                 self.scheduled(self.phones[device], data, t)
             elif what == "catch up":
@@ -509,19 +525,128 @@ class World:
 
     def operator_event(self, t: int) -> None:
         self.automatic_reissue(t)
-        while self.actions and self.actions[0].at_s == t:
-            action = self.actions.pop(0)
+        due: list[tuple[int, Any]] = []
+        while self.actions and self.actions[0][1].at_s == t:
+            due.append(self.actions.pop(0))
+        due += [(gate["order"], gate) for gate in self.gates if gate["next"] == t]
+        for order, action in sorted(due, key=lambda pair: pair[0]):
             before = [self.able(phone, t) for phone in self.phones]
             rule = ""
-            if isinstance(action, Reissue):
-                rule = self.reissue(action, t)
+            if isinstance(action, dict):
+                rule = self.check(action, t)
+            elif isinstance(action, Reissue):
+                rule = self.reissue(action, t, order)
             elif isinstance(action, CancelReserve):
                 self.cancel(t)
+            elif isinstance(action, Push):
+                self.push(action, t)
+            elif isinstance(action, Chase):
+                self.chase(action, t)
             else:
                 assert isinstance(action, RestorePrevious)
                 rule = self.restore(t)
             self.lose(before, t, rule)
             self.automatic_reissue(t)
+
+    # ---- the gate, pushes, chases (10) ----------------------------------------------------------
+
+    def check(self, gate: dict[str, Any], t: int) -> str:
+        """Coverage against the threshold, in whole numbers: held / n >= x."""
+        self.gates.remove(gate)
+        if self.reserve != gate["generation"]:
+            return ""
+        rule: Gate = gate["rule"]
+        counted = [
+            phone
+            for phone in self.phones
+            if phone.main_slot != NOTHING and (rule.groups is None or phone.profile.group in rule.groups)
+        ]
+        held = sum(self.reserve in (phone.main_slot, phone.reserve_slot) for phone in counted)
+        if held >= Decimal(str(rule.coverage)) * len(counted):
+            self.events.append((t, "gate opened", self.reserve))
+            self.activate_reserve(t)
+            return "activation"
+        self.events.append((t, "gate closed", self.reserve))
+        if rule.not_after_s is not None and t == gate["specified"] + rule.not_after_s:
+            if rule.otherwise == "activate":
+                self.activate_reserve(t)
+                return "activation"
+            self.cancel(t)
+            return ""
+        self.arrange(gate, t)
+        return ""
+
+    def arrange(self, gate: dict[str, Any], t: int) -> None:
+        """The first check after t: a multiple of the period from `not_before` on, or the last one."""
+        rule, specified = gate["rule"], gate["specified"]
+        after = t - specified + 1
+        while after < rule.not_before_s or after % rule.check_every_s != 0:
+            if rule.not_after_s is not None and after >= rule.not_after_s:
+                break
+            after += 1
+        if rule.not_after_s is not None:
+            after = min(after, rule.not_after_s)
+        gate["next"] = specified + after
+        self.gates.append(gate)
+        self.put(gate["next"], OPERATOR, -1, "operator", None)
+
+    def concerned(self, phone: Phone, action: Push | Chase) -> bool:
+        return (
+            phone.main_slot != NOTHING
+            and action.group in (None, phone.profile.group)
+            and action.platform in (None, phone.profile.platform)
+        )
+
+    def push(self, push: Push, t: int) -> None:
+        self.events.append((t, "push sent", None))
+        for phone in self.phones:
+            if self.concerned(phone, push):
+                u = phone.draws.pair(phone.identity, Purpose.PUSH, push.at_s)[0]
+                if u < push.success:
+                    self.put(t, LATE_SYNC, phone.number, "message", t + push.lifetime_s)
+
+    def message(self, phone: Phone, until: int, t: int) -> None:
+        """It has arrived, after the device's own attempts of the second."""
+        if phone.on:
+            self.answer(phone, t)
+        else:
+            phone.messages.append(until)
+
+    def answer(self, phone: Phone, t: int) -> None:
+        u = phone.draws.pair(phone.identity, Purpose.PUSH_SUCCESS, t)[0]
+        self.in_turn(phone, t, u)
+
+    def chase(self, chase: Chase, t: int) -> None:
+        if self.reserve is None:
+            self.events.append((t, "chase failed", None))
+            return
+        self.events.append((t, "chase began", self.reserve))
+        listed = []
+        for phone in self.phones:
+            last = phone.row["last_sync_at_s"]
+            silent = t - last if last != -1 else t + max(0, phone.silent_for)
+            holds = self.reserve in (phone.main_slot, phone.reserve_slot)
+            if self.concerned(phone, chase) and not holds and silent >= chase.silent_for_s:
+                listed.append((-silent, phone.number))
+        for k, (_, number) in enumerate(sorted(listed)):
+            phone = self.phones[number]
+            at = t + floor((k + 1) * 86_400 / chase.per_day)
+            u = phone.draws.pair(phone.identity, Purpose.VISIT, chase.at_s)[0]
+            if u < chase.success and phone.profile.presence != "never":
+                phone.visited[at] = False
+            self.put(at, SYNC, number, "visit", None)
+
+    def in_turn(self, phone: Phone, t: int, u: float) -> None:
+        """One attempt a second; that of a visit, which cannot fail, takes the place of any other."""
+        if phone.attempted_at == t:
+            return
+        phone.attempted_at = t
+        if t not in phone.visited:
+            self.attempt(phone, t, u)
+            return
+        held = phone.reserve_slot
+        self.attempt(phone, t, -1.0)
+        phone.row["visits_helped"] += self.reserve is not None and held != self.reserve == phone.reserve_slot
 
     def automatic_reissue(self, t: int) -> None:
         while self.look_at() == t:
@@ -537,7 +662,7 @@ class World:
                 self.specify(len(self.certificates) - 1, None, t)
                 self.lose(before, t, "activation")
 
-    def reissue(self, action: Reissue, t: int) -> str:
+    def reissue(self, action: Reissue, t: int, order: int) -> str:
         if action.unfit is not None:
             self.events.append((t, "reissue failed", None))
             return ""
@@ -575,6 +700,8 @@ class World:
             assert action.after_s is not None
             date = t + action.after_s
         self.specify(generation, date, t)
+        if action.gate is not None and self.reserve == generation:
+            self.arrange({"order": order, "generation": generation, "rule": action.gate, "specified": t}, t)
         return "activation"
 
     def specify(self, generation: int, date: int | None, t: int) -> None:
@@ -631,23 +758,22 @@ class World:
                 number = phone.comings_on - 1 if came_by_itself else None
                 self.put(t, SYNC, phone.number, "catch up", number)
             phone.missed = False
+            if any(t <= until for until in phone.messages):
+                self.put(t, LATE_SYNC, phone.number, "answer", None)
+            phone.messages = []
 
     def scheduled(self, phone: Phone, k: int, t: int) -> None:
         if not phone.on:
             phone.missed = True
             return
-        phone.attempted_at = t
-        self.attempt(phone, t, phone.uniform(Purpose.SUCCESS, k))
+        self.in_turn(phone, t, phone.uniform(Purpose.SUCCESS, k))
 
     def catch_up(self, phone: Phone, number: int | None, t: int) -> None:
-        if phone.attempted_at == t:  # the scheduled one of this second came first on the heap
-            return
-        phone.attempted_at = t
         if number is None:  # it came on as a mask ended
             u = phone.draws.pair(phone.identity, Purpose.CATCH_UP_AFTER_MASK, t)[0]
         else:
             u = phone.uniform(Purpose.CATCH_UP_SUCCESS, number)
-        self.attempt(phone, t, u)
+        self.in_turn(phone, t, u)  # the scheduled one of this second came first on the heap
 
     def attempt(self, phone: Phone, t: int, u: float) -> None:
         if not self.reachable(phone, t):

@@ -18,8 +18,11 @@ from sim.world.plan import (
     Action,
     AddressChange,
     CancelReserve,
+    Chase,
+    Gate,
     Outage,
     Plan,
+    Push,
     Recovery,
     Reissue,
     RestorePrevious,
@@ -34,6 +37,9 @@ GRID = (0, 1, 5, 10, 11, 15, 20, 30, 40, 41, 60, 100, 300)
 LENGTHS = (1, 5, 10, 15, 20, 30, 40, 60, 100)
 length_s = st.sampled_from(LENGTHS)
 delay_s = st.sampled_from((0, 1, 5, 10, 20, 30, 40, 60, 61, 100, 150))
+
+
+some_groups = st.one_of(st.none(), st.frozensets(st.sampled_from(("group 0", "group 1"))))
 
 
 def distributions(*, zero: bool) -> st.SearchStrategy[Distribution]:
@@ -62,8 +68,21 @@ def address_changes(draw: Any, at_s: int) -> AddressChange | None:
 
 
 @st.composite
+def gates(draw: Any) -> Gate:
+    ends = draw(st.sampled_from((None, 1, 10, 30, 60)))
+    return Gate(
+        coverage=draw(st.sampled_from((0.0, 0.3, 0.5, 2 / 3, 1.0))),
+        check_every_s=draw(st.sampled_from((1, 5, 10, 20))),
+        not_before_s=draw(st.sampled_from((0, 1, 10, 20))),
+        not_after_s=ends,
+        otherwise=draw(st.sampled_from(("activate", "cancel"))),
+        groups=draw(some_groups),
+    )
+
+
+@st.composite
 def reissues(draw: Any, at_s: int) -> Reissue:
-    activate = draw(st.sampled_from(("after", "after", "at expiry", "immediately")))
+    activate = draw(st.sampled_from(("after", "after", "at expiry", "immediately", "when covered")))
     return Reissue(
         at_s=at_s,
         activate=activate,
@@ -74,19 +93,33 @@ def reissues(draw: Any, at_s: int) -> Reissue:
             st.one_of(st.none(), st.none(), st.sampled_from((-20, -5, 0, 5, 20)).map(lambda d: at_s + d))
         ),
         address=draw(address_changes(at_s)),
+        gate=draw(gates()) if activate == "when covered" else None,
         unfit="a key of 1024 bits" if draw(st.integers(0, 9)) == 9 else None,
         refused_by=IOS if draw(st.integers(0, 3)) == 3 else NOBODY,
     )
 
 
 @st.composite
+def levers(draw: Any, at_s: int) -> Action:
+    group = draw(st.sampled_from((None, None, "group 0")))
+    platform = draw(st.sampled_from((None, None, "android", "aurora")))
+    success = draw(st.sampled_from((1.0, 1.0, 0.5)))
+    if draw(st.booleans()):
+        return Push(at_s, draw(st.sampled_from((0, 1, 5, 10, 30, 100))), success, group, platform)
+    per_day = draw(st.sampled_from((86_400 * 2, 86_400, 17_280, 8640, 5000, 1440)))
+    return Chase(at_s, draw(st.sampled_from((0, 5, 10, 20, 60))), per_day, success, group, platform)
+
+
+@st.composite
 def actions(draw: Any, horizon_s: int) -> Action:
     at_s = draw(st.integers(0, horizon_s // 5)) * 5
-    kind = draw(st.integers(0, 5))
+    kind = draw(st.integers(0, 8))
     if kind == 4:
         return CancelReserve(at_s)
     if kind == 5:
         return RestorePrevious(at_s)
+    if kind > 5:
+        return draw(levers(at_s))  # type: ignore[no-any-return]
     return draw(reissues(at_s))  # type: ignore[no-any-return]
 
 
@@ -99,7 +132,6 @@ def windows(draw: Any) -> Windows:
     return apart if draw(st.booleans()) else tuple(itertools.pairwise(instants))
 
 
-some_groups = st.one_of(st.none(), st.frozensets(st.sampled_from(("group 0", "group 1"))))
 shares = st.sampled_from((0.0, 0.3, 0.7, 1.0))
 
 
@@ -177,6 +209,8 @@ def mistakes(draw: Any) -> Plan:
             did.append(RestorePrevious(at_s))
         elif kind == 2:
             did.append(CancelReserve(at_s))
+        elif kind == 3:
+            did.append(draw(levers(at_s)))
         else:
             delay = draw(st.sampled_from((None, 0, 5, 10, 20)))
             did.append(
