@@ -238,7 +238,33 @@ def mistakes(draw: Any) -> Plan:
     )
 
 
-any_plan = st.one_of(plans(), plans(), mistakes())
+@st.composite
+def campaigns(draw: Any) -> Plan:
+    """A reserve that waits for its gate or its date, while pushes and visits bring it to those who lag."""
+    at_s = draw(st.sampled_from((0, 5, 20)))
+    gate = draw(st.one_of(st.none(), gates()))
+    reissue = Reissue(
+        at_s,
+        "after" if gate is None else "when covered",
+        draw(st.sampled_from((30, 60, 100))) if gate is None else None,
+        gate=gate,
+    )
+    instants = sorted(draw(st.lists(st.sampled_from((5, 10, 20, 21, 30, 40, 60)), min_size=1, max_size=4)))
+    later = [draw(levers(max(instant, at_s))) for instant in instants]
+    rest: list[Action] = [CancelReserve(70)] if draw(st.integers(0, 5)) == 5 else []
+    recovery = Recovery(1, 5, Distribution.constant(3), Distribution.constant(10), draw(windows()))
+    return Plan(
+        horizon_s=draw(st.sampled_from((100, 200))),
+        first=Certificate(0, "ksc", 0, draw(st.sampled_from((50, 1000))), "A"),
+        actions=(reissue, *later, *rest),
+        outages=draw(st.sampled_from(((), (Outage(30, 45),)))),
+        recovery=draw(st.sampled_from((None, None, recovery))),
+        sample_s=10,
+        **draw(calendars()),
+    )
+
+
+any_plan = st.one_of(plans(), plans(), mistakes(), campaigns(), campaigns())
 
 
 @st.composite
