@@ -218,7 +218,7 @@ def test_never_two_attempts_in_a_second(phase: int, syncs: int) -> None:
 
 @pytest.mark.parametrize(("phase", "syncs"), [(9, 2), (15, 1), (30, 1), (31, 2)])
 def test_a_push_beside_a_catch_up_and_an_attempt(phase: int, syncs: int) -> None:
-    """Off in [10, 30), pushed at 20: at 30 the attempt of 15 is caught up, that of 30 is due; else the push."""
+    """Off in [10, 30), pushed at 20: at 30 the attempt of 15 is caught up, that of 30 is due."""
     assert of(run(away(((10, 30),), phase=phase), Push(20, 100), horizon_s=99), "syncs") == [syncs]
 
 
