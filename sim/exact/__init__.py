@@ -1,0 +1,1 @@
+"""Probabilities without simulation: a third witness, which needs no draw (model 13)."""
