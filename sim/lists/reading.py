@@ -109,6 +109,7 @@ class DeviceList:
         columns: from names of `COLUMNS` to headers of the file.
         zone: of date-times without offset.
         forms: how dates are written, and in how many rows.
+        has_times: some date has a time of day.
         is_zone_assumed: there are dates without a zone, which neither an option nor the header gives.
         notes: what a reader of the results should know of the reading.
         problems: what is wrong; a list with problems is not to be used.
@@ -129,6 +130,7 @@ class DeviceList:
     encoding: str
     separator: str
     forms: tuple[tuple[str, int], ...]
+    has_times: bool
     is_zone_assumed: bool
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
@@ -333,6 +335,7 @@ class _Reading:
             encoding=self.table.encoding,
             separator=self.table.separator,
             forms=dates.forms,
+            has_times=dates.has_times,
             is_zone_assumed=dates.local > 0 and not is_named and not self.is_zone_named,
             left_out=tuple(self.left_out),
             notes=tuple(self.notes),

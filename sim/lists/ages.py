@@ -1,0 +1,190 @@
+"""How long devices stay silent, from the ages of their last contacts alone (model 11.3, 11.4, 11.6)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.lists.dates import KNOWN
+from sim.lists.reading import DeviceList
+from sim.lists.zones import to_local
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+DAY_S: Final = 86_400
+DEFAULT_PERIOD_S: Final = 21_600
+"""Of a device whose list names none (language 1)."""
+_RATIO: Final = 1.3
+"""Of the bounds of neighbouring classes of ages."""
+_CLEAN_UP_DAYS: Final = (30, 45, 60, 90, 120, 180, 270, 365)
+_LONGEST_SCENARIO_S: Final = 400 * DAY_S
+"""Longer than any certificate is valid (model 3.2)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ages:
+    """The ages of a fleet, and the law of silence that they show.
+
+    Attributes:
+        ages_s: sorted; int64.
+        period_s: a device that is never away is silent for no longer.
+        nodes_s: ages above `period_s`; between them the density is linear; float64.
+        density: of ages there, per second, falling, its integral over all ages being 1; float64.
+        first: the density below `period_s`.
+    """
+
+    ages_s: Ints = field(repr=False)
+    period_s: int
+    nodes_s: Floats = field(repr=False)
+    density: Floats = field(repr=False)
+    first: float
+
+    @classmethod
+    def of(cls, devices: DeviceList) -> Ages:
+        """The ages of all devices with a date, those that hold the reserve included."""
+        period_s = period_of(devices)
+        return cls.from_ages(devices.ages_s[devices.contact == KNOWN], period_s=period_s)
+
+    @classmethod
+    def from_ages(cls, ages_s: Ints, *, period_s: int) -> Ages:
+        """Estimate the density of ages: falling (isotonic), in classes that grow by a constant factor."""
+        from scipy.optimize import isotonic_regression
+
+        ages_s = np.sort(ages_s)
+        oldest_s = max(int(ages_s[-1]) if ages_s.size else 0, math.ceil(1.01 * period_s))
+        classes = max(1, math.ceil(math.log(oldest_s / period_s) / math.log(_RATIO)))
+        bounds = np.concatenate([[0.0], np.geomspace(period_s, oldest_s, classes + 1)])
+        bounds[-1] = oldest_s
+        counts = np.diff(np.searchsorted(ages_s, bounds[:-1], side="left"), append=ages_s.size)
+        widths = np.diff(bounds)
+        raw = np.append(counts, 0)[: widths.size] / widths / max(ages_s.size, 1)
+        density = isotonic_regression(raw, weights=widths, increasing=False).x
+        middle = (bounds[1:] + bounds[:-1]) / 2
+        return cls(ages_s, period_s, middle[1:], density[1:], float(density[0]))
+
+    @property
+    def oldest_s(self) -> int:
+        """The longest silence that the list knows; 0 without a device."""
+        return int(self.ages_s[-1]) if self.ages_s.size else 0
+
+    def longer_than(self, silence_s: float) -> int:
+        """N(W): how many devices are silent for longer (model 11.3)."""
+        return int(self.ages_s.size - np.searchsorted(self.ages_s, silence_s, side="right"))
+
+    def density_at(self, ages_s: Ints | Floats) -> Floats:
+        """The density of ages; beyond the oldest it stays, so that nobody returns from there (model 11.4)."""
+        return np.where(ages_s < self.period_s, self.first, np.interp(ages_s, self.nodes_s, self.density))
+
+    def chances(self, ages_s: Ints, more_s: int) -> Floats:
+        """The probability that devices of these ages stay silent for so much longer (model 11.4).
+
+        It is f(a + w) / f(a); where that is below 1, it is then multiplied by one factor, so that the sum
+        over all devices of the list is N(w).
+        """
+        everyone = self._ratios(self.ages_s, more_s)
+        total = self.longer_than(more_s)
+        is_certain = everyone >= 1.0
+        stays = np.count_nonzero(is_certain) <= total
+        if stays:
+            factor = _factor(everyone[~is_certain], total - int(np.count_nonzero(is_certain)))
+        else:
+            factor = _factor(everyone, total)
+        ratios = self._ratios(ages_s, more_s)
+        return np.where((ratios >= 1.0) & stays, 1.0, np.minimum(1.0, factor * ratios))
+
+    def _ratios(self, ages_s: Ints, more_s: int) -> Floats:
+        now, later = self.density_at(ages_s), self.density_at(ages_s + more_s)
+        return np.minimum(1.0, np.divide(later, now, out=np.zeros(now.shape), where=now > 0))
+
+
+def _factor(ratios: Floats, total: float) -> float:
+    """The factor c for which the sum of min(1, c · ratio) is the total."""
+    from scipy.optimize import brentq
+
+    positive = ratios[ratios > 0]
+    if positive.size <= total:
+        return math.inf if positive.size else 1.0
+    most = 1.0 / positive.min()
+    return float(brentq(lambda c: np.minimum(1.0, c * positive).sum() - total, 0.0, most))
+
+
+def period_of(devices: DeviceList) -> int:
+    """How often most devices synchronize, but no less than their dates can tell."""
+    written = devices.sync_every_s[devices.sync_every_s > 0]
+    period_s = int(np.median(written)) if written.size else DEFAULT_PERIOD_S
+    return period_s if devices.has_times else max(period_s, DAY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class ListPresence:
+    """Spells that live by the law of a list (model 11.6).
+
+    Attributes:
+        off: points (seconds, share still away), between which the share falls in straight lines.
+        on_mean_s: mean of the exponential spells between, which keeps the share of devices that are on.
+    """
+
+    off: tuple[tuple[int, float], ...]
+    on_mean_s: float
+
+
+def presence_of(ages: Ages) -> ListPresence | None:
+    """Spells with the survival f(t) / f(every); None if no device is away, or all are.
+
+    Beyond the oldest age the share goes on falling at the rate of the older half of the ages: a law in which
+    some never return would have no mean, and no share of devices would be on.
+    """
+    away = ages.longer_than(ages.period_s - 1)
+    if not 0 < away < ages.ages_s.size:
+        return None
+    shares = ages.density / ages.density[0]
+    points = [
+        (ages.period_s, 1.0),
+        *zip(np.rint(ages.nodes_s).astype(int).tolist(), shares.tolist(), strict=True),
+    ]
+    last_s, share = points[-1]
+    half = float(np.interp(last_s / 2, ages.nodes_s, shares))
+    rate = max(math.log(half / share), 0.5) / (last_s / 2)
+    points += [(last_s + round(x / rate), share * math.exp(-x)) for x in np.linspace(0.25, 6, 24)]
+    points += [(points[-1][0] + round(1 / rate), 0.0)]
+    off = tuple(dict(points).items())
+    t, share_at = np.array([(0.0, 1.0), *off]).T
+    off_mean_s = float(np.sum(np.diff(t) * (share_at[1:] + share_at[:-1]) / 2))
+    return ListPresence(off, off_mean_s * (ages.ages_s.size - away) / away)
+
+
+def clean_up_days(ages: Ages) -> int | None:
+    """After how many days of silence the console seems to take devices from the list; None if it does not.
+
+    It does if the oldest age ends just below a usual rule although many devices are nearly as old.
+    """
+    for days in _CLEAN_UP_DAYS:
+        if (days - 1.5) * DAY_S <= ages.oldest_s <= days * DAY_S:
+            nearly = ages.longer_than(0.9 * days * DAY_S)
+            return days if nearly >= max(5, ages.longer_than(0.8 * days * DAY_S) // 4) else None
+    return None
+
+
+def contact_hours(devices: DeviceList) -> tuple[int, int, float] | None:
+    """The twelve hours of the day that hold nearly all last contacts of silent devices; None if no such show.
+
+    First hour, hour after the last, share of the contacts, in the zone of the list. Devices in contact on the
+    last day do not count: their contacts lie shortly before the list was made.
+    """
+    old = devices.last_sync_s[(devices.contact == KNOWN) & (devices.ages_s > DAY_S)]
+    if old.size < 50 or not devices.has_times:
+        return None
+    of_hour = np.bincount(to_local(old, devices.zone) // 3600 % 24, minlength=24)
+    in_window = np.array([np.roll(of_hour, -first)[:12].sum() for first in range(24)]) / old.size
+    first = int(in_window.argmax())
+    return (first, (first + 12) % 24, float(in_window[first])) if in_window[first] >= 0.9 else None
+
+
+def beyond(ages: Ages, quantile_s: float, *, share: float = 0.999) -> tuple[int, float]:
+    """How many devices are silent for longer than a quantile of a law, and how many the law lets expect."""
+    return ages.longer_than(quantile_s), (1.0 - share) * ages.ages_s.size
