@@ -1,5 +1,7 @@
 """The public names, and where each is."""
 
+from sim.lists.forecast import Forecast as Forecast
+from sim.lists.inventory import Inventory as Inventory
 from sim.notebook.what_if import what_if as what_if
 from sim.rehearsal.result import Rehearsal as Rehearsal
 from sim.rehearsal.study import rehearse as rehearse
@@ -10,6 +12,8 @@ from sim.studies.compare import Comparison as Comparison
 from sim.studies.compare import compare as compare
 from sim.studies.curve import Curve as Curve
 from sim.studies.curve import curve as curve
+from sim.studies.device_lists import forecast as forecast
+from sim.studies.device_lists import inventory as inventory
 from sim.studies.plan import Recommendation as Recommendation
 from sim.studies.plan import plan as plan
 from sim.studies.result import Result as Result

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from sim.cli import cert, check, decisions, devices, new, options, run, sweep
+from sim.cli import cert, check, decisions, devices, lists, new, options, run, sweep
 
 
 @click.group(
@@ -31,6 +31,8 @@ for _command in (
     decisions.curve,
     decisions.plan,
     sweep.sweep,
+    lists.inventory,
+    lists.forecast,
     devices.why,
     check.verify,
     cert.cert,

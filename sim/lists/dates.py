@@ -7,8 +7,7 @@ each row for itself; `dateparser` is slower still.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -52,6 +51,7 @@ _LAST_S: Final = (_LAST_YEAR - 1969) * 31_557_600
 _MOST_ZONES: Final = 100
 _SIGNS: Final = "-/."
 _ORDERED: Final = ("day/month/year", "month/day/year", "year/month/day")
+_ORDERS: Final = ("", "day first", "month first", "year first")
 _OPEN, _DAY_FIRST, _MONTH_FIRST, _YEAR_FIRST, _REFUSED = range(5)
 FORMS: Final = (
     "",
@@ -87,9 +87,26 @@ _NAMED: Final = (
     rf"^{_DAY_NAME}(?P<m>\pL{{3,12}})\.?[- ]?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?[- ]{_YEAR}$",
     r"^(?P<y>\d{4})[- ](?P<m>\pL{3,12})\.?[- ](?P<d>\d{1,2})$",
 )
-_AGE: Final = re.compile(
-    r"(?:\d+|an?|one) ?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?|months?|years?)"
-    r"(?: .*)?|.* ago|vor .*|.* назад|(?:yesterday|today|just now|now|online|active|connected)(?: .*)?"
+_REFUSALS: Final = (
+    (
+        r"^(?:\d+|an?|one) ?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|weeks?|months?|years?)"
+        r"(?: |$)| ago$|^vor | назад$|^(?:yesterday|today|just now|now|online|active|connected)(?: |$)",
+        "is an age or a state, not an instant: export the date and time of the last contact",
+        True,
+    ),
+    ("^#+$", "is a column too narrow for its dates: widen it and export again", True),
+    ("^[0-9.,]+$", f"is a number that is no date: {HOW}", False),
+    ("", f"is not a date that can be read: {HOW}", False),
+)
+"""What else a cell may hold, by pattern; what to say of it; and whether one change mends all such rows."""
+_NO_MONTH: Final = f"has no such month: {HOW}, or check list: {{dates: ...}}"
+_NO_DAY: Final = f"is not a day of the calendar: {HOW}"
+_NO_TIME: Final = "has no such time of day: write a time from 00:00 to 23:59:59"
+_NO_YEAR: Final = f"is not in the years {_FIRST_YEAR} to {_LAST_YEAR}: leave blank what is not known"
+_NO_WORD: Final = f"has a month in a language that is not known: {HOW}"
+_NO_ZONE: Final = (
+    "names a time zone that is not clear: write an offset such as +02:00, or the zone of the list, such as "
+    "list: {timezone: Europe/Berlin}"
 )
 _MONTH_NAMES: Final = (
     "january february march april may june july august september october november december",
@@ -107,10 +124,10 @@ _MONTHS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of mistake: its rows, the sentence for the text of one, and whether one change mends all."""
+    """One kind of mistake: its rows, what to say of the text of each, and whether one change mends all."""
 
     rows: Ints
-    message: Callable[[str], str]
+    message: str
     has_one_cause: bool
 
 
@@ -201,10 +218,9 @@ class _Column:
         self._read_numbers()
         self._read_compact()
         self._read_dates()
-        rest = np.flatnonzero(self.open)
-        ages = np.array([_AGE.fullmatch(self.texts[int(i)].as_py()) is not None for i in rest], dtype=bool)
-        self._refuse(rest[ages], _age_message, has_one_cause=True)
-        self._refuse(rest[~ages], _other_message)
+        for pattern, message, has_one_cause in _REFUSALS:
+            is_such = _numpy(pc.match_substring_regex(self.texts, pattern))
+            self._refuse(np.flatnonzero(self.open & is_such), message, has_one_cause=has_one_cause)
 
     def _read_numbers(self) -> None:
         """Seconds or parts of them since 1970, days of a spreadsheet, ticks since 1601, eight digits."""
@@ -266,12 +282,11 @@ class _Column:
         for pattern in _NAMED:
             at, named = self._extract(pattern, texts)
             month = np.array([_MONTHS.get(each, 0) for each in named["m"].to_pylist()], dtype=np.int64)
-            self._refuse(at[month == 0], _month_message, has_one_cause=True)
+            self._refuse(at[month == 0], _NO_WORD, has_one_cause=True)
             known = month > 0
-            year, day = _full_years(named["y"]), _integers(named["d"])
-            self._set_dates(
-                at[known], year[known], month[known], day[known], "month as a word", clock[:, at[known]]
-            )
+            year, day = _year(_integers(named["y"]), _lengths(named["y"])), _integers(named["d"])
+            parts = (year[known], month[known], day[known])
+            self._set_dates(at[known], *parts, "month as a word", clock[:, at[known]])
 
     def _read_digits(self, texts: pa.Array, clock: Ints, is_half: NDArray[np.bool_]) -> None:
         """Dates of three numbers; rows written alike (sign, AM or PM, digits of the year) have one order."""
@@ -293,14 +308,12 @@ class _Column:
             self._decide(at, a, b, order, mine)
         day = np.where(order == _MONTH_FIRST, b, np.where(order == _YEAR_FIRST, c, a))
         month = np.where(order == _MONTH_FIRST, a, b)
-        year, digits = np.where(order == _YEAR_FIRST, (a, long_a), (c, long_c))
-        year = np.where(digits <= 2, _century(year), year)
+        year = _year(*np.where(order == _YEAR_FIRST, (a, long_a), (c, long_c)))
         for number, form in zip((_DAY_FIRST, _MONTH_FIRST, _YEAR_FIRST), _ORDERED, strict=True):
             for sign, mine in zip(_SIGNS, signs, strict=True):
                 to = np.flatnonzero((order == number) & mine)
-                self._set_dates(
-                    at[to], year[to], month[to], day[to], form.replace("/", sign), clock[:, at[to]]
-                )
+                parts = (year[to], month[to], day[to])
+                self._set_dates(at[to], *parts, form.replace("/", sign), clock[:, at[to]])
 
     def _decide(self, at: Ints, a: Ints, b: Ints, order: Ints, mine: NDArray[np.bool_]) -> None:
         """Rows that their like leave open: what others with the same sign say, or else a fault."""
@@ -346,7 +359,7 @@ class _Column:
         if zone is not None:
             self.zone[at] = zone
         is_far = (seconds < _FIRST_S) | (seconds > _LAST_S)
-        self._refuse(at[is_far], _year_message)
+        self._refuse(at[is_far], _NO_YEAR)
 
     def _set_dates(
         self, at: Ints, year: Ints, month: Ints, day: Ints, form: str, clock: Ints | None = None
@@ -364,9 +377,9 @@ class _Column:
         is_day = (day >= 1) & (day <= last) | never
         is_time = (hour <= 23) & (minute <= 59) & (second <= 59) | never
         self._settle(at[never], NEVER)
-        self._refuse(at[~is_month], _no_month_message)
-        self._refuse(at[is_month & ~is_day], _no_day_message)
-        self._refuse(at[is_month & is_day & ~is_time], _no_time_message)
+        self._refuse(at[~is_month], _NO_MONTH)
+        self._refuse(at[is_month & ~is_day], _NO_DAY)
+        self._refuse(at[is_month & is_day & ~is_time], _NO_TIME)
         good = is_month & is_day & is_time & ~never
         self._know(at[good], ((first + day - 1) * 86_400 + of_day)[good], form)
 
@@ -380,11 +393,11 @@ class _Column:
             if meant is None and has_zone and name.isalpha():
                 meant = zone
             if meant is None:
-                self._refuse(mine, _zone_message, has_one_cause=True)
+                self._refuse(mine, _NO_ZONE, has_one_cause=True)
             else:
                 self.seconds[mine] = to_utc(self.seconds[mine], meant)
 
-    def _refuse(self, at: Ints, message: Callable[[str], str], *, has_one_cause: bool = False) -> None:
+    def _refuse(self, at: Ints, message: str, *, has_one_cause: bool = False) -> None:
         if at.size:
             self._settle(at, WRONG)
             self.form[at] = 0
@@ -393,18 +406,14 @@ class _Column:
             self.faults.append(Fault(np.flatnonzero(mine[self.inverse]), message, has_one_cause))
 
     def _refuse_open(self, at: Ints, examples: Ints, is_mixed: bool) -> None:
-        rows = sorted(
-            (int(np.flatnonzero(self.inverse == i)[0]), self.written[int(i)].as_py()) for i in examples
-        )
+        """Rows whose order is open, with two examples: rows of different orders, or two of these."""
+        rows = sorted(int(np.flatnonzero(self.inverse == i)[0]) for i in examples)
         lines = range(1, len(self.inverse) + 1) if self.lines is None else self.lines
-        shown = listed([f"{quoted(text)} (line {lines[row]})" for row, text in rows])
+        texts = [quoted(self.written[int(self.inverse[row])].as_py()) for row in rows]
+        shown = listed([f"{text} (line {lines[row]})" for text, row in zip(texts, rows, strict=True)])
         why = f"{shown} have different orders" if is_mixed else f"no row decides it: {shown}"
         mend = "write list: {dates: day first} or list: {dates: month first}"
-        self._refuse(
-            at,
-            lambda text: f"{quoted(text)} may be day first or month first, and {why}; {mend}",
-            has_one_cause=True,
-        )
+        self._refuse(at, f"may be day first or month first, and {why}; {mend}", has_one_cause=True)
 
 
 def _normalized(texts: pa.Array) -> pa.Array:
@@ -431,13 +440,9 @@ def _integers(texts: pa.Array) -> Ints:
     return _numpy(pc.if_else(pc.equal(texts, ""), "0", texts).cast(pa.int64()))
 
 
-def _century(year: Ints) -> Ints:
-    return year + np.where(year < 69, 2000, 1900)
-
-
-def _full_years(texts: pa.Array) -> Ints:
-    year = _integers(texts)
-    return np.where(_lengths(texts) <= 2, _century(year), year)
+def _year(year: Ints, digits: Ints) -> Ints:
+    """Years of four digits; two digits are of 1969 to 2068."""
+    return np.where(digits <= 2, year + np.where(year < 69, 2000, 1900), year)
 
 
 def _is_never(year: Ints, month: Ints, day: Ints, of_day: Ints) -> NDArray[np.bool_]:
@@ -448,9 +453,7 @@ def _is_never(year: Ints, month: Ints, day: Ints, of_day: Ints) -> NDArray[np.bo
 def _order_of(a: Ints, b: Ints, *, given: Order | None, is_dotted: bool, is_short: bool) -> Ints:
     """The order of rows written alike, from all of them; dots are of countries that write the day first."""
     if given is not None and (is_short or given != "year first"):
-        return np.full(
-            a.shape, {"day first": _DAY_FIRST, "month first": _MONTH_FIRST}.get(given, _YEAR_FIRST)
-        )
+        return np.full(a.shape, _ORDERS.index(given))
     sure = np.where((a > 12) & (b <= 12), _DAY_FIRST, np.where((b > 12) & (a <= 12), _MONTH_FIRST, _OPEN))
     kinds = np.unique(sure[sure != _OPEN])
     if is_short and not kinds.size and (a > 31).any():
@@ -459,50 +462,3 @@ def _order_of(a: Ints, b: Ints, *, given: Order | None, is_dotted: bool, is_shor
         return np.full(a.shape, kinds[0] if kinds.size else _DAY_FIRST)
     sure[(sure == _OPEN) & ((a > 12) | (b > 12))] = _DAY_FIRST  # neither fits: a fault of the row
     return sure
-
-
-# --- messages ------------------------------------------------------------------------------------------
-
-
-def _age_message(text: str) -> str:
-    return (
-        f"{quoted(text)} is an age or a state, not an instant: export the date and time of the last contact"
-    )
-
-
-def _other_message(text: str) -> str:
-    text = text[:LONGEST]
-    if re.search(r"\d[-/. ]*[^\W\d_]{3,}|[^\W\d_]{3,}[-/. ]*\d", text) and not re.search("[a-zA-Z]{3}", text):
-        return _month_message(text)
-    if re.fullmatch(r"#+", text):
-        return f"{quoted(text)} is a column too narrow for its dates: widen it and export again"
-    if re.fullmatch(r"[0-9.,]+", text):
-        return f"{quoted(text)} is a number that is no date: {HOW}"
-    return f"{quoted(text)} is not a date that can be read: {HOW}"
-
-
-def _month_message(text: str) -> str:
-    return f"{quoted(text)} has a month in a language that is not known: {HOW}"
-
-
-def _zone_message(text: str) -> str:
-    return (
-        f"{quoted(text)} names a time zone that is not clear: write an offset such as +02:00, "
-        "or the zone of the list, such as list: {timezone: Europe/Berlin}"
-    )
-
-
-def _no_month_message(text: str) -> str:
-    return f"{quoted(text)} has no such month: {HOW}, or check list: {{dates: ...}}"
-
-
-def _no_day_message(text: str) -> str:
-    return f"{quoted(text)} is not a day of the calendar: {HOW}"
-
-
-def _no_time_message(text: str) -> str:
-    return f"{quoted(text)} has no such time of day: write a time from 00:00 to 23:59:59"
-
-
-def _year_message(text: str) -> str:
-    return f"{quoted(text)} is not in the years {_FIRST_YEAR} to {_LAST_YEAR}: leave blank what is not known"

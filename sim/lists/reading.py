@@ -309,7 +309,7 @@ class _Reading:
         is_named = self.options.timezone is not None
         dates = read_dates(texts, zone=zone, order=self.options.dates, has_zone=is_named, lines=self.lines)
         for fault in dates.faults:
-            sentence = partial(_sentence, fault.message, texts)
+            sentence = partial(_sentence, texts, fault.message)
             self._report("last_sync", fault.rows, sentence, has_one_cause=fault.has_one_cause)
         contact, exported_s = self._contact(dates)
         if dates.forms and not dates.has_times:
@@ -463,8 +463,8 @@ class _Reading:
         return tuple(found)
 
 
-def _sentence(message: Callable[[str], str], texts: Sequence[str], i: int) -> str:
-    return message(texts[i])
+def _sentence(texts: Sequence[str], message: str, i: int) -> str:
+    return f"{quoted(texts[i])} {message}"
 
 
 def _line_of(file: str, problem: ListProblem) -> str:

@@ -158,8 +158,8 @@ def test_devices_with_the_reserve_are_safe() -> None:
 
 
 def test_tracking_is_unbiased() -> None:
-    """After 12 of 30 days, those without the reserve are those silent for 12 days; 300 fleets, 4 standard errors
-    and 3 % for the estimate of the law."""
+    """After 12 of 30 days, those without the reserve are those silent for 12 days; 300 fleets, 4 standard
+    errors    and 3 % for the estimate of the law."""
     rng = np.random.default_rng(3)
     errors, total = [], 0.0
     for _ in range(300):

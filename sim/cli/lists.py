@@ -1,0 +1,117 @@
+"""`reissue inventory` and `reissue forecast`: what a list of devices tells, without a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sim.cli import DONE, FAILS, options, output
+
+_READING: Final = (
+    click.option(
+        "--columns",
+        metavar="NAME=HEADER",
+        type=options.KeyValue("name=header", "--columns id='Device name'"),
+        multiple=True,
+        help="The header of a column: id, last_sync, platform, group, sync_every, holds_reserve.",
+    ),
+    click.option(
+        "--exported", metavar="INSTANT", help="When the list was made; default: its newest contact."
+    ),
+    click.option("--timezone", metavar="ZONE", help="Of dates that name none, such as Europe/Berlin."),
+    click.option(
+        "--dates",
+        type=click.Choice(["day first", "month first", "year first"]),
+        help="Where the list does not decide it.",
+    ),
+    click.option("--encoding", metavar="NAME", help="Of the file, such as cp1252; default: UTF-8."),
+    click.option(
+        "--only",
+        metavar="HEADER=TEXT",
+        type=options.KeyValue("header=text", "--only OS=Android"),
+        multiple=True,
+        help="Take only rows with this text under this header; several texts of one header: any of them.",
+    ),
+    click.option("--gone-after", metavar="DURATION", help="Silent for longer: not connected any more."),
+)
+
+
+def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how to read a list."""
+    for option in reversed(_READING):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=options.examples("reissue inventory devices.csv --columns id='Device name'"))
+@click.argument("list_", metavar="LIST", type=options.PATH)
+@_reading
+@options.as_json
+def inventory(list_: Path, as_json: bool, **reading: Any) -> int:
+    """Tell what was understood of a list of devices, how long they are silent, and a group to paste."""
+    from sim.studies.device_lists import inventory as study
+
+    output.show(study(list_, **_arguments(reading)), as_json=as_json)
+    return DONE
+
+
+@click.command(
+    epilog=options.examples("reissue forecast devices.csv --delay 28d --history lists/ --lost-at-most 1%")
+)
+@click.argument("list_", metavar="LIST", type=options.PATH)
+@click.option("--delay", metavar="DURATION", help="From the list to the activation; default: the usual ones.")
+@click.option("--activates", metavar="INSTANT", help="Instead of --delay: when the certificate becomes main.")
+@click.option("--history", metavar="DIR", type=options.PATH, help="Earlier lists of the same devices.")
+@click.option(
+    "--lost-at-most",
+    type=options.Share(),
+    metavar="SHARE|N",
+    help="A promise: exit 1 if it has become unlikely.",
+)
+@options.out("DIR", "Write devices.csv, the devices worst first, to a new file in DIR.")
+@_reading
+@options.as_json
+def forecast(
+    list_: Path,
+    delay: str | None,
+    activates: str | None,
+    history: Path | None,
+    lost_at_most: float | None,
+    out: Path | None,
+    as_json: bool,
+    **reading: Any,
+) -> int:
+    """Tell who will not have the reserve in time, from a list of devices alone.
+
+    Devices that hold the reserve are safe: the list of a later day tells whether a reissue is on track.
+    """
+    from sim.files import write_new_files
+    from sim.studies.device_lists import forecast as study
+
+    found = study(
+        list_,
+        delay=delay,
+        activates=activates,
+        history=history,
+        lost_at_most=lost_at_most,
+        **_arguments(reading),
+    )
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        path = out / "devices.csv"
+        write_new_files({path: found.to_csv().encode()})
+        output.show_written(path)
+    output.show(found, as_json=as_json)
+    return FAILS if found.kept is not None and found.kept < 0.5 else DONE
+
+
+def _arguments(reading: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, as the studies take them."""
+    only: dict[str, list[str]] = {}
+    for header, text in reading.pop("only"):
+        only.setdefault(header, []).append(text)
+    given = {name: value for name, value in reading.items() if value}
+    return given | {"columns": dict(reading["columns"]), "only": only}

@@ -1,0 +1,142 @@
+"""What a list of devices tells, without a scenario: `inventory` and `forecast`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from sim.errors import InputError, UnreadableError
+from sim.files import read_bytes
+from sim.lists.dates import Order
+from sim.lists.forecast import Forecast, forecast_of
+from sim.lists.history import backtest, read_history
+from sim.lists.inventory import Inventory
+from sim.lists.reading import DeviceList, ListError, ListOptions, read_list
+from sim.lists.table import MOST_BYTES
+from sim.scenario.durations import parse_duration
+from sim.scenario.instants import parse_moment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Reading(TypedDict, total=False):
+    """How a list is to be read, as `columns` and `list` of a scenario say it.
+
+    `columns`: from names of the language to headers. `exported`: when it was made. `timezone`: of dates
+    without one. `dates`: `day first`, `month first` or `year first`. `encoding`: of the file. `only`: rows to
+    take, by header. `gone_after`: a duration; devices silent for longer are not connected any more.
+    """
+
+    columns: Mapping[str, str]
+    exported: str | datetime
+    timezone: str
+    dates: Order
+    encoding: str
+    only: Mapping[str, Sequence[str]]
+    gone_after: str
+
+
+def inventory(source: str | os.PathLike[str] | pd.DataFrame, **reading: Unpack[Reading]) -> Inventory:
+    """What can be understood of a list: its columns, dates and rows, and the ages of its devices.
+
+    Args:
+        source: a file that a console has exported, or a table.
+        reading: how to read it, where that is not found out.
+
+    Raises:
+        InputError: the list cannot be read; the text says what would mend it.
+    """
+    options = _options(reading)
+    file, devices = _read(source, options)
+    return Inventory.of(devices, file=file, options=options)
+
+
+def forecast(
+    source: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    delay: str | None = None,
+    activates: str | datetime | None = None,
+    history: str | os.PathLike[str] | None = None,
+    lost_at_most: float | None = None,
+    confidence: float = 0.95,
+    **reading: Unpack[Reading],
+) -> Forecast:
+    """Who will not have the reserve in time, from the ages of last contacts alone (model 11.3, 11.4).
+
+    Args:
+        source: a file that a console has exported, or a table. Devices that hold the reserve are safe, so the
+            list of any later day tells whether a running reissue is on track.
+        delay: from the list to the activation, such as `30d`; default: the usual ones.
+        activates: instead of `delay`, the instant of the activation.
+        history: a folder of earlier lists, which tell what such forecasts were worth.
+        lost_at_most: the promise: a number of devices from 1 on, or a share below.
+        confidence: of the bands.
+        reading: how to read the lists, where that is not found out.
+
+    Raises:
+        InputError: a list cannot be read, or an argument is wrong; the text says what would mend it.
+    """
+    options = _options(reading)
+    _, devices = _read(source, options)
+    if not 0 < confidence < 1:
+        raise InputError(f"a confidence of {confidence} is not between 0 and 1: write one such as 0.95")
+    try:
+        delay_s = None if delay is None else parse_duration(delay)
+        if activates is not None:
+            if delay is not None:
+                raise InputError("delay and activates say the same: give one of them")
+            delay_s = _moment_s(activates) - (devices.exported_s or 0)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if delay_s is not None and delay_s < 1:
+        raise InputError(
+            "the activation is not later than the list: write a later instant, or a delay of 1s or more"
+        )
+    past = None
+    if history is not None:
+        lists = read_history(Path(history), options, duration_s=parse_duration)
+        past = backtest(lists, delay_s=30 * 86_400 if delay_s is None else delay_s)
+    return forecast_of(devices, delay_s=delay_s, most=lost_at_most, history=past, confidence=confidence)
+
+
+def _options(reading: Reading) -> ListOptions:
+    try:
+        exported = reading.get("exported")
+        gone_after = reading.get("gone_after")
+        return ListOptions(
+            columns=reading.get("columns") or {},
+            exported_s=None if exported is None else _moment_s(exported),
+            timezone=reading.get("timezone"),
+            dates=reading.get("dates"),
+            encoding=reading.get("encoding"),
+            only=reading.get("only") or {},
+            gone_after_s=None if gone_after is None else parse_duration(gone_after),
+            suggests=True,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _moment_s(written: str | datetime) -> int:
+    """Seconds since 1970 of an instant; without an offset it is in UTC."""
+    moment = parse_moment(written) if isinstance(written, str) else written
+    return int((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _read(source: str | os.PathLike[str] | pd.DataFrame, options: ListOptions) -> tuple[str, DeviceList]:
+    if isinstance(source, str | os.PathLike):
+        file = os.fspath(source)
+        try:
+            content = read_bytes(Path(file), most_bytes=MOST_BYTES)
+        except UnreadableError as error:
+            raise InputError(f"{file} {error}") from None
+    else:
+        file, content = "devices.csv", source.to_csv(index=False).encode()
+    devices = read_list(content, options, duration_s=parse_duration)
+    if devices.problems:
+        raise ListError(file, devices.problems)
+    return file, devices
