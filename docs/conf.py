@@ -25,7 +25,7 @@ extensions = [
 ]
 exclude_patterns = ["_ext"]
 menu = {
-    "Plan": ["tutorial", "cookbook", "decisions", "report", "why", "certificates"],
+    "Plan": ["tutorial", "cookbook", "lists", "decisions", "report", "why", "certificates"],
     "Look up": ["glossary", "language", "reference", "model", "api"],
     "Trust": ["evidence", "mutation", "guarantees", "rehearsal", "testing"],
     "The program": ["sweep", "benchmarks", "design", "extend", "contributing", "changelog"],

@@ -46,7 +46,7 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command(epilog=options.examples("reissue inventory devices.csv --columns id='Device name'"))
+@click.command(epilog=options.examples("reissue inventory scenarios/devices.csv"))
 @click.argument("list_", metavar="LIST", type=options.PATH)
 @_reading
 @options.as_json
@@ -58,9 +58,7 @@ def inventory(list_: Path, as_json: bool, **reading: Any) -> int:
     return DONE
 
 
-@click.command(
-    epilog=options.examples("reissue forecast devices.csv --delay 28d --history lists/ --lost-at-most 1%")
-)
+@click.command(epilog=options.examples("reissue forecast scenarios/devices.csv --delay 28d"))
 @click.argument("list_", metavar="LIST", type=options.PATH)
 @click.option("--delay", metavar="DURATION", help="From the list to the activation; default: the usual ones.")
 @click.option("--activates", metavar="INSTANT", help="Instead of --delay: when the certificate becomes main.")
