@@ -77,7 +77,7 @@ class Ages:
         return int(self.ages_s.size - np.searchsorted(self.ages_s, silence_s, side="right"))
 
     def density_at(self, ages_s: Ints | Floats) -> Floats:
-        """The density of ages; beyond the oldest it stays, so that nobody returns from there (model, 11.4)."""
+        """The density of ages; beyond the oldest it stays: nobody returns (model, 11.4)."""
         return np.where(ages_s < self.period_s, self.first, np.interp(ages_s, self.nodes_s, self.density))
 
     def chances(self, ages_s: Ints, more_s: int) -> Floats:
