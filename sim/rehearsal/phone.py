@@ -21,8 +21,17 @@ from sim.pki.issue import issue
 from sim.pki.reading import Material
 from sim.pki.requirements import judge
 from sim.rehearsal.credentials import Credential, fingerprint_of
-from sim.rehearsal.server import ANY_STRENGTH, LENGTHS, LOOK, SYNCHRONIZE, LoopbackServer
-from sim.rehearsal.wire import Talk, Wire, converse, dial
+from sim.rehearsal.server import (
+    ANY_STRENGTH,
+    LENGTHS,
+    LOOK,
+    SYNCHRONIZE,
+    LoopbackServer,
+    Talk,
+    Wire,
+    converse,
+    dial,
+)
 
 Verdict = Literal["accepted", "refused", "unreachable"]
 """How an attempt to connect ends (model 5.4)."""
@@ -54,6 +63,9 @@ class Meeting:
 
     verdict: Verdict
     reason: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.verdict} ({self.reason})" if self.reason else self.verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sim.scenario.scenario import Scenario
 from sim.studies.verify import Difference
 from sim.summary import Column, Notes, Summary, Table, notes
 from sim.summary.card import to_html
-from sim.text import date, iso
+from sim.text import iso
 from sim.world.server import Event
 
 LIBRARY: Final = "OpenSSL of cryptography"
@@ -56,27 +56,6 @@ class Played:
         if self.meeting is not None and self.meeting.verdict != self.encounter.verdict:
             return False
         return self.slots == self.expected_slots
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """How devices of one kind met the server between two control instants.
-
-    Attributes:
-        from_s: the control instant at which this begins.
-        group: group of the devices.
-        platform: platform of the devices.
-        events: what the server and the operator did then.
-        presented: fingerprints presented since, as keys.
-        ends: how often connections ended in each way.
-    """
-
-    from_s: int
-    group: str
-    platform: str
-    events: tuple[str, ...]
-    presented: dict[str, None]
-    ends: Counter[Meeting]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,22 +113,29 @@ class Rehearsal:
         """The date of an instant."""
         return self.scenario.start + timedelta(seconds=instant_s)
 
-    def rows(self) -> list[Row]:
-        """The connections, counted by control instant and kind of device, in order."""
+    def rows(self) -> list[dict[str, Any]]:
+        """The connections, counted by control instant and kind of device, in order; as they stand in JSON."""
         starts = sorted({0, *(event.at_s for event in self.events)})
-        rows: dict[tuple[int, str, str], Row] = {}
+        ends: dict[tuple[int, str, str], Counter[Meeting]] = {}
+        presented: dict[tuple[int, str, str], dict[str, None]] = {}
         for each in self.played:
-            if each.meeting is None:
-                continue
             device = each.encounter.device
             from_s = starts[bisect_right(starts, each.encounter.at_s) - 1]
             key = (from_s, self.groups[device], self.platforms[device])
-            if key not in rows:
-                events = tuple(event.name for event in self.events if event.at_s == from_s)
-                rows[key] = Row(*key, events=events, presented={}, ends=Counter())
-            rows[key].presented[each.fingerprint] = None
-            rows[key].ends[each.meeting] += 1
-        return [rows[key] for key in sorted(rows)]
+            if each.meeting is not None:
+                ends.setdefault(key, Counter())[each.meeting] += 1
+                presented.setdefault(key, {})[each.fingerprint] = None
+        return [
+            {
+                "from": iso(self.at(key[0])),
+                "events": [event.name for event in self.events if event.at_s == key[0]],
+                "presented": list(presented[key]),
+                "group": key[1],
+                "platform": key[2],
+                "ends": [{**asdict(meeting), "connections": n} for meeting, n in ends[key].items()],
+            }
+            for key in sorted(ends)
+        ]
 
     # --- words -----------------------------------------------------------------------------------
 
@@ -201,12 +187,12 @@ class Rehearsal:
         rows = self.rows()
         cells = tuple(
             (
-                date(self.at(row.from_s)),
-                ", ".join(row.events) or "start",
-                ", ".join(_short(each) for each in row.presented),
-                row.group,
-                row.platform,
-                "; ".join(f"{n:,} {_met(meeting)}" for meeting, n in row.ends.items()),
+                row["from"].replace("T", " ").removesuffix("Z").removesuffix(":00"),
+                ", ".join(row["events"]) or "start",
+                ", ".join(map(_short, row["presented"])),
+                row["group"],
+                row["platform"],
+                "; ".join(map(_counted, row["ends"])),
             )
             for row in rows[:MOST_ROWS]
         )
@@ -220,7 +206,7 @@ class Rehearsal:
             f"({encounter.kind}), presented {played.fingerprint}: "
         )
         if meeting is not None and meeting.verdict != encounter.verdict:
-            return f"{where}the model says {encounter.verdict}, {LIBRARY} says {_met(meeting)}"
+            return f"{where}the model says {encounter.verdict}, {LIBRARY} says {meeting}"
         held, expected = (
             " and ".join("nothing" if each is None else _short(each) for each in slots)
             for slots in (played.slots, played.expected_slots)
@@ -251,17 +237,7 @@ class Rehearsal:
             "attempts": self.attempts,
             "attempts_failed": self.failed,
             "libraries": {LIBRARY: {"version": _version(), "accepts_at_not_after": counts_not_after_in()}},
-            "rows": [
-                {
-                    "from": iso(self.at(row.from_s)),
-                    "events": list(row.events),
-                    "presented": list(row.presented),
-                    "group": row.group,
-                    "platform": row.platform,
-                    "ends": [{**asdict(meeting), "connections": n} for meeting, n in row.ends.items()],
-                }
-                for row in self.rows()
-            ],
+            "rows": self.rows(),
             "disagreements": [
                 {
                     "device": self.devices[each.encounter.device],
@@ -289,8 +265,8 @@ def _version() -> str:
     return SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
 
 
-def _met(meeting: Meeting) -> str:
-    return f"{meeting.verdict} ({meeting.reason})" if meeting.reason else meeting.verdict
+def _counted(end: dict[str, Any]) -> str:
+    return f"{end['connections']:,} {Meeting(end['verdict'], end['reason'])}"
 
 
 def _short(fingerprint: str) -> str:
