@@ -121,13 +121,15 @@ def _first_certificate(scenario: Scenario, custom: Custom | None) -> Certificate
 def _with_refusals(plan: world.Plan, customs: Mapping[str, Custom]) -> world.Plan:
     """The plan with the platforms that refuse each file's certificate, at the address it comes to serve.
 
-    That address depends on what the server did before. Who refuses a certificate changes nothing the server
-    does (model 5.4), so its life is played without, and tells the address of each.
+    Where addresses change, that address depends on what the server did before. Who refuses a certificate
+    changes nothing the server does (model 5.4), so its life is played without, and tells the address of each.
     """
     if not customs:
         return plan
     by_identity = {custom.identity: custom for custom in customs.values()}
-    address_of = {c.identity: c.address for c in play(plan).server.certificates if c.identity is not None}
+    address_of = dict.fromkeys(by_identity, plan.first.address)
+    if any(isinstance(action, world.Reissue) and action.address is not None for action in plan.actions):
+        address_of = {each.identity: each.address for each in play(plan).server.certificates if each.identity}
     actions = tuple(
         replace(action, refused_by=by_identity[action.identity].refused_by(address_of[action.identity]))
         if isinstance(action, world.Reissue) and action.identity in address_of and action.identity

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from openssl_command import Openssl
 
 import sim
 from sim.cli.commands import cli
+from sim.pki.reading import read
 from sim.results.critical import CriticalDelays
 from sim.studies.curve import Curve
 from sim.studies.delays import CurveError
+from sim.world.timeline import play
 
 D = 86_400
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 
 def scenario(**changes: Any) -> sim.Scenario:
@@ -174,6 +181,57 @@ def test_exact_is_refused_where_one_run_does_not_tell_all() -> None:
     strategy = [*MANY["strategy"], {"at": "day 65", "reissue": {"activate": "immediately"}}]
     with pytest.raises(CurveError, match="nothing else happens"):
         sim.curve(scenario(**{**MANY, "strategy": strategy}), reissue=0, exact=True, engine="fleet")
+
+
+class Counter:
+    """Counts the calls of a function, wherever it is known by a name."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, function: Any, *places: str) -> None:
+        self.calls: list[Any] = []
+
+        def counted(first: Any, *arguments: Any, **options: Any) -> Any:
+            self.calls.append(first)
+            return function(first, *arguments, **options)
+
+        for place in places:
+            monkeypatch.setattr(place, counted)
+
+
+@pytest.mark.parametrize("engine", ["process", "fleet"])
+@pytest.mark.parametrize("shares_a_run", [False, True])
+def test_each_certificate_is_read_once_and_the_server_played_at_most_twice_a_delay(
+    engine: Any,
+    shares_a_run: bool,
+    openssl: Openssl,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`custom_certificate.yaml` with certificates from files: the delays share a run, or each has its own."""
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    ends = {"first.pem": 40, "second.pem": 180 if shares_a_run else 80}
+    for serial, (name, day) in enumerate(ends.items(), start=1):
+        made = openssl.certificate(begin=start, end=start + timedelta(days=day), serial=serial)
+        shutil.copy(made, tmp_path / name)
+    shutil.copy(SCENARIOS / "custom_certificate.yaml", tmp_path / "plan.yaml")
+    files = [
+        ("server.certificate", "{issuer: custom, file: first.pem}"),
+        ("strategy.0.reissue", "{issuer: custom, file: second.pem, activate: after 30d}"),
+    ]
+    written = sim.load(tmp_path / "plan.yaml", overrides=files)
+    importlib.import_module("sim.fleet.engine")
+    plays = Counter(
+        monkeypatch,
+        play,
+        "sim.scenario.prepare.play",
+        "sim.studies.delays.play",
+        "sim.processes.engine.play",
+        "sim.fleet.engine.play",
+    )
+    reads = Counter(monkeypatch, read, "sim.pki.reading.read")
+    curve = sim.curve(written, engine=engine)
+    assert (len(curve.delays_s), curve.runs) == (30, 1 if shares_a_run else 30)
+    assert sorted(path.name for path in reads.calls) == ["first.pem", "second.pem"]
+    assert len(plays.calls) <= 2 * len(curve.delays_s)
 
 
 def test_the_command_prints_the_document_of_the_language(tmp_path: Path) -> None:
