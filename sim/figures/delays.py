@@ -29,7 +29,7 @@ def curve(
     """Lost devices by delay, as steps: a loss is avoided from one second on, not gradually.
 
     Args:
-        name: stands below the title; anybody's text.
+        name: a line below the title; anybody's text.
         delays_s: ascending; shape (k,).
         lost: devices, or their mean over several replications; shape (k,).
         low, high: the band over the replications; None with one.

@@ -289,8 +289,8 @@ def svg_bytes(figure: Figure, *, name: str, is_transparent: bool = False) -> byt
     """The figure as SVG with its text as text; the same figure gives the same bytes.
 
     Args:
-        figure: to be written.
-        name: begins every id in it, so that several can stand in one page.
+        figure: what is written.
+        name: the beginning of every id in it, so that several can stand in one page.
         is_transparent: without a background.
     """
     stream = io.BytesIO()

@@ -75,7 +75,7 @@ class Run(BaseModel):
 
     @property
     def looked_at(self) -> int:
-        """Replications that devices are of."""
+        """Replications of which the devices are looked at."""
         return min(self.replications, MOST_REPLICATIONS)
 
     def seconds(self, moment: datetime) -> int:
@@ -88,20 +88,20 @@ class Extra:
     """What no other file of a result has: `report.json`.
 
     Attributes:
-        format: of this document.
-        command: what gives the same numbers again.
+        format: the name and the version of this form.
+        command: the command that gives the same numbers again.
         summary: the result in words.
-        platforms: its measures by platform; None with one platform.
+        platforms: the measures by platform, as a table; None with one platform.
         findings: documented rules that the plan goes against.
-        lives: of the certificates; the first is main at the start.
-        switches: each activation of a reserve, and who held it.
-        outages_s: of the server.
-        technicians: of the help desk; None without one.
-        warm_up_s: as in `TimeSeries`.
-        histories: of a few devices.
+        lives: the life of each certificate; the first is main at the start.
+        switches: each activation of a reserve, and how many devices held it.
+        outages_s: when the server answers nobody.
+        technicians: how many the help desk has; None without one.
+        warm_up_s: see `TimeSeries`.
+        histories: what happened to a few devices.
         floors: the least delay, in days, by the rule that asks for it.
-        margins: what the run tells of other delays.
-        no_margins: why it tells nothing; else empty.
+        margins: the losses under other delays; None where one run does not show them.
+        no_margins: why it does not; else empty.
     """
 
     format: Literal["reissue report 2"]
@@ -133,10 +133,10 @@ class Contents:
     """Everything that a page shows.
 
     Attributes:
-        run: from `run.json`.
-        extra: from `report.json`.
-        series: from `timeline.parquet`.
-        at_risk: from `devices.parquet`.
+        run: the facts of `run.json`.
+        extra: the whole of `report.json`.
+        series: the first replications of `timeline.parquet`.
+        at_risk: the devices at risk of `devices.parquet`.
     """
 
     run: Run
@@ -180,7 +180,7 @@ def read_contents(directory: Path) -> Contents:
 
 
 def looked_at(replications: int, samples: int, most: int = MOST_SAMPLES) -> int:
-    """Replications that time series are of: the first hundred, or as many as fit into memory."""
+    """Replications of which the time series are looked at: a hundred, or as many as fit into memory."""
     return min(replications, MOST_REPLICATIONS, max(1, most // max(samples, 1)))
 
 
@@ -283,8 +283,8 @@ def _rows(
     """Rows of the first replications in parts, with the columns and types of a schema.
 
     Args:
-        path: of a Parquet file.
-        schema: what is read.
+        path: a Parquet file.
+        schema: the columns that are read.
         run: says how many replications there are.
         size: how many rows each has to have; None: as many as the others.
         most: rows in all; at least one replication is read.

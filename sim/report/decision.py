@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sim.report.contents import Contents
 from sim.studies.margins import Margins, Need
 from sim.text import number, plural, rounded
-from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from sim.world.order import SECONDS_PER_DAY
 
 
 class Decision(NamedTuple):
@@ -58,9 +58,7 @@ def decide(contents: Contents) -> Decision:
     rule, floor = max(extra.floors.items(), key=lambda each: each[1])
     advised = max(days, floor)
     at_s = extra.lives[0].not_after_s - advised * SECONDS_PER_DAY
-    unit_s = unit_of(margins)
-    needed = rounded(max(unit_s, math.ceil(need.needed_s / unit_s) * unit_s))
-    alone = f"“{need.promise}” needs {needed} in this run, the longest of its promises"
+    alone = f"“{need.promise}” needs {rounded(margins.needed_s or 0)} in this run, the longest of them"
     source = "Kaspersky's advice of 30 days" if rule == "30-day advice" else "the longest sync period"
     late = "" if at_s >= 0 else ", before this scenario starts: there is no time left for it"
     return Decision(
@@ -71,11 +69,6 @@ def decide(contents: Contents) -> Decision:
         changes=_changes(margins, need, margins.longest_s - need.needed_s),
         caution=caution,
     )
-
-
-def unit_of(margins: Margins) -> int:
-    """Seconds of the unit that delays are given in: days, or hours where the own delay is short."""
-    return SECONDS_PER_DAY if margins.own_s >= 3 * SECONDS_PER_DAY else SECONDS_PER_HOUR
 
 
 def _left(margins: Margins, delay_s: int) -> str:

@@ -13,8 +13,7 @@ from sim.errors import OutputError
 from sim.figures.style import svg_bytes
 from sim.files import write_file
 from sim.report.contents import FORMAT, Contents, Extra, looked_at, run_of
-from sim.report.drawings import drawings_of
-from sim.report.page import page_of
+from sim.report.page import drawings_of, page_of
 from sim.scenario.findings import findings_of
 from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
 from sim.studies.delays import CurveError
@@ -34,8 +33,8 @@ class Publisher:
     """What `run --out` writes beside the tables of a result, and its page.
 
     Args:
-        result: of a run.
-        command: what reproduces it.
+        result: what a run found.
+        command: the command that gives the same numbers again.
         with_figures: also write each figure that applies, as SVG.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -60,8 +61,11 @@ class DevicesAtRisk:
 
     def add(self, rows: pd.DataFrame) -> None:
         """Look at rows of one or several replications, with the columns of `COLUMNS`."""
-        for number, part in rows.groupby("replication", sort=False):
-            self._add(int(str(number)), part)
+        numbers = rows["replication"].to_numpy()
+        ends = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(rows)]
+        for begin, end in pairwise(ends):
+            if begin < end:
+                self._add(int(numbers[begin]), rows.iloc[begin:end])
 
     def _add(self, replication: int, rows: pd.DataFrame) -> None:
         if replication not in self._reconnected:
@@ -72,25 +76,31 @@ class DevicesAtRisk:
         back = (rows["reconnected_at"] - self._start).dropna() // pd.Timedelta("1s")
         ended_s = np.sort(back.to_numpy(dtype=np.int64))
         self._reconnected[replication] += np.searchsorted(ended_s, self._samples_s, side="right")
-        rows = rows[list(COLUMNS)].assign(place=np.arange(self._place, self._place + len(rows)))
-        self._place += len(rows)
-        is_lost = rows["times_lost"] > 0
+        is_lost = rows["times_lost"].to_numpy() > 0
         if len(self._reconnected) == 1:
-            self.lost += int(is_lost.sum())
+            self.lost += int(np.count_nonzero(is_lost))
             self._list(rows, is_lost)
-        for place in rows.loc[is_lost & rows["place"].isin(self._rows.get("place", [])), "place"]:
-            self._lost_in[place] = self._lost_in.get(place, 0) + 1
+        lost = self._place + np.flatnonzero(is_lost)
+        for place in lost[np.isin(lost, list(self._lost_in))].tolist():
+            self._lost_in[place] += 1
+        self._place += len(rows)
 
-    def _list(self, rows: pd.DataFrame, is_lost: pd.Series[bool]) -> None:
-        narrow = rows[~is_lost & (rows["critical_delay_s"].fillna(0) > 0)]
-        narrow = narrow.nlargest(MOST_NARROW, "critical_delay_s")
-        found = pd.concat([self._rows, pd.concat([rows[is_lost], narrow]).astype(object)])
+    def _list(self, rows: pd.DataFrame, is_lost: NDArray[np.bool_]) -> None:
+        critical_s = rows["critical_delay_s"].fillna(0).to_numpy(dtype=np.int64)
+        narrow = np.flatnonzero(~is_lost & (critical_s > 0))
+        narrow = narrow[np.argsort(-critical_s[narrow], kind="stable")[:MOST_NARROW]]
+        lost = np.flatnonzero(is_lost)
+        is_back, lost_for_s = rows["lost_at_end"].to_numpy() == 0, rows["lost_for_s"].to_numpy()
+        lost = lost[np.lexsort((-lost_for_s[lost], is_back[lost]))[:MOST_LISTED]]
+        chosen = np.concatenate([lost, narrow])
+        more = rows[list(COLUMNS)].iloc[chosen].astype(object).assign(place=self._place + chosen)
+        found = pd.concat([self._rows, more])
         found = found.assign(is_kept=found["times_lost"] == 0, is_back=~found["lost_at_end"].astype(bool))
-        kept = found[found["is_kept"]].sort_values(["critical_delay_s", "place"], ascending=[False, True])
-        lost = found[~found["is_kept"]].sort_values(
-            ["is_back", "lost_for_s", "place"], ascending=[True, False, True]
-        )
-        self._rows = pd.concat([lost.head(MOST_LISTED), kept.head(MOST_NARROW)])
+        kept = found[found["is_kept"]].sort_values("critical_delay_s", ascending=False, kind="stable")
+        lost_rows = found[~found["is_kept"]].sort_values("lost_for_s", ascending=False, kind="stable")
+        lost_rows = lost_rows.sort_values("is_back", kind="stable")
+        self._rows = pd.concat([lost_rows.head(MOST_LISTED), kept.head(MOST_NARROW)])
+        self._lost_in = {place: self._lost_in.get(place, 0) for place in self._rows["place"]}
 
     @property
     def rows(self) -> pd.DataFrame:

@@ -86,6 +86,17 @@ class Margins:
     refused: int
 
     @property
+    def unit_s(self) -> int:
+        """Seconds of the unit that delays are given in: days, or hours where the own delay is short."""
+        return unit_of(self.own_s)
+
+    @property
+    def needed_s(self) -> int | None:
+        """The delay that keeps every promise, in whole units; None where none up to the own one does."""
+        needed_s = self.binding.needed_s
+        return None if needed_s is None else max(self.unit_s, -(-needed_s // self.unit_s) * self.unit_s)
+
+    @property
     def mean(self) -> NDArray[np.float64]:
         """Lost devices under each delay, the mean over the replications."""
         return np.asarray(self.lost.mean(axis=0), dtype=np.float64)
@@ -121,7 +132,7 @@ class MarginsGatherer:
         scenario = prepared.scenario
         self._step = step_of(scenario, None)
         self._own_s = own_delay_s(prepared, self._step)
-        unit_s = SECONDS_PER_DAY if self._own_s >= 3 * SECONDS_PER_DAY else SECONDS_PER_HOUR
+        unit_s = unit_of(self._own_s)
         self._delays_s: Ints = np.arange(1, self._own_s // unit_s + 1, dtype=np.int64) * unit_s
         waits = Waits.of(prepared, self._step, self._delays_s)
         if waits is None:
@@ -172,6 +183,11 @@ class MarginsGatherer:
             lost=lost[place - 1],
             needed_s=None if needed_s == math.inf else int(needed_s),
         )
+
+
+def unit_of(own_s: int) -> int:
+    """Seconds of the unit that the delays of a curve are given in, by the scenario's own delay."""
+    return SECONDS_PER_DAY if own_s >= 3 * SECONDS_PER_DAY else SECONDS_PER_HOUR
 
 
 def margins_of(result: Replications) -> Margins:

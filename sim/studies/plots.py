@@ -16,7 +16,7 @@ from sim.studies.margins import Margins, margins_of
 from sim.studies.replications import Replications
 from sim.studies.tables import devices_part
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
-from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from sim.world.order import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -196,8 +196,6 @@ def switches_of(result: Replications) -> Switches:
 def curve_of(name: str, margins: Margins, *, width_in: float = WIDE_IN) -> Figure:
     """The curve of one run, with its own delay and the one that its promises need."""
     low, high = margins.band or (None, None)
-    needed_s = margins.binding.needed_s
-    unit_s = SECONDS_PER_DAY if margins.own_s >= 3 * SECONDS_PER_DAY else SECONDS_PER_HOUR
     return delays.curve(
         name,
         margins.delays_s,
@@ -205,7 +203,7 @@ def curve_of(name: str, margins: Margins, *, width_in: float = WIDE_IN) -> Figur
         low=low,
         high=high,
         own_s=margins.own_s,
-        needed_s=None if needed_s is None else max(unit_s, -(-needed_s // unit_s) * unit_s),
+        needed_s=margins.needed_s,
         width_in=width_in,
     )
 
