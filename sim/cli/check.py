@@ -1,4 +1,4 @@
-"""`reissue check` and `reissue verify`."""
+"""`reissue check`, `reissue verify` and `reissue exact`."""
 
 from __future__ import annotations
 
@@ -104,3 +104,21 @@ def verify(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...]) ->
     else:
         click.echo(verification.summary().answer)
     return DONE if verification.equal else FAILS
+
+
+@click.command(epilog=options.examples("reissue exact scenarios/delayed_30d.yaml"))
+@options.one_file
+@options.as_json
+@options.overrides
+def exact(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...]) -> int:
+    """The probabilities without simulation: lost devices, and the chance of a device of each group."""
+    from sim.studies.exact import exact as study
+    from sim.summary.terminal import to_text
+
+    (scenario,) = options.read_all([file], overrides)
+    found = study(scenario)
+    if as_json:
+        output.show_json(found.to_json())
+    else:
+        click.echo(to_text(found.summary()))
+    return DONE

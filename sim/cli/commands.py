@@ -35,6 +35,7 @@ for _command in (
     lists.forecast,
     devices.why,
     check.verify,
+    check.exact,
     cert.cert,
     devices.rehearse,
     run.report,

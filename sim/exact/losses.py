@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.errors import InputError
 from sim.exact.renewal import Chance, Habit, Start, chances
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Profile, Roster, Spells
-from sim.world.plan import Plan
+from sim.world.plan import Plan, Push
 from sim.world.timeline import Timeline
 
 Floats = NDArray[np.float64]
@@ -136,20 +136,24 @@ def losses(plan: Plan, timeline: Timeline, roster: Roster) -> Losses:
     """The probability of every device to be lost in the run.
 
     Args:
-        plan: what the server and the operator do: at most one change of the main certificate, no help desk.
+        plan: what the server and the operator do: at most one change of the main certificate.
         timeline: the server's life under that plan.
         roster: the devices.
 
     Raises:
         NotExactError: something in the plan couples devices or needs more than one change of the certificate.
     """
-    if plan.recovery is not None:
-        raise NotExactError("a help desk couples devices through its queue: leave out recovery, or simulate")
     switches = list(timeline.switches)
     if len(switches) > 1:
         raise NotExactError(
             f"the main certificate changes {len(switches)} times in the run: only one change can be solved"
         )
+    if replace(plan, recovery=None).couples_devices:  # a help desk acts after the only loss
+        raise NotExactError("a gate or a chase couples devices: simulate")
+    if plan.holidays or plan.disturbances or any(profile.hours is not None for profile in roster.profiles):
+        raise NotExactError("hours, holidays and disturbances are not solved yet: simulate")
+    if any(isinstance(action, Push) for action in plan.actions):
+        raise NotExactError("a push is not solved yet: simulate")
     if timeline.server.certificates[0].refused_by or not timeline.states[0].is_valid:
         raise NotExactError("some devices refuse the main certificate from the start")
     kinds = _kinds(roster, timeline)
@@ -161,6 +165,7 @@ def losses(plan: Plan, timeline: Timeline, roster: Roster) -> Losses:
     specified_s = timeline.server.specified_at_s.get(after.main, after.from_s)
     found: dict[Kind, tuple[float, float]] = {}
     waiting: dict[Habit, list[Kind]] = {}
+    punctual: dict[Profile, Floats] = {}
     for kind in kinds:
         if kind.state == "unlisted":
             found[kind] = (0.0, 0.0)
@@ -175,7 +180,11 @@ def losses(plan: Plan, timeline: Timeline, roster: Roster) -> Losses:
             habit = Habit(p.every_s, p.jitter_s, p.success, p.catch_up, kind.profile.presence)
             waiting.setdefault(habit, []).append(kind)
         else:
-            found[kind] = (_scheduled(kind, after.from_s, usable), 0.0)
+            if kind.profile not in punctual:
+                punctual[kind.profile] = _by_phase(kind.profile, after.from_s, usable)
+            by_phase = punctual[kind.profile]
+            is_drawn = kind.phase_s == PHASE_IS_DRAWN
+            found[kind] = (float(by_phase.mean() if is_drawn else by_phase[kind.phase_s]), 0.0)
     for habit, alike in waiting.items():
         starts = [_start(kind, specified_s, after.from_s) for kind in alike]
         distinct = list(dict.fromkeys(starts))
@@ -245,15 +254,17 @@ def _of_phase(chance: Chance, kind: Kind, switch_s: int) -> float:
     return chance.at((switch_s - kind.phase_s) % kind.profile.every_s / kind.profile.every_s)
 
 
-def _scheduled(kind: Kind, switch_s: int, usable: Sequence[Stretch]) -> float:
-    """The probability that no attempt of a device with written absences, or none, brings the certificate."""
-    profile = kind.profile
+def _by_phase(profile: Profile, switch_s: int, usable: Sequence[Stretch]) -> Floats:
+    """The probability that no attempt of a device with written absences, or none, brings the certificate.
+
+    Returns:
+        shape (every_s,), by the second of the phase.
+    """
     away = profile.presence.spells if isinstance(profile.presence, Away) else ()
     if away and profile.jitter_s and profile.catch_up:
         raise NotExactError("written absences with jitter and catch_up: set jitter to 0s, or simulate")
     every_s, jitter_s = profile.every_s, profile.jitter_s
-    is_drawn = kind.phase_s == PHASE_IS_DRAWN
-    phases = np.arange(every_s, dtype=np.int64) if is_drawn else np.array([kind.phase_s], dtype=np.int64)
+    phases = np.arange(every_s, dtype=np.int64)
     good = list(_without(usable, away))
     fails = np.ones(len(phases))
     for begins_s in range(0, switch_s, every_s):
@@ -268,7 +279,7 @@ def _scheduled(kind: Kind, switch_s: int, usable: Sequence[Stretch]) -> float:
                 ) // every_s * every_s + phases < to_s
                 is_due = (to_s >= phases) & ((to_s - phases) % every_s == 0)
                 fails = np.where(missed & ~is_due, fails * (1.0 - profile.success), fails)
-    return float(fails.mean())
+    return fails
 
 
 def _without(stretches: Sequence[Stretch], away: Sequence[Stretch]) -> Iterator[Stretch]:

@@ -7,6 +7,7 @@ false-alarm rate of 1e-6 each.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -22,7 +23,7 @@ from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Fleet, Presence, Profile, Roster, Spells
-from sim.world.plan import Outage, Plan, Recovery, Reissue
+from sim.world.plan import Gate, Outage, Plan, Recovery, Reissue
 from sim.world.timeline import play
 
 HOUR, DAY = 3600, 86_400
@@ -284,9 +285,21 @@ def test_large_simulated_fleets_lose_what_the_probability_says(seed: int) -> Non
 # --- what cannot be said --------------------------------------------------------------------------------
 
 
-def test_a_help_desk_is_refused() -> None:
-    plan = delayed(DAY)
+def test_a_help_desk_acts_after_the_loss() -> None:
+    plan = delayed(HOUR)
     desk = Recovery(1, 5, EXPONENTIAL(10), EXPONENTIAL(10))
-    coupled = Plan(plan.horizon_s, plan.first, actions=plan.actions, recovery=desk)
-    with pytest.raises(NotExactError, match="help desk"):
-        losses(coupled, play(coupled), roster_of(phones(), 1))
+    assert probability(phones(), replace(plan, recovery=desk)) == pytest.approx(5 / 6, abs=1e-12)
+
+
+def test_a_second_switch_is_refused() -> None:
+    plan = delayed(DAY)
+    again = Reissue(11 * DAY, "immediately", issuer="custom")
+    twice = replace(plan, horizon_s=20 * DAY, actions=(*plan.actions, again))
+    with pytest.raises(NotExactError, match="changes 2 times"):
+        probability(phones(), twice)
+
+
+def test_a_gate_is_refused() -> None:
+    reissue = Reissue(10 * DAY, "when covered", issuer="custom", gate=Gate(0.5, HOUR))
+    with pytest.raises(NotExactError, match="gate"):
+        probability(phones(), replace(delayed(DAY), actions=(reissue,)))

@@ -1,0 +1,107 @@
+"""Probabilities without simulation, for a scenario (model 13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from sim.exact.losses import Law, Losses, losses
+from sim.scenario.prepare import Prepared, prepare
+from sim.scenario.scenario import Scenario, expect_scenario
+from sim.summary import Column, Notes, Summary, Table, notes
+from sim.text import number
+
+QUANTILES: Final = {"5%": 0.05, "50%": 0.5, "95%": 0.95}
+
+
+@dataclass(frozen=True, eq=False)
+class Exact:
+    """The law of the number of lost devices.
+
+    Attributes:
+        prepared: the scenario.
+        losses: every kind of device with its probability.
+    """
+
+    prepared: Prepared
+    losses: Losses
+
+    @cached_property
+    def law(self) -> Law:
+        """Of the whole fleet."""
+        return self.losses.law()
+
+    @cached_property
+    def groups(self) -> dict[str, Law]:
+        """Of each group, by name."""
+        names = sorted({kind.profile.group for kind, *_ in self.losses.kinds})
+        return {name: self.losses.law(group=name) for name in names}
+
+    @cached_property
+    def quantiles(self) -> dict[str, int]:
+        """Lost devices that are not exceeded with a probability of 5, 50 and 95 %."""
+        return {name: self.law.quantile(share) for name, share in QUANTILES.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `reissue exact --json` prints."""
+        return {
+            "scenario": self.prepared.scenario.name,
+            "lost_devices": {"mean": self.law.mean, "sd": self.law.sd, "quantiles": self.quantiles},
+            "groups": {
+                name: {"devices": law.size, "probability": law.mean / law.size if law.size else 0.0}
+                for name, law in self.groups.items()
+            },
+            "error": self.losses.error,
+        }
+
+    def summary(self) -> Summary:
+        """How many devices are lost, and how likely a device of each group is."""
+        low, middle, high = self.quantiles.values()
+        rows = tuple((name, law.size, law.mean, _chance(law)) for name, law in self.groups.items())
+        columns = (
+            Column("group"),
+            Column("devices", "count"),
+            Column("lost", "tenths"),
+            Column("chance of a device"),
+        )
+        table = Table(columns, (*rows, ("all", self.law.size, self.law.mean, None)), has_total=True)
+        spread = (
+            f"{number(middle)}"
+            if low == high
+            else f"{number(middle)} (5 to 95 %: {number(low)} to {number(high)})"
+        )
+        answer = f"Of {number(self.law.size)} devices, {spread} are lost."
+        trust: Notes = notes(
+            f"Computed, not simulated; each chance is wrong by at most {self.losses.error:.1g}."
+        )
+        return Summary(self.prepared.scenario.name, answer, (table, trust))
+
+    def __repr__(self) -> str:
+        return f"<Exact: {self.summary().answer}>"
+
+    def _repr_html_(self) -> str:
+        from sim.summary.card import to_html
+
+        return to_html(self.summary())
+
+
+def _chance(law: Law) -> str:
+    """The mean probability of a device; what is far below rounding is said as a bound."""
+    chance = law.mean / law.size if law.size else 0.0
+    return "below 1e-15" if 0.0 < chance < 1e-15 else f"{chance:.3g}"
+
+
+def exact(scenario: Scenario) -> Exact:
+    """The law of the number of devices that lose the server, without simulating any.
+
+    Args:
+        scenario: at most one change of the main certificate, and nothing that couples devices.
+
+    Raises:
+        NotExactError: the scenario takes a simulation; the message says why.
+        ScenarioError: it cannot be run.
+    """
+    expect_scenario(scenario)
+    prepared = prepare(scenario)
+    return Exact(prepared, losses(prepared.plan, prepared.timeline, prepared.roster()))
