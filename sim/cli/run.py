@@ -52,7 +52,6 @@ def run(
     **choices: Any,
 ) -> int:
     """Simulate scenarios, and tell how many devices lose their server."""
-    from sim.report.publish import Publisher, check_page, reproducing, write_page
     from sim.studies.output import make_folder, write
     from sim.studies.run import run as study
 
@@ -60,22 +59,26 @@ def run(
         raise click.UsageError("--report makes the page of one scenario: run them one by one")
     scenarios = options.read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
+    if report is not None or directories:
+        from sim.report import publish  # which loads what draws
     if report is not None:
-        check_page(report, overwrite=overwrite)
+        publish.check_page(report, overwrite=overwrite)
     documents, code = [], DONE
     for place, (file, scenario) in enumerate(zip(files, scenarios, strict=True)):
         with output.progress(scenario.name) as calls:
             result = study(scenario, until_decided=until_decided, **choices, **calls)
             if directories or report is not None:
                 given = {name: choices[name] for name in ("seed", "replications")}
-                again = reproducing(file.name, overrides=overrides, until_decided=until_decided, **given)
-                publisher = Publisher(result, command=again, with_figures=not no_figures)
+                again = publish.reproducing(
+                    file.name, overrides=overrides, until_decided=until_decided, **given
+                )
+                publisher = publish.Publisher(result, command=again, with_figures=not no_figures)
             if directories:
                 make_folder(directories[place].parent)
                 command = ["reissue", *sys.argv[1:]]
                 write(result, directories[place], command=command, overwrite=overwrite, beside=publisher)
             if report is not None:
-                write_page(publisher.page(), report, overwrite=overwrite)
+                publish.write_page(publisher.page(), report, overwrite=overwrite)
                 output.show_written(report)
         if as_json:
             documents.append(result.to_json())

@@ -32,6 +32,10 @@ finally:
         (["run", "--help"], FOR_RUNS | FOR_SCENARIOS),
         (["check", "scenarios/delayed_30d.yaml"], FOR_RUNS),
         (["new"], FOR_RUNS),
+        (
+            ["run", "scenarios/immediate_taken_back.yaml"],
+            frozenset({"jinja2", "matplotlib", "pandas", "rich"}),
+        ),
     ],
 )
 def test_nothing_is_loaded_that_is_not_needed(arguments: list[str], unneeded: frozenset[str]) -> None:

@@ -1,13 +1,19 @@
-"""What Jupyter shows: one form, the answer first, every text of the planner's escaped; and short reprs."""
+"""Every study says its result once: card and text have the same words, and a planner's text is escaped."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
 import sim
+from sim.errors import visible
+from sim.studies.verify import Difference
+from sim.summary import Summary, Table
+from sim.summary.terminal import to_text
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 
@@ -49,6 +55,7 @@ def objects(scenario: sim.Scenario) -> dict[str, object]:
         ),
         "sweep": sim.sweep(scenario, vary, keep=False),
         "story": sim.why(scenario, f"{HOSTILE}/9"),
+        "rehearsal": sim.rehearse(scenario, devices=2),
     }
 
 
@@ -74,7 +81,7 @@ class Balanced(HTMLParser):
         self.text += data if self.open[-1:] != ["style"] else ""
 
 
-NAMES = ("scenario", "result", "comparison", "curve", "recommendation", "sweep", "story")
+NAMES = ("scenario", "result", "comparison", "curve", "recommendation", "sweep", "story", "rehearsal")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,6 +91,41 @@ def test_everything_shows_itself_as_a_card_with_hostile_names_as_text(
     shown = Balanced(objects[name]._repr_html_())  # type: ignore[attr-defined]
     assert shown.tags <= {"style", "div", "table", "tr", "th", "td", "ul", "li"}
     assert HOSTILE in shown.text
+
+
+def words_of(summary: Summary) -> list[str]:
+    """Every text of a summary that is no number."""
+    words = [summary.title, summary.answer, summary.about]
+    for part in summary.parts:
+        words.append(part.title)
+        if isinstance(part, Table):
+            words += [*part.head, *(cell for row in part.rows for cell in row if isinstance(cell, str))]
+        else:
+            words += [word for note in part.notes for word in (note.mark, note.text)]
+    return [visible(word) for word in words if word]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_text_and_the_card_have_every_word(objects: dict[str, object], name: str) -> None:
+    answer: Any = objects[name]
+    summary = answer.summary()
+    text, card = to_text(summary), Balanced(answer._repr_html_()).text
+    assert text.splitlines()[0] == visible(summary.title)
+    for word in words_of(summary):
+        assert word in text
+        assert word in card
+
+
+def test_both_engines_are_compared_in_a_sentence(scenario: sim.Scenario) -> None:
+    verification = sim.verify(scenario)
+    assert verification.summary().answer == f"equal: {verification.fingerprint}"
+    different = replace(
+        verification, difference=Difference("lost_at_s", "phones/1", None, 10, 11, replication=3)
+    )
+    assert different.summary().answer == (
+        "different: lost_at_s of phones/1 is 10 in the process engine and 11 in the array engine "
+        "(replication 3)"
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
