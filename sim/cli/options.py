@@ -127,7 +127,7 @@ def study(command: Command) -> Command:
             "--store",
             type=PATH,
             metavar="DIR",
-            help="Where results are kept, and taken from; default, with --workers or --cluster: the user's cache.",
+            help="Where results are kept and taken from; with --workers or --cluster: the user's cache.",
         ),
         click.option(
             "--cluster",
@@ -138,7 +138,7 @@ def study(command: Command) -> Command:
             "--workers",
             type=click.IntRange(1, 1024),
             metavar="N",
-            help="Processes on this machine that run them.",
+            help="Processes on this machine.",
         ),
         click.option(
             "--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number."
