@@ -22,8 +22,7 @@ from sim.results.tally import Tally
 from sim.text import span
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Profile, Roster, Spells
 from sim.world.order import SECONDS_PER_DAY
-from sim.world.plan import Plan
-from sim.world.timeline import Timeline, play
+from sim.world.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +74,12 @@ class Proofs:
     """What can be said about a scenario for all its draws.
 
     Args:
-        plan: what the server and the operator will do.
+        timeline: of the server under the plan.
         rosters: the parts of the fleet, in device order; all with the same profiles.
-        timeline: the server's life under the plan; None: it is played where it is needed.
     """
 
-    def __init__(self, plan: Plan, rosters: Iterable[Roster], timeline: Timeline | None = None) -> None:
-        self._plan = plan
-        self._given = timeline
+    def __init__(self, timeline: Timeline, rosters: Iterable[Roster]) -> None:
+        self._timeline, self._plan = timeline, timeline.server.plan
         self._profiles: tuple[Profile, ...] = ()
         self._phases: list[_Phases] = []
         for roster in rosters:
@@ -163,10 +160,6 @@ class Proofs:
         return float(held.min()) / sum(kind.devices for kind in kinds.values())
 
     # --- devices ---------------------------------------------------------------------------------
-
-    @cached_property
-    def _timeline(self) -> Timeline:
-        return play(self._plan) if self._given is None else self._given
 
     @cached_property
     def _is_desk_certain(self) -> bool:

@@ -66,9 +66,7 @@ class Margins:
     """What a run tells of other delays.
 
     Attributes:
-        step: index in the strategy of the reissue whose delay varies.
-        specified_s: when its reserve was specified.
-        own_s: the delay it has, and the longest that is told of.
+        own_s: the delay that the plan has, the longest that is told of.
         longest_s: how long the reserve really waited.
         delays_s: shape (k,): whole days up to the own delay; whole hours where that is below 3 days.
         lost: shape (replications, k).
@@ -76,8 +74,6 @@ class Margins:
         refused: devices whose platform refuses the certificate, so that no delay saves them.
     """
 
-    step: int
-    specified_s: int
     own_s: int
     longest_s: int
     delays_s: Ints
@@ -129,17 +125,15 @@ class MarginsGatherer:
         if result.experiment.size == 0:
             raise CurveError("the fleet has no devices: no delay can lose one")
         prepared = result.experiment.prepared
-        scenario = prepared.scenario
-        self._step = step_of(scenario, None)
-        self._own_s = own_delay_s(prepared, self._step)
+        step = step_of(prepared.scenario, None)
+        self._own_s = own_delay_s(prepared, step)
         unit_s = unit_of(self._own_s)
         self._delays_s: Ints = np.arange(1, self._own_s // unit_s + 1, dtype=np.int64) * unit_s
-        waits = Waits.of(prepared, self._step, self._delays_s)
+        waits = Waits.of(prepared, step, self._delays_s)
         if waits is None:
             raise CurveError(SEVERAL)
         self._waits = waits
-        self._specified_s = prepared.plan.action(self._step).at_s
-        self._guarantees = [g for g in scenario.guarantees if _is_about_losses(g.bound)]
+        self._guarantees = [g for g in prepared.scenario.guarantees if _is_about_losses(g.bound)]
         self._found: dict[int, list[CriticalDelays]] = {}
 
     def add(self, replication: int, outcome: Outcome) -> None:
@@ -154,12 +148,10 @@ class MarginsGatherer:
     def margins(self) -> Margins:
         """What was collected; at least one replication."""
         rows = [self._found[replication] for replication in sorted(self._found)]
-        needs = [self._need(g, [row[n] for row in rows]) for n, g in enumerate(self._guarantees, start=1)]
         fleet = [row[0] for row in rows]
+        needs = [self._need(g, [row[n] for row in rows]) for n, g in enumerate(self._guarantees, start=1)]
         lost = np.array([self._waits.lost(each) for each in fleet], dtype=np.int64)
         return Margins(
-            step=self._step,
-            specified_s=self._specified_s,
             own_s=self._own_s,
             longest_s=self._waits.longest_s,
             delays_s=self._delays_s,
@@ -176,13 +168,8 @@ class MarginsGatherer:
         within = sorted(math.inf if s is None or s > longest_s else s for s in needed)
         lost = sorted(int(each.lost(np.array([longest_s], dtype=np.int64))[0]) for each in found)
         place = len(found) if g is None or g.probability is None else math.ceil(g.probability * len(found))
-        needed_s = within[place - 1]
-        return Need(
-            promise=NOBODY if g is None else g.promise,
-            allowed=allowed,
-            lost=lost[place - 1],
-            needed_s=None if needed_s == math.inf else int(needed_s),
-        )
+        needed_s = None if within[place - 1] == math.inf else int(within[place - 1])
+        return Need(NOBODY if g is None else g.promise, allowed, lost[place - 1], needed_s)
 
 
 def unit_of(own_s: int) -> int:

@@ -91,7 +91,7 @@ class Result(Replications):
         """What became of each guarantee of the scenario."""
         if not self.scenario.guarantees:
             return ()
-        proofs = Proofs(self.plan, self.experiment.rosters())
+        proofs = Proofs(self.experiment.prepared.timeline, self.experiment.rosters())
         return tuple(
             judge(
                 guarantee,

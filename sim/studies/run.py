@@ -161,7 +161,7 @@ def add_until_decided(
         limit: replications at which one stops all the same.
         progress: called with the share of the limit.
     """
-    proofs = Proofs(experiment.plan, experiment.rosters())
+    proofs = Proofs(experiment.prepared.timeline, experiment.rosters())
     guarantees = [g for g in experiment.scenario.guarantees if g.probability is not None]
     open_ones = [look for g in guarantees if not (look := Look(g, tallies, proofs)).is_decided]
     if not open_ones or len(tallies) >= limit:

@@ -104,7 +104,7 @@ def proof_of(plan: Plan, profile: Profile, *, phase_s: int = PHASE_IS_DRAWN) -> 
     """What is proved about losing no device, when the phase is drawn."""
     roster = roster_of(profile, phase_s=phase_s)
     tally = Tally.of(simulate(plan, Fleet.start(roster, Draws.of(1, 0))))
-    return Proofs(plan, [roster]).settle(NONE_LOST.bound, tally)
+    return Proofs(play(plan), [roster]).settle(NONE_LOST.bound, tally)
 
 
 def is_proved(plan: Plan, profile: Profile) -> bool:
@@ -603,7 +603,7 @@ def test_a_device_is_at_risk_once_however_many_reserves_it_may_miss() -> None:
     plan = plan_of(Reissue(20, "after", 12), Reissue(60, "after", 12))
     roster = roster_of(kind(10, 3))
     tally = Tally.of(simulate(plan, Fleet.start(roster, Draws.of(1, 0))))
-    settled = Proofs(plan, [roster]).settle(Bound(measure="lost_devices", at_most=1), tally)
+    settled = Proofs(play(plan), [roster]).settle(Bound(measure="lost_devices", at_most=1), tally)
     assert settled == Proof(True, "there are no more than 1 devices to lose")
 
 

@@ -110,7 +110,7 @@ def worst_cases(
     if not scenario.guarantees:
         return []
     experiment = Experiment.of(prepare(scenario), runs=1)
-    proofs = Proofs(experiment.plan, experiment.rosters())
+    proofs = Proofs(experiment.prepared.timeline, experiment.rosters())
     tally = experiment.tally(0)
     attacks: list[Attack] = []
     steps = len(scenario.guarantees) * len(KINDS)
