@@ -56,7 +56,6 @@ _OPEN, _DAY_FIRST, _MONTH_FIRST, _YEAR_FIRST, _REFUSED = range(5)
 FORMS: Final = (
     "",
     *(form.replace("/", sign) for form in _ORDERED for sign in _SIGNS),
-    "yearmonthday",
     "month as a word",
     "seconds since 1970",
     "milliseconds since 1970",
@@ -69,14 +68,19 @@ FORMS: Final = (
 _DAY_NAME: Final = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? )?"
 _NUMBER: Final = r"^(?P<whole>\d{1,18})(?:[.,](?P<part>\d{1,12}))?$"
 _COMPACT: Final = (
-    r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})[t ]?(?P<h>\d{2})(?P<mi>\d{2})(?P<s>\d{2})?(?:[.,]\d{1,9})?"
-    r"(?P<zone>z|[+-]\d{3,4}|[+-]\d{2}:\d{2})?$"
+    (r"^((?:19|20|21)\d{2})(\d{2})(\d{2})$", r"\1-\2-\3"),
+    (
+        r"^((?:19|20|21)\d{2})(\d{2})(\d{2})[t ]?(\d{2})(\d{2})(\d{2})((?:[^\d].*)?)$",
+        r"\1-\2-\3 \4:\5:\6\7",
+    ),
+    (r"\.\d{6}([+-]\d{3})$", r"\1min"),
 )
+"""Dates without signs, and as they are with them; DMTF counts its offset in minutes."""
 _CLOCK: Final = (
     r"^(?P<before>(?:.*?[ t])?)(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2})(?:[.,:]\d{1,9})?)?"
     r" ?(?P<half>[ap]m)?(?: uhr| h)?(?P<after>(?:[ z+(-].*)?)$"
 )
-_ZONE: Final = r"(?P<zone>z|[a-z]{2,5}|[a-z]+/[a-z_/]+|(?:utc|gmt)? ?[+-]\d{1,2}(?::?\d{2})?)?"
+_ZONE: Final = r"(?P<zone>z|[a-z]{2,5}|[a-z]+/[a-z_/]+|(?:utc|gmt)? ?[+-]\d{1,2}(?::?\d{2})?|[+-]\d{3}min)?"
 _AFTER: Final = rf"^ ?{_ZONE}(?: ?\([^)]*\))? ?(?P<year>\d{{4}})?$"
 _DIGITS: Final = (
     rf"^{_DAY_NAME}(?P<a>\d{{1,4}})(?P<p>[-/.]) ?(?P<b>\d{{1,2}})(?P<q>[-/.]) ?(?P<c>\d{{1,4}})\.?$"
@@ -216,14 +220,13 @@ class _Column:
         for kind, words in ((NEVER, _NEVER_WORDS), (UNKNOWN, _UNKNOWN_WORDS)):
             self._settle(np.flatnonzero(_numpy(pc.is_in(self.texts, pa.array(sorted(words))))), kind)
         self._read_numbers()
-        self._read_compact()
         self._read_dates()
         for pattern, message, has_one_cause in _REFUSALS:
             is_such = _numpy(pc.match_substring_regex(self.texts, pattern))
             self._refuse(np.flatnonzero(self.open & is_such), message, has_one_cause=has_one_cause)
 
     def _read_numbers(self) -> None:
-        """Seconds or parts of them since 1970, days of a spreadsheet, ticks since 1601, eight digits."""
+        """Seconds or parts of them since 1970, days of a spreadsheet, ticks since 1601."""
         at, found = self._extract(_NUMBER, self.texts)
         value, digits = _integers(found["whole"]), _lengths(found["whole"])
         part = _numpy(pc.binary_join_element_wise("0.", found["part"], "0", "").cast(pa.float64()))
@@ -241,18 +244,6 @@ class _Column:
         seconds = (value - 25_569) * 86_400 + np.floor(part * 86_400 + 0.5).astype(np.int64)
         self._know(at[is_day], seconds[is_day], "days of a spreadsheet")
         self.has_time[at[is_day]] = part[is_day] > 0
-        is_date = (digits == 8) & (value // 10_000 >= 1900) & (value // 10_000 < 2200) & (part == 0)
-        y, m, d = value[is_date] // 10_000, value[is_date] // 100 % 100, value[is_date] % 100
-        self._set_dates(at[is_date], y, m, d, "yearmonthday")
-
-    def _read_compact(self) -> None:
-        """`20260207133559Z` and `20260207000000.000000+000`, whose offset is in minutes (DMTF)."""
-        at, found = self._extract(_COMPACT, self.texts)
-        clock = np.array([_integers(found[name]) for name in ("h", "mi", "s")], dtype=np.int64)
-        year, month, day = (_integers(found[name]) for name in "ymd")
-        self.has_time[at] = True
-        self.zone[at] = self._codes(pc.replace_substring_regex(found["zone"], r"^([+-]\d{3})$", r"\1min"))
-        self._set_dates(at, year, month, day, "yearmonthday", clock)
 
     def _read_dates(self) -> None:
         """Dates with or without a time of day, before or after it."""
@@ -424,7 +415,11 @@ def _normalized(texts: pa.Array) -> pa.Array:
         texts = pc.replace_substring_regex(texts, r"([ap])\. ?m\.?", r"\1m")
         texts = pc.replace_substring_regex(texts, r", | at |,? um ", " ")
         texts = pc.replace_substring_regex(texts, r" (?:г\.|года?)(?:,? |$)", " ")
-    return pc.utf8_trim_whitespace(texts)
+    texts = pc.utf8_trim_whitespace(texts)
+    if pc.any(pc.match_substring_regex(texts, r"^\d{8}")).as_py():
+        for pattern, signed in _COMPACT:
+            texts = pc.replace_substring_regex(texts, pattern, signed)
+    return texts
 
 
 def _numpy(array: pa.Array) -> NDArray[Any]:

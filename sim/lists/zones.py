@@ -9,7 +9,6 @@ from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
@@ -64,21 +63,30 @@ def tzinfo_of(zone: str) -> tzinfo:
 
 def to_utc(seconds: Ints, zone: str) -> Ints:
     """From seconds of local time to seconds in UTC; of an hour that comes twice, the later one."""
+    where = tzinfo_of(zone)
+    if not isinstance(where, ZoneInfo):
+        return seconds - _offset_s(where)
+    import pandas as pd
+
     local = pd.DatetimeIndex(seconds.astype("M8[s]"))
     once = np.zeros(len(local), dtype=bool)
-    aware = local.tz_localize(tzinfo_of(zone), ambiguous=once, nonexistent="shift_forward")
-    return _seconds(aware.tz_convert("UTC").tz_localize(None))
+    aware = local.tz_localize(where, ambiguous=once, nonexistent="shift_forward")
+    return aware.tz_convert("UTC").tz_localize(None).to_numpy().astype("M8[s]").astype(np.int64)
 
 
 def to_local(seconds: Ints, zone: str) -> Ints:
     """From seconds in UTC to seconds of local time."""
-    return _seconds(
-        pd.DatetimeIndex(seconds.astype("M8[s]"), tz="UTC").tz_convert(tzinfo_of(zone)).tz_localize(None)
-    )
+    where = tzinfo_of(zone)
+    if not isinstance(where, ZoneInfo):
+        return seconds + _offset_s(where)
+    import pandas as pd
+
+    aware = pd.DatetimeIndex(seconds.astype("M8[s]"), tz="UTC").tz_convert(where)
+    return aware.tz_localize(None).to_numpy().astype("M8[s]").astype(np.int64)
 
 
-def _seconds(index: pd.DatetimeIndex) -> Ints:
-    return index.to_numpy().astype("M8[s]").astype(np.int64)
+def _offset_s(where: tzinfo) -> int:
+    return int((where.utcoffset(None) or timedelta()).total_seconds())
 
 
 def moment_of(seconds: int, zone: str) -> datetime:
