@@ -294,7 +294,8 @@ class _Reading:
         """Which of the last rows say `Total: 1 device`, and have nothing else in the columns."""
         footer = np.zeros(len(keep), dtype=bool)
         for i in np.flatnonzero(keep)[:-6:-1].tolist():
-            if not _FOOTER.match(columns["id"][i]) or sum(bool(column[i]) for column in columns.values()) > 1:
+            text, others = columns["id"][i], sum(bool(column[i]) for column in columns.values()) - 1
+            if others or not _FOOTER.match(text) or (len(columns) == 1 and ":" not in text):
                 break
             footer[i] = True
         return footer

@@ -314,6 +314,8 @@ def test_an_id_is_there_once() -> None:
 def test_a_device_that_is_called_like_a_footer_and_has_a_date_is_a_device() -> None:
     assert good("id,last_sync\np1,2026-02-27\nTotal 5,2026-02-26\n").ids == ("p1", "Total 5")
     assert good("id,last_sync\nReport 1,\np1,2026-02-27\n").ids == ("Report 1", "p1")
+    assert good("id\np1\nReport 1\n").ids == ("p1", "Report 1")
+    assert good("id\np1\nTotal: 1\n").ids == ("p1",)
 
 
 def test_the_file_is_remembered_by_its_content() -> None:
