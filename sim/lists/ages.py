@@ -1,4 +1,4 @@
-"""How long devices stay silent, from the ages of their last contacts alone (model, 11.3, 11.4, 11.6)."""
+"""How long devices stay silent, from the ages of their last contacts alone (model 11.3, 11.4, 11.6)."""
 
 from __future__ import annotations
 
@@ -73,15 +73,15 @@ class Ages:
         return int(self.ages_s[-1]) if self.ages_s.size else 0
 
     def longer_than(self, silence_s: float) -> int:
-        """N(W): how many devices are silent for longer (model, 11.3)."""
+        """N(W): how many devices are silent for longer (model 11.3)."""
         return int(self.ages_s.size - np.searchsorted(self.ages_s, silence_s, side="right"))
 
     def density_at(self, ages_s: Ints | Floats) -> Floats:
-        """The density of ages; beyond the oldest it stays: nobody returns (model, 11.4)."""
+        """The density of ages; beyond the oldest it stays: nobody returns (model 11.4)."""
         return np.where(ages_s < self.period_s, self.first, np.interp(ages_s, self.nodes_s, self.density))
 
     def chances(self, ages_s: Ints, more_s: int) -> Floats:
-        """The probability that devices of these ages stay silent for so much longer (model, 11.4).
+        """The probability that devices of these ages stay silent for so much longer (model 11.4).
 
         It is f(a + w) / f(a); where that is below 1, it is then multiplied by one factor, so that the sum
         over all devices of the list is N(w).
@@ -122,7 +122,7 @@ def period_of(devices: DeviceList) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ListPresence:
-    """Spells that live by the law of a list (model, 11.6).
+    """Spells that live by the law of a list (model 11.6).
 
     Attributes:
         off: points (seconds, share still away), between which the share falls in straight lines.

@@ -1,4 +1,4 @@
-"""A column of dates, read as the whole column allows (model, 11.2, language 4).
+"""A column of dates, read as the whole column allows (model 11.2, language 4).
 
 Each step works on all distinct texts at once, with regular expressions that take linear time (RE2, by Arrow):
 a million dates take about two seconds. `dateutil` takes 24 seconds for as many, and guesses day and month of

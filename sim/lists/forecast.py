@@ -1,4 +1,4 @@
-"""Who will not have the reserve in time, from a list alone (model, 11.3, 11.4)."""
+"""Who will not have the reserve in time, from a list alone (model 11.3, 11.4)."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ class Forecast:
 
     @property
     def phi(self) -> float:
-        """How much wider than for independent devices the bands are (model, 11.5)."""
+        """How much wider than for independent devices the bands are (model 11.5)."""
         return 1.0 if self.history is None else self.history.phi
 
     def reach(self, delay_s: int) -> Reach:
-        """What a delay will not reach: N(W) ± z·phi·sqrt(2 (N(W) - N(2W))) (model, 11.3)."""
+        """What a delay will not reach: N(W) ± z·phi·sqrt(2 (N(W) - N(2W))) (model 11.3)."""
         if self.devices.holds_reserve.any():
             silent = self.devices.ages_s[self.at]
             count, twice = (float(self.ages.chances(silent, w).sum()) for w in (delay_s, 2 * delay_s))

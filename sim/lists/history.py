@@ -1,4 +1,4 @@
-"""What forecasts from earlier lists of the same fleet were worth (model, 11.5)."""
+"""What forecasts from earlier lists of the same fleet were worth (model 11.5)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class History:
 
     @property
     def phi(self) -> float:
-        """Root mean square of the errors over what independence gives, at least 1 (model, 11.5)."""
+        """Root mean square of the errors over what independence gives, at least 1 (model 11.5)."""
         errors = [(each.not_reached - each.forecast) / max(each.sd, 1.0) for each in self.past]
         return max(1.0, math.sqrt(sum(x * x for x in errors) / len(errors))) if errors else 1.0
 

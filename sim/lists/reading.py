@@ -1,4 +1,4 @@
-"""A list of devices, as an administrator exports it from a console (model, 11.1, 11.2; language 1.2, 4)."""
+"""A list of devices, as an administrator exports it from a console (model 11.1, 11.2; language 1.2, 4)."""
 
 from __future__ import annotations
 
@@ -359,7 +359,7 @@ class _Reading:
         return zone if is_zone(zone) else "UTC"
 
     def _contact(self, dates: Dates) -> tuple[NDArray[np.int8], int | None]:
-        """What is known of each contact, and when the list was made (model, 11.1, 11.2)."""
+        """What is known of each contact, and when the list was made (model 11.1, 11.2)."""
         contact = dates.kind.copy()
         known, exported_s = contact == KNOWN, self.options.exported_s
         if not known.any():

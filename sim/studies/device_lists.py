@@ -65,7 +65,7 @@ def forecast(
     confidence: float = 0.95,
     **reading: Unpack[Reading],
 ) -> Forecast:
-    """Who will not have the reserve in time, from the ages of last contacts alone (model, 11.3, 11.4).
+    """Who will not have the reserve in time, from the ages of last contacts alone (model 11.3, 11.4).
 
     Args:
         source: a file that a console has exported, or a table. Devices that hold the reserve are safe, so the

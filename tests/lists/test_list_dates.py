@@ -1,4 +1,4 @@
-"""Dates are read as the whole column allows, and what stays open is said (model, 11.2, language 4)."""
+"""Dates are read as the whole column allows, and what stays open is said (model 11.2, language 4)."""
 
 from __future__ import annotations
 

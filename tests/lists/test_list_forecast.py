@@ -1,4 +1,4 @@
-"""The forecast from ages alone: unbiased, with honest bands, calibrated by device (model, 11.3 to 11.6)."""
+"""The forecast from ages alone: unbiased, with honest bands, calibrated by device (model 11.3 to 11.6)."""
 
 from __future__ import annotations
 
