@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.results.measures import MEASURES, NUMBERS
-from sim.studies.design import SamplingError, titles
+from sim.studies.design import Design, SamplingError, titles
 from sim.summary import Column, Summary, Table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from sim.studies.sweep import Sweep
 
 Floats = NDArray[np.float64]
 
@@ -102,13 +101,21 @@ def check_measure(measure: str) -> None:
         raise SamplingError(f"there is no measure {measure!r} to explain: choose {', '.join(known)}")
 
 
-def sensitivity_of(sweep: Sweep, measure: str) -> Sensitivity:
-    """The indices of a measure; see `Sweep.sensitivity`."""
+def sensitivity_of(design: Design, rows: Sequence[Mapping[str, Any]], measure: str) -> Sensitivity:
+    """The indices of a measure.
+
+    Args:
+        design: points that were sampled for it.
+        rows: for each point the measures by name.
+        measure: what is explained.
+
+    Raises:
+        SamplingError: the points were sampled otherwise, or there is no such measure.
+    """
     check_measure(measure)
-    design = sweep.design
     if design.sampling != "sobol" or design.samples is None:
         raise SamplingError("a sensitivity needs a sweep that was sampled for it: sampling='sobol'")
-    values = np.array([row[measure] for row in sweep.rows], dtype=np.float64)
+    values = np.array([row[measure] for row in rows], dtype=np.float64)
     if np.ptp(values) == 0.0:
         nothing = (None,) * 6
         return Sensitivity(measure, design.samples, tuple(Index(key, *nothing) for key in design.drawn))

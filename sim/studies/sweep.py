@@ -31,6 +31,7 @@ from sim.studies.experiment import (
     with_options,
 )
 from sim.studies.result import fingerprint_of
+from sim.studies.sensitivity import Sensitivity, sensitivity_of
 from sim.studies.tasks import Measures, Run, World, groups_of
 from sim.studies.vary import VaryError
 from sim.summary import Column, Summary, Table
@@ -39,8 +40,6 @@ from sim.text import number, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from sim.studies.sensitivity import Sensitivity
 
 Row = dict[str, Any]
 
@@ -203,9 +202,7 @@ class Sweep:
         Raises:
             SamplingError: the sweep was sampled otherwise, or there is no such measure.
         """
-        from sim.studies.sensitivity import sensitivity_of
-
-        return sensitivity_of(self, measure)
+        return sensitivity_of(self.design, self.rows, measure)
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue sweep --json` prints."""
