@@ -4,43 +4,42 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sim.cli import DONE, FAILS, WRONG_INPUT, options, output
+from sim.errors import visible
 
 if TYPE_CHECKING:
     from sim.pki.reading import Material
-    from sim.pki.verdict import Verdict
     from sim.summary import Summary
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Problems = list[dict[str, str]]
 
 
 def _options(command: Command) -> Command:
-    """What both commands take: files, the key's file, the password's variable, JSON."""
-    decorators = (
-        click.argument("files", metavar="FILE...", nargs=-1, required=True, type=options.PATH),
-        click.option(
-            "--key",
-            "key_path",
-            metavar="FILE",
-            type=options.PATH,
-            help="The private key of an X.509 certificate, where it is in a file of its own.",
-        ),
+    """Files, the key's file, the password's variable, JSON."""
+    for option in (
+        options.as_json,
         click.option(
             "--password-env",
             metavar="NAME",
             help="The environment variable that holds the password; without, a terminal is asked.",
         ),
-        options.as_json,
-    )
-    for decorator in reversed(decorators):
-        command = decorator(command)
+        click.option(
+            "--key",
+            metavar="FILE",
+            type=options.PATH,
+            help="The private key of an X.509 certificate, where it is in a file of its own.",
+        ),
+        options.files,
+    ):
+        command = option(command)
     return command
 
 
@@ -55,7 +54,7 @@ def cert() -> None:
 @click.option("--at", metavar="DATE", help="Judge validity at this date or date and time (UTC), not now.")
 def check(
     files: tuple[Path, ...],
-    key_path: Path | None,
+    key: Path | None,
     password_env: str | None,
     as_json: bool,
     address: str | None,
@@ -70,79 +69,84 @@ def check(
     from sim.pki.requirements import judge
 
     host, moment = _address(address), _moment(at)
-    read = _Reading(key_path, password_env, len(files))
-    verdicts = [(m, judge(m, address=host, at=moment)) for m in read.all(files)]
-    if as_json:
-        output.show_json(
-            {"certificates": [verdict_document(m, v) for m, v in verdicts], **read.problems_document}
-        )
-    else:
-        _show(verdict_summary(m, v) for m, v in verdicts)
-    return _code(read, verdicts)
+    problems: Problems = []
+    materials = _materials(files, key, password_env, problems)
+    verdicts = [(material, judge(material, address=host, at=moment)) for material in materials]
+    _show(verdicts, verdict_summary, verdict_document, problems, as_json=as_json)
+    if problems:
+        return WRONG_INPUT
+    return DONE if all(verdict.is_accepted for _, verdict in verdicts) else FAILS
 
 
 @cert.command(epilog=options.examples("reissue cert show scenarios/certs/mobile.pem"))
 @_options
-def show(files: tuple[Path, ...], key_path: Path | None, password_env: str | None, as_json: bool) -> int:
+def show(files: tuple[Path, ...], key: Path | None, password_env: str | None, as_json: bool) -> int:
     """Show what is in certificates: names, dates, usages, chain; nothing of the private key.
 
     FILE is PKCS #12, or X.509 as PEM or DER.
     """
     from sim.cli.certificates import content_document, content_summary
 
-    read = _Reading(key_path, password_env, len(files))
-    materials = list(read.all(files))
+    problems: Problems = []
+    materials = [(material,) for material in _materials(files, key, password_env, problems)]
+    _show(materials, content_summary, content_document, problems, as_json=as_json)
+    return WRONG_INPUT if problems else DONE
+
+
+def _show(
+    certificates: Sequence[tuple[Any, ...]],
+    summary: Callable[..., Summary],
+    document: Callable[..., dict[str, Any]],
+    problems: Problems,
+    *,
+    as_json: bool,
+) -> None:
+    """Print each certificate; in JSON also what is wrong with those that could not be read."""
     if as_json:
-        output.show_json({"certificates": [content_document(m) for m in materials], **read.problems_document})
-    else:
-        _show(map(content_summary, materials))
-    return _code(read, ())
+        documents = [document(*each) for each in certificates]
+        output.show_json({"certificates": documents, **({"problems": problems} if problems else {})})
+        return
+    for place, each in enumerate(certificates):
+        click.echo("\n" * (place > 0), nl=False)
+        output.show_summary(summary(*each))
 
 
-class _Reading:
-    """Reads certificate files one after another, and keeps what is wrong with them."""
+def _materials(
+    files: Sequence[Path], key: Path | None, password_env: str | None, problems: Problems
+) -> Iterator[Material]:
+    """The certificates that can be read; what is wrong with the others goes to stderr and to `problems`."""
+    from sim.pki.errors import CertificateError
+    from sim.pki.reading import read
 
-    def __init__(self, key_path: Path | None, password_env: str | None, files: int) -> None:
-        if key_path is not None and files > 1:
-            raise click.UsageError("--key belongs to one certificate: check the files one by one")
-        self.key_path = key_path
-        self.password = _password_from(password_env)
-        self.problems: list[dict[str, str]] = []
-
-    def all(self, files: Sequence[Path]) -> Iterator[Material]:
-        """Those that can be read; the others are told on stderr, whichever form the result has."""
-        from sim.pki.errors import CertificateError
-
-        for file in files:
-            try:
-                yield self._one(file)
-            except CertificateError as error:
-                self.problems.append({"file": str(error.path), "message": error.message})
-                click.echo(str(error), err=True)
-
-    @property
-    def problems_document(self) -> dict[str, object]:
-        """For JSON: nothing where every file was read."""
-        return {"problems": self.problems} if self.problems else {}
-
-    def _one(self, file: Path) -> Material:
-        from sim.errors import visible
-        from sim.pki.reading import needs_password, read
-
-        password = self.password
-        if password is None and needs_password(file, key_path=self.key_path):
-            if not (sys.stdin.isatty() and sys.stderr.isatty()):
-                raise _no_password(file)
-            asked = click.prompt(f"Password of {visible(str(file))}", hide_input=True, err=True)
-            password = os.fsencode(asked)
-        return read(file, key_path=self.key_path, password=password)
+    if key is not None and len(files) > 1:
+        raise click.UsageError("--key belongs to one certificate: check the files one by one")
+    password = _password_from(password_env)
+    for file in files:
+        try:
+            asked = _password_of(file, key) if password is None else password
+            yield read(file, key_path=key, password=asked)
+        except CertificateError as error:
+            problems.append({"file": str(error.path), "message": error.message})
+            click.echo(str(error), err=True)
 
 
-def _no_password(file: Path) -> Exception:
+def _password_of(file: Path, key: Path | None) -> bytes | None:
+    """What the terminal's user types; None where the file needs no password.
+
+    Raises:
+        PasswordNeededError: it needs one, and there is no terminal.
+    """
     from sim.pki.errors import PasswordNeededError
+    from sim.pki.reading import needs_password
 
-    message = "is protected by a password (or damaged): name the variable that holds it, --password-env NAME"
-    return PasswordNeededError(file, message)
+    if not needs_password(file, key_path=key):
+        return None
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise PasswordNeededError(
+            file,
+            "is protected by a password (or damaged): name the variable that holds it, --password-env NAME",
+        )
+    return os.fsencode(click.prompt(f"Password of {visible(str(file))}", hide_input=True, err=True))
 
 
 def _password_from(name: str | None) -> bytes | None:
@@ -159,38 +163,23 @@ def _password_from(name: str | None) -> bytes | None:
     return os.fsencode(value)
 
 
-def _address(written: str | None) -> str | None:
-    if written is None:
+def _address(text: str | None) -> str | None:
+    if text is None:
         return None
     from sim.scenario.server import ADDRESS
 
     try:
-        return str(ADDRESS.read(written))
+        return str(ADDRESS.read(text))
     except ValueError as error:
         raise click.UsageError(f"--address: {error}") from None
 
 
-def _moment(written: str | None) -> datetime:
-    if written is None:
-        from datetime import UTC
-
+def _moment(text: str | None) -> datetime:
+    if text is None:
         return datetime.now(UTC).replace(microsecond=0)
     from sim.scenario.instants import parse_moment
 
     try:
-        return parse_moment(written)
+        return parse_moment(text)
     except ValueError as error:
         raise click.UsageError(f"--at: {error}") from None
-
-
-def _code(read: _Reading, verdicts: Sequence[tuple[Material, Verdict]]) -> int:
-    if read.problems:
-        return WRONG_INPUT
-    return DONE if all(verdict.is_accepted for _, verdict in verdicts) else FAILS
-
-
-def _show(summaries: Iterable[Summary]) -> None:
-    for number, summary in enumerate(summaries):
-        if number:
-            click.echo()
-        output.show_summary(summary)

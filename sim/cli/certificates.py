@@ -131,11 +131,8 @@ def content_summary(material: Material) -> Summary:
         rows.append(("issued by", f"{name_words(last.issuer)}, which is not in the file"))
     if material.unrelated:
         rows.append(("beside it", f"{len(material.unrelated)} certificates that are no part of its chain"))
-    return Summary(
-        str(material.path),
-        f"Valid until {end}.",
-        (Table((Column(""), Column("")), tuple(rows)),),
-    )
+    table = Table((Column(""), Column("")), tuple(rows))
+    return Summary(str(material.path), f"Valid until {end}.", (table,))
 
 
 def content_document(material: Material) -> dict[str, Any]:

@@ -33,7 +33,7 @@ finally:
         (["check", "scenarios/delayed_30d.yaml"], FOR_RUNS),
         (["new"], FOR_RUNS),
         (
-            ["run", "scenarios/immediate_taken_back.yaml"],
+            ["run", "scenarios/delay_below_sync_period.yaml"],
             frozenset({"jinja2", "matplotlib", "pandas", "rich"}),
         ),
     ],
