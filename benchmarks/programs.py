@@ -22,8 +22,7 @@ import simpy
 
 from sim.processes.engine import simulate as process_engine
 from sim.scenario import Scenario
-from sim.scenario.building import plan_of
-from sim.scenario.roster import roster_of
+from sim.scenario.prepare import prepare
 from sim.world.draws import Draws, Purpose, philox4x32
 from sim.world.fleet import Fleet
 from sim.world.outcome import Outcome
@@ -72,7 +71,7 @@ def scenario(devices: int, days: int) -> Scenario:
 
 def world(devices: int, days: int) -> tuple[Plan, Fleet]:
     written = scenario(devices, days)
-    return plan_of(written), Fleet.start(roster_of(written), Draws.of(written.seed, 0))
+    return prepare(written).plan, Fleet.start(prepare(written).roster(), Draws.of(written.seed, 0))
 
 
 def answer_of(outcome: Outcome) -> Answer:

@@ -19,8 +19,7 @@ from typing import Any, Final
 BEGAN_S: Final = perf_counter()
 
 from sim.scenario import Scenario  # noqa: E402
-from sim.scenario.building import plan_of  # noqa: E402
-from sim.scenario.roster import roster_of  # noqa: E402
+from sim.scenario.prepare import prepare  # noqa: E402
 from sim.world.draws import Draws  # noqa: E402
 from sim.world.fleet import Fleet  # noqa: E402
 
@@ -55,7 +54,7 @@ def replay(devices: int) -> dict[str, Any]:
     from sim.fleet.engine import simulate
 
     def start(scenario: Scenario) -> tuple[Any, Fleet]:
-        return plan_of(scenario), Fleet.start(roster_of(scenario), Draws.of(1, 0))
+        return prepare(scenario).plan, Fleet.start(prepare(scenario).roster(), Draws.of(1, 0))
 
     simulate(*start(delayed(100)), threads=2)  # compiled, and all that is imported late is imported
     forget_largest()

@@ -13,10 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from sim.results.measures import MEASURES
+from sim.scenario.fields import (
+    DURATION_SCHEMA,
+    INSTANT_SCHEMA,
+    MOMENT_SCHEMA,
+    SHARE_SCHEMA,
+    Activate,
+    Section,
+)
 from sim.scenario.json_schema import json_schema
-from sim.scenario.kinds import DURATION_SCHEMA, INSTANT_SCHEMA, MOMENT, SHARE_SCHEMA
-from sim.scenario.schema import Activate, AutomaticReissue, Empty, Scenario, Section
-from sim.scenario.units import Distribution, format_duration
+from sim.scenario.schema import AutomaticReissue, Contents, Empty
+from sim.text import span
+from sim.world.distributions import Distribution
 
 PAGE = Path(__file__).parents[1] / "reference.md"
 HEAD = """\
@@ -67,7 +75,7 @@ def page() -> str:
     """The whole page, as Markdown."""
     schema = json_schema()
     top = {**schema, "description": "The keys without indentation."}
-    parts = [HEAD, *_section(top, "", Scenario, schema["$defs"]), "\n".join(_measures())]
+    parts = [HEAD, *_section(top, "", Contents, schema["$defs"]), "\n".join(_measures())]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -116,8 +124,10 @@ def _forms(described: Schema) -> Iterator[Schema]:
 
 def _kind(described: Schema, defs: Schema) -> str:
     """What may be written, in the words of the table at the top."""
-    names = [name for name in _kinds(described, defs) if name]
-    return ", ".join(dict.fromkeys(names))
+    names = list(dict.fromkeys(name for name in _kinds(described, defs) if name))
+    if "distribution" in names:  # which a duration is, too
+        names.remove("duration")
+    return ", ".join(names)
 
 
 def _kinds(described: Schema, defs: Schema) -> Iterator[str]:
@@ -142,7 +152,7 @@ def _kinds(described: Schema, defs: Schema) -> Iterator[str]:
         yield "duration"
     elif pattern == INSTANT_SCHEMA["pattern"]:
         yield "instant"
-    elif pattern == MOMENT.json["pattern"]:
+    elif pattern == MOMENT_SCHEMA["pattern"]:
         yield "date"
     elif "$ref" in described:
         yield {"Distribution": "distribution", Empty.__name__: "`{}`"}.get(_name(described), "section")
@@ -166,12 +176,12 @@ def _default(described: Schema, key: str, of: type[Section] | None) -> str:
         return f"`{described['default']}`" if described["default"] != "" else "empty"
     if of is None:
         return "none"
-    value = of.model_fields[of.keys()[key]].get_default(call_default_factory=True)
+    value = of.model_fields[of.attributes()[key]].get_default(call_default_factory=True)
     match value:
         case Distribution(kind="exponential", a=mean_s):
-            return f"`{{exponential: {format_duration(int(mean_s))}}}`"
+            return f"`{{exponential: {span(int(mean_s))}}}`"
         case Distribution(kind="lognormal", a=median_s, b=sigma):
-            return f"`{{lognormal: {{median: {format_duration(int(median_s))}, sigma: {sigma:g}}}}}`"
+            return f"`{{lognormal: {{median: {span(int(median_s))}, sigma: {sigma:g}}}}}`"
         case Activate():
             return f"`{value}`"
         case AutomaticReissue():

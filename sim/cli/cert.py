@@ -166,10 +166,10 @@ def _password_from(name: str | None) -> bytes | None:
 def _address(text: str | None) -> str | None:
     if text is None:
         return None
-    from sim.scenario.server import ADDRESS
+    from sim.scenario.fields import read_address
 
     try:
-        return str(ADDRESS.read(text))
+        return str(read_address(text))
     except ValueError as error:
         raise click.UsageError(f"--address: {error}") from None
 

@@ -15,7 +15,7 @@ from sim.guarantees.proofs import Proofs
 from sim.guarantees.statistics import MANY, lower_bound, upper_bound
 from sim.results.measures import Bound, Selected
 from sim.results.tally import Tally
-from sim.scenario.guarantees import Guarantee
+from sim.scenario.schema import Guarantee
 from sim.world.outcome import Outcome
 
 Answer = Literal["proved", "holds", "fails", "undecided", "vacuous"]

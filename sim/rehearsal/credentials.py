@@ -17,8 +17,9 @@ from sim.pki.issue import issue, server_key
 from sim.pki.names import host_of
 from sim.scenario.certificates import Custom
 from sim.scenario.prepare import Prepared
-from sim.scenario.problems import Problem, ScenarioError, quoted
+from sim.scenario.problems import Problem, ScenarioError
 from sim.scenario.scenario import Scenario
+from sim.text import quoted
 from sim.world.certificates import Certificate
 from sim.world.timeline import UNKNOWN_CERTIFICATE
 

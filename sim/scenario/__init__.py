@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from sim.scenario.fields import Activate
+from sim.scenario.fleet import Group, Spells, Sync
 from sim.scenario.inventory import Inventory, Row
 from sim.scenario.problems import Place, Problem, ScenarioError
-from sim.scenario.reading import load
+from sim.scenario.scenario import Scenario, Source, load
 from sim.scenario.schema import (
-    Activate,
     AddressChange,
     AutomaticReissue,
     Certificate,
     Empty,
-    Group,
     Guarantee,
     Outage,
     Recovery,
     Reissue,
-    Scenario,
     Server,
-    Source,
-    Spells,
     Step,
-    Sync,
 )
 
 __all__ = [

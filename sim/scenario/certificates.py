@@ -6,22 +6,24 @@ A password is looked up in the environment at the moment of reading, and is kept
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sim.scenario import files
-from sim.scenario.problems import Problem, ScenarioError, quoted
+from sim.errors import UnreadableError
+from sim.files import inside
+from sim.scenario.problems import Problem, ScenarioError
 from sim.scenario.scenario import Scenario
-from sim.scenario.server import CertificateSource
+from sim.scenario.schema import CertificateSource
+from sim.text import quoted
 
 if TYPE_CHECKING:
     from sim.pki.reading import Material
     from sim.pki.verdict import Verdict
 
-FIRST = "server.certificate"
+FIRST: Final = "server.certificate"
 """The key of the certificate that is main at the start."""
 
 
@@ -36,6 +38,7 @@ class Custom:
         not_before_s: first second at which it is valid, from the scenario's start.
         not_after_s: first second at which it is no longer valid.
         unfit: why it breaks Kaspersky's requirements, and so never becomes a reserve; None if it does not.
+        is_public: whether the file holds nothing secret: no private key, nothing behind a password.
         material: the certificate with its chain and its private key.
     """
 
@@ -45,6 +48,7 @@ class Custom:
     not_before_s: int
     not_after_s: int
     unfit: str | None
+    is_public: bool
     material: Material = field(repr=False)
 
     def verdict(self, address: str) -> Verdict:
@@ -58,64 +62,42 @@ class Custom:
         return self.verdict(address).refused_by
 
 
-def with_certificates(scenario: Scenario) -> tuple[Scenario, Mapping[str, Custom]]:
-    """The scenario that knows its first certificate's validity, and its certificate files by their keys.
+def read_certificates(scenario: Scenario) -> dict[str, Custom]:
+    """The certificates that a scenario names files for, by the sections that name them.
 
     Raises:
-        ScenarioError: a file is not a certificate, cannot be opened, is used twice, or the first one is not
-            valid at the start; every such mistake.
+        ScenarioError: a file is not a certificate, cannot be opened, or is used twice; every such mistake.
     """
-    read: dict[str, Custom] = {}
+    customs: dict[str, Custom] = {}
     problems: list[Problem] = []
     for key, source in _sources(scenario):
         try:
             custom = _read(scenario, key, source)
-            _check_new(scenario, custom, read)
+            _check_new(scenario, custom, customs.values())
         except ScenarioError as error:
             problems += error.problems
         else:
-            read[key] = custom
+            customs[key] = custom
     if problems:
         raise ScenarioError(problems)
-    if FIRST in read:
-        first = read[FIRST].material.certificate
-        scenario = scenario.with_validity(
-            not_before=first.not_valid_before_utc, not_after=first.not_valid_after_utc
-        )
-    return scenario, read
+    return customs
 
 
-def public_copies(scenario: Scenario) -> dict[str, bytes]:
+def public_copies(customs: Iterable[Custom]) -> dict[str, bytes]:
     """The files with certificates and nothing secret, by path as written: the certificates as PEM.
 
     With them beside it, a scenario can be run again elsewhere. Left out is every file that has or may have a
     private key within, or that comes with one; and a path that climbs, which elsewhere would lead out.
     """
-    copies: dict[str, bytes] = {}
-    for _, source in _sources(scenario):
-        written = source.file or ""
-        if source.key or source.password_env or ".." in PurePath(written).parts:
-            continue
-        content = _public_content(scenario, written)
-        if content is not None:
-            copies[written] = content
-    return copies
-
-
-def _public_content(scenario: Scenario, written: str) -> bytes | None:
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    from sim.pki.errors import CertificateError
-    from sim.pki.reading import read
-
-    try:
-        material = read(files.inside(scenario.folder, written))
-    except (CertificateError, files.UnreadableError):
-        return None
-    if material.key is not None or material.is_pkcs12:
-        return None
-    held = (material.certificate, *material.chain, *material.unrelated)
-    return b"".join(each.public_bytes(Encoding.PEM) for each in held)
+    copies: dict[str, bytes] = {}
+    for custom in customs:
+        if custom.is_public and ".." not in PurePath(custom.file).parts:
+            material = custom.material
+            held = (material.certificate, *material.chain, *material.unrelated)
+            copies[custom.file] = b"".join(each.public_bytes(Encoding.PEM) for each in held)
+    return copies
 
 
 def _sources(scenario: Scenario) -> Iterator[tuple[str, CertificateSource]]:
@@ -145,8 +127,9 @@ def _read(scenario: Scenario, key: str, source: CertificateSource) -> Custom:
         if isinstance(wrong, PasswordNeededError) and source.password_env is None:
             mend = "; name the environment variable that holds it, such as password_env: MOBILE_PASSWORD"
         written, name = (source.key, "key") if is_key else (source.file, "file")
-        raise _mistake(scenario, f"{key}.{name}", f"{quoted(written or '')} {wrong.message}{mend}")
+        raise mistake(scenario, f"{key}.{name}", f"{quoted(written or '')} {wrong.message}{mend}")
     certificate = material.certificate
+    may_be_secret = source.key or source.password_env or material.key is not None or material.is_pkcs12
     return Custom(
         key=key,
         file=source.file,
@@ -154,15 +137,16 @@ def _read(scenario: Scenario, key: str, source: CertificateSource) -> Custom:
         not_before_s=_seconds(scenario, certificate.not_valid_before_utc),
         not_after_s=_seconds(scenario, certificate.not_valid_after_utc),
         unfit=judge(material).unfit,
+        is_public=not may_be_secret,
         material=material,
     )
 
 
 def _inside(scenario: Scenario, key: str, written: str) -> Path:
     try:
-        return files.inside(scenario.folder, written)
-    except files.UnreadableError as error:
-        raise _mistake(scenario, key, f"{quoted(written)} {error}") from None
+        return inside(scenario.folder, written)
+    except UnreadableError as error:
+        raise mistake(scenario, key, f"{quoted(written)} {error}") from None
 
 
 def _password(scenario: Scenario, key: str, name: str | None) -> bytes | None:
@@ -171,26 +155,25 @@ def _password(scenario: Scenario, key: str, name: str | None) -> bytes | None:
     value = os.environ.get(name)
     if value is None:
         message = f"the environment variable {name} is not set: set it to the password of the certificate"
-        raise _mistake(scenario, f"{key}.password_env", message)
+        raise mistake(scenario, f"{key}.password_env", message)
     return os.fsencode(value)
 
 
-def _check_new(scenario: Scenario, custom: Custom, read: Mapping[str, Custom]) -> None:
+def _check_new(scenario: Scenario, custom: Custom, others: Iterable[Custom]) -> None:
     """Refuse a certificate that is already another one's: in the engines they would be two (model 3.1)."""
-    for other in read.values():
+    for other in others:
         if other.identity == custom.identity:
-            message = (
-                f"{quoted(custom.file)} holds the same certificate as {other.key}.file, and devices cannot "
-                "tell the two apart: name another certificate"
-            )
-            raise _mistake(scenario, f"{custom.key}.file", message)
+            same = f"{quoted(custom.file)} holds the same certificate as {other.key}.file"
+            message = f"{same}, and devices cannot tell the two apart: name another certificate"
+            raise mistake(scenario, f"{custom.key}.file", message)
 
 
 def _seconds(scenario: Scenario, moment: datetime) -> int:
     return (moment - scenario.start) // timedelta(seconds=1)
 
 
-def _mistake(scenario: Scenario, key: str, message: str) -> ScenarioError:
+def mistake(scenario: Scenario, key: str, message: str) -> ScenarioError:
+    """What is wrong at a key of a scenario, with its place."""
     place = scenario.place_of(key)
     if place is None:
         return ScenarioError([Problem("<scenario>", None, None, key, message)])

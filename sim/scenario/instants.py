@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final, Literal
 
-from sim.scenario.durations import UNITS_S, parse_duration
-from sim.scenario.problems import quoted
+from sim.scenario.values import parse_duration
+from sim.text import UNITS_S, quoted, shortened
 
 HOW: Final = (
     "write an instant such as 2026-03-20, 2026-03-20 09:00, day 10, day 10 08:00, start + 10d or expiry - 33d"
@@ -145,66 +145,44 @@ def _zone(shown: str, offset: str | None) -> timezone:
 
 def _mend(written: str) -> str:
     """The message for a text that is no instant, recognising the usual slips."""
-    shown = quoted(written)
-    plain = written.strip().replace("−", "-").replace("–", "-")
-    lower = plain.lower()
-    if not written:
-        return f"an instant is missing: {HOW}"
+    shown, lower = quoted(written), written.strip().lower()
     if lower != written and (_DAY.fullmatch(lower) or re.match(r"(start|expiry)\b", lower)):
-        return f"{shown} is not an instant as written: write {quoted(lower)[1:-1]}"
-    if re.fullmatch(r"[0-9]{1,7}", lower):
-        return f"{shown} alone is not an instant: write day {int(lower)}"
-    if match := re.fullmatch(r"days? *([0-9]{1,9})(?: +([0-9]{1,2}):([0-9]{2}))?", lower):
+        return f"{shown} is not an instant as written: write {shortened(lower)}"
+    if match := re.fullmatch(r"(?:days? *)?([0-9]{1,7})(?: +([0-9]{1,2}):([0-9]{2}))?", lower):
         clock = f" {int(match[2]):02}:{match[3]}" if match[2] else ""
-        return f"{shown} is not an instant as written: write day {int(match[1])}{clock}"
-    if re.match(r"day *-", lower):
-        return f"{shown} is before day 0, and day 0 is the start: write day 0 or later"
-    if match := re.fullmatch(r"day *([0-9]{1,9})[.,]5", lower):
-        return f"{shown} is not a whole day: write day {int(match[1])} 12:00"
+        return f"{shown} is not an instant: write day {int(match[1])}{clock}"
     if match := re.match(r"(expires?|expiration|expired|exp|end of life)\b *", lower):
-        return f"{shown} is not an instant: write {quoted(('expiry ' + lower[match.end() :]).strip())[1:-1]}"
+        return f"{shown} is not an instant: write {shortened(f'expiry {lower[match.end() :]}'.strip())}"
     try:
         parse_duration(lower)
     except ValueError:
         return _mend_date(written, how=HOW)
-    return f"{shown} is a duration, not an instant: write start + {quoted(lower)[1:-1]}"
-
-
-_SUCH: Final = "such as 2026-03-20"
-
-
-def _is_day(date: str) -> bool:
-    try:
-        datetime.strptime(date, "%Y-%m-%d")
-    except ValueError:
-        return False
-    return True
+    return f"{shown} is a duration, not an instant: write start + {shortened(lower)}"
 
 
 def _mend_date(written: str, *, how: str) -> str:
     shown = quoted(written)
-    if not written:
-        return f"a date is missing: {how}"
     if re.search(r":[0-9]{2}[.,][0-9]*[1-9]", written):
         return f"{shown} has parts of a second, and the clock counts whole seconds: leave them out"
     if match := re.fullmatch(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})(.*)", written):
-        date = f"{match[3]}-{int(match[2]):02}-{int(match[1]):02}"
-        if not _is_day(date):
-            return (
-                f"{shown} is not a day of the calendar, read as day.month.year: write year-month-day, {_SUCH}"
-            )
-        return f"{shown} is not how a date is written: write {date}{match[4][:20]}"
-    if re.match(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", written):
-        return f"{shown} does not tell day from month: write year-month-day, such as 2026-03-20"
+        written = f"{match[3]}-{match[2]}-{match[1]}{match[4][:20]}"
     if match := re.match(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?![0-9])", written):
         date = f"{match[1]}-{int(match[2]):02}-{int(match[3]):02}"
         rest = written[match.end() :]
         if clock := re.fullmatch(r"[T ] *([0-9]{1,2}):([0-9]{2})", rest):
             rest = f" {int(clock[1]):02}:{clock[2]}"
-        if rest in ("", "T") or _DATE.fullmatch(date + rest):
-            return f"{shown} is not how a date is written: write {date}{rest.rstrip('T')}"
+        if _is_moment(date + rest):
+            return f"{shown} is not how a date is written: write {date}{rest}"
         if re.search(r"[A-Za-z]{2,}", rest):
             return f"{shown} names a time zone: write Z for UTC or an offset such as +02:00"
-    if re.fullmatch(r"[0-9]{8}", written):
-        return f"{shown} is not how a date is written: write {written[:4]}-{written[4:6]}-{written[6:]}"
+    if re.match(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}", written):
+        return f"{shown} is not how a date is written: write year-month-day, such as 2026-03-20"
     return f"{shown} is not {'a date' if how is HOW_DATE else 'an instant'}: {how}"
+
+
+def _is_moment(text: str) -> bool:
+    """Whether a text in the form of a date is one of the calendar."""
+    try:
+        return _DATE.fullmatch(text) is not None and bool(parse_moment(text))
+    except ValueError:
+        return False

@@ -6,19 +6,28 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Final, Literal
 
-from sim.scenario.cells import CELLS
-from sim.scenario.files import UnreadableError, decode
-from sim.scenario.problems import Problem, quoted, visible
-from sim.scenario.values import closest
+from sim.errors import UnreadableError
+from sim.files import decode, inside, read_bytes
+from sim.scenario.fleet import Group
+from sim.scenario.instants import parse_moment
+from sim.scenario.problems import Mistake, Problem
+from sim.scenario.problems import Path as KeyPath
+from sim.scenario.schema import Contents
+from sim.scenario.values import is_one_line, read_duration
+from sim.text import closest, plural, quoted, span, visible
 
-COLUMNS: Final = tuple(CELLS)
+MOST_INVENTORY_BYTES: Final = 256_000_000
 MOST_REPORTED: Final = 50
 _DELIMITERS: Final = ",;\t"
+_YES: Final = ("yes", "true", "1", "y")
+_NO: Final = ("no", "false", "0", "n", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,7 @@ class _Reader:
         """The first problems, and how many more there are."""
         if not self.unreported:
             return self.problems
-        more = f"and {self.unreported:,} more wrong row{'s' if self.unreported > 1 else ''}: mend these first"
+        more = f"and {plural(self.unreported, 'more wrong row')}: mend these first"
         return [*self.problems, Problem(self.file, None, None, "", more)]
 
     def _records(self) -> Iterator[_Record]:
@@ -154,7 +163,7 @@ class _Reader:
         for index, each in enumerate(header.fields):
             found.setdefault(_folded(each), []).append(index)
         where: dict[str, int] = {}
-        for name in COLUMNS:
+        for name in CELLS:
             wanted = columns.get(name, name)
             at = found.get(_folded(wanted), [])
             if len(at) > 1:
@@ -191,12 +200,9 @@ class _Reader:
         return Row(line=record.line, **read)  # type: ignore[arg-type]
 
     def _report_width(self, record: _Record, width: int) -> None:
-        count = len(record.fields)
-        message = (
-            f"has {count} field{'s' if count != 1 else ''} where the header has {width}: "
-            "quote fields that hold the delimiter, and leave none out"
-        )
-        self._report(record.line, 1, message)
+        fields = f"has {plural(len(record.fields), 'field')} where the header has {width}"
+        mend = "quote fields that hold the delimiter, and leave none out"
+        self._report(record.line, 1, f"{fields}: {mend}")
 
     def _report_field(self, record: _Record, index: int, message: str) -> None:
         self._report(*self._position(record, index), message)
@@ -259,3 +265,169 @@ def _csv_mend(said: str) -> str:
     if "expected after" in said:
         return 'a quoted field goes on after its closing quote: double the quotes inside a field ("")'
     return f"the row cannot be read ({said}): check its quotes"
+
+
+# --- cells -----------------------------------------------------------------------------------------------
+
+
+def _read_id(value: str) -> str:
+    if not value:
+        raise ValueError("is missing: every row needs one")
+    if not is_one_line(value):
+        raise ValueError(f"{quoted(value)} has a control character or a line break: write it on one line")
+    if len(value) > 200:
+        raise ValueError(f"{quoted(value)} has {len(value)} characters: write at most 200")
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _read_platform(value: str) -> Literal["android", "ios"] | None:
+    if not value:
+        return None
+    first = re.split(r"[\s\d._-]", value.lower(), maxsplit=1)[0]
+    if first in ("android", "ios", "ipados"):
+        return "android" if first == "android" else "ios"
+    meant = closest(value, ("android", "ios"))
+    raise ValueError(
+        f"{quoted(value)} is no platform: {f'did you mean {meant}?' if meant else 'write android or ios'}"
+    )
+
+
+@lru_cache(maxsize=4096)
+def _read_last_sync(value: str) -> datetime | None:
+    if not value:
+        return None
+    if match := re.fullmatch(
+        r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})(?:,? +([0-9]{1,2}):([0-9]{2}(?::[0-9]{2})?))?", value
+    ):
+        clock = f" {int(match[4]):02}:{match[5]}" if match[4] else ""
+        value = f"{match[3]}-{int(match[2]):02}-{int(match[1]):02}{clock}"
+    elif match := re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]:[0-9]{2}(?::[0-9]{2})?)", value):
+        value = f"{match[1]} 0{match[2]}"
+    return parse_moment(re.sub(r"(?<=:[0-9]{2})\.[0-9]+", "", value))
+
+
+@lru_cache(maxsize=4096)
+def _read_sync_every(value: str) -> int | None:
+    if not value:
+        return None
+    return read_duration(value, least_s=1)
+
+
+def _read_holds_reserve(value: str) -> bool:
+    if value.lower() not in (*_YES, *_NO):
+        raise ValueError(f"{quoted(value)} is neither yes nor no: write yes or no")
+    return value.lower() in _YES
+
+
+def _read_group(value: str) -> str | None:
+    if not value:
+        return None
+    return _read_id(value)
+
+
+CELLS: Final[dict[str, Callable[[str], object]]] = {
+    "id": _read_id,
+    "platform": _read_platform,
+    "last_sync": _read_last_sync,
+    "sync_every": _read_sync_every,
+    "holds_reserve": _read_holds_reserve,
+    "group": _read_group,
+}
+"""By column of the language: what turns the trimmed text of a cell into the value."""
+
+
+# --- the inventories of a fleet ------------------------------------------------------------------------
+
+
+class Inventories:
+    """The inventories that a scenario names, read from its folder and checked against the fleet.
+
+    Attributes:
+        read: by index of the group in `fleet`.
+        mistakes: in the scenario.
+        problems: in the files.
+    """
+
+    def __init__(self, contents: Contents, folder: Path, *, known: Iterable[Inventory] = ()) -> None:
+        self.read: dict[int, Inventory] = {}
+        self.mistakes: list[Mistake] = []
+        self.problems: list[Problem] = []
+        self._folder = folder
+        self._known = {(each.path, *sorted(each.columns.items())): each for each in known}
+        self._numbered = {
+            group.name: range(group.first, group.first + (group.devices or 0))
+            for group in contents.fleet
+            if group.inventory is None
+        }
+        for number, group in enumerate(contents.fleet):
+            if group.inventory is not None and (inventory := self._inventory(number, group)) is not None:
+                self.read[number] = inventory
+                self._check_periods(group, inventory)
+        self._check_ids()
+
+    def _inventory(self, number: int, group: Group) -> Inventory | None:
+        written = group.inventory or ""
+        known = self._known.get((written, *sorted(group.columns.items())))
+        if known is not None:
+            return known
+        path: KeyPath = ("fleet", number)
+        try:
+            content = read_bytes(inside(self._folder, written), most_bytes=MOST_INVENTORY_BYTES)
+            file = str(self._folder / written)
+            inventory, wrong = read_inventory(content, path=written, file=file, columns=group.columns)
+        except UnreadableError as error:
+            self.mistakes.append(Mistake((*path, "inventory"), f"{quoted(written)} {error}"))
+        except HeaderError as error:
+            self.mistakes.append(Mistake((*path, "columns", error.name), str(error)))
+        else:
+            self.problems += wrong
+            return None if wrong else inventory
+        return None
+
+    def _check_periods(self, group: Group, inventory: Inventory) -> None:
+        """Jitter and phase stay below the period of every row, as they do below that of the group."""
+        phase_s = group.sync.phase if isinstance(group.sync.phase, int) else 0
+        wrong: list[tuple[int, str]] = []
+        for row in inventory.rows:
+            for key, value_s in (("jitter", group.sync.jitter), ("phase", 0 if row.last_sync else phase_s)):
+                if row.sync_every is not None and value_s >= row.sync_every:
+                    period = f"sync_every: {span(row.sync_every)} is not longer than the group's {key}"
+                    wrong.append((row.line, f"{period}, {span(value_s)}: write a longer period"))
+        self._report(inventory, wrong)
+
+    def _check_ids(self) -> None:
+        """A device's identity is its own in the whole fleet (model 7.2)."""
+        first: dict[str, tuple[str, int]] = {}
+        files: set[str] = set()
+        for number, inventory in self.read.items():
+            if inventory.path in files:
+                message = f"{quoted(inventory.path)} already lists another group: name each file once"
+                self.mistakes.append(Mistake(("fleet", number, "inventory"), message))
+                continue
+            files.add(inventory.path)
+            wrong: list[tuple[int, str]] = []
+            for row in inventory.rows:
+                if (name := self._group_with(row.id)) is not None:
+                    same = f"the id {quoted(row.id)} is also a device of group {quoted(name)}"
+                    wrong.append((row.line, f"{same}: rename the group"))
+                if len(self.read) == 1:
+                    continue
+                file, line = first.setdefault(row.id, (inventory.path, row.line))
+                if file != inventory.path:
+                    same = f"the id {quoted(row.id)} is already in {file}:{line}"
+                    wrong.append((row.line, f"{same}: keep one row a device"))
+            self._report(inventory, wrong)
+
+    def _group_with(self, identity: str) -> str | None:
+        """The group without inventory that has a device of this identity (`office phones/17`), or None."""
+        name, _, position = identity.rpartition("/")
+        is_number = re.fullmatch("0|[1-9][0-9]{0,8}", position) is not None
+        return name if is_number and int(position) in self._numbered.get(name, ()) else None
+
+    def _report(self, inventory: Inventory, wrong: list[tuple[int, str]]) -> None:
+        file = str(self._folder / inventory.path)
+        self.problems += [Problem(file, line, 1, "", message) for line, message in wrong[:MOST_REPORTED]]
+        if len(wrong) > MOST_REPORTED:
+            message = f"and {len(wrong) - MOST_REPORTED:,} more wrong rows: mend these first"
+            self.problems.append(Problem(file, None, None, "", message))

@@ -11,14 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import visible
-from sim.scenario.certificates import FIRST, Custom, with_certificates
-from sim.scenario.fleet import Away as WrittenAway
-from sim.scenario.fleet import Group
+from sim.scenario import fleet, schema
+from sim.scenario.certificates import FIRST, Custom, read_certificates
 from sim.scenario.inventory import Row
 from sim.scenario.scenario import Scenario
-from sim.scenario.strategy import AddressChange as WrittenAddressChange
-from sim.scenario.strategy import Reissue as WrittenReissue
-from sim.scenario.strategy import Step
 from sim.world import plan as world
 from sim.world.certificates import Certificate
 from sim.world.draws import identity_of_group, identity_of_id
@@ -83,7 +79,12 @@ def prepare(scenario: Scenario) -> Prepared:
     Raises:
         ScenarioError: a certificate file is not one, cannot be opened, or does not suit the scenario.
     """
-    scenario, certificates = with_certificates(scenario)
+    certificates = read_certificates(scenario)
+    if FIRST in certificates:
+        first = certificates[FIRST].material.certificate
+        scenario = scenario.with_validity(
+            not_before=first.not_valid_before_utc, not_after=first.not_valid_after_utc
+        )
     rows = sum(len(inventory.rows) for inventory in scenario.inventories.values())
     size = rows + sum(group.devices or 0 for group in scenario.fleet if group.inventory is None)
     return Prepared(scenario, certificates, _plan(scenario, certificates), size)
@@ -147,7 +148,9 @@ def _automatic_lead_s(scenario: Scenario) -> int | None:
     return automatic.lead if reissues else None
 
 
-def _action(scenario: Scenario, number: int, step: Step, customs: Mapping[str, Custom]) -> world.Action:
+def _action(
+    scenario: Scenario, number: int, step: schema.Step, customs: Mapping[str, Custom]
+) -> world.Action:
     at_s = scenario.instant(step.at)
     if step.cancel_reserve is not None:
         return world.CancelReserve(at_s, step=number)
@@ -158,7 +161,7 @@ def _action(scenario: Scenario, number: int, step: Step, customs: Mapping[str, C
     return replace(reissue, step=number)
 
 
-def _reissue(scenario: Scenario, at_s: int, written: WrittenReissue, custom: Custom | None) -> world.Reissue:
+def _reissue(scenario: Scenario, at_s: int, written: schema.Reissue, custom: Custom | None) -> world.Reissue:
     reissue = world.Reissue(
         at_s=at_s,
         activate=written.activate.kind,
@@ -178,7 +181,7 @@ def _reissue(scenario: Scenario, at_s: int, written: WrittenReissue, custom: Cus
     )
 
 
-def _address_change(scenario: Scenario, written: str | WrittenAddressChange) -> world.AddressChange | None:
+def _address_change(scenario: Scenario, written: str | schema.AddressChange) -> world.AddressChange | None:
     if isinstance(written, str):
         return None
     opens_s = None if written.opens is None else scenario.instant(written.opens)
@@ -258,7 +261,7 @@ class _Columns(NamedTuple):
     holds_reserve: NDArray[np.bool_]
 
     @classmethod
-    def numbered(cls, group: Group, kind: int, positions: range, n: int) -> _Columns:
+    def numbered(cls, group: fleet.Group, kind: int, positions: range, n: int) -> _Columns:
         """The devices at some positions of a group of n."""
         count = len(positions)
         return cls(
@@ -291,7 +294,7 @@ def _overlap(within: range, first: int, n: int) -> range:
     return range(begin, max(begin, min(within.stop - first, n)))
 
 
-def _profile(scenario: Scenario, group: Group) -> Profile:
+def _profile(scenario: Scenario, group: fleet.Group) -> Profile:
     return Profile(
         group=group.name,
         platform=group.platform,
@@ -303,17 +306,17 @@ def _profile(scenario: Scenario, group: Group) -> Profile:
     )
 
 
-def _presence(scenario: Scenario, group: Group) -> Presence:
+def _presence(scenario: Scenario, group: fleet.Group) -> Presence:
     written = group.presence
     if isinstance(written, str):
         return written
-    if isinstance(written, WrittenAway):
+    if isinstance(written, fleet.Away):
         begins = ((scenario.instant(absence.from_), absence.for_) for absence in written.away)
         return Away(tuple((from_s, from_s + for_s) for from_s, for_s in begins))
     return Spells(written.on, written.off)
 
 
-def _phases(group: Group, positions: range, n: int) -> NDArray[np.int64]:
+def _phases(group: fleet.Group, positions: range, n: int) -> NDArray[np.int64]:
     """The phases of the devices at some positions of a group of n; -1 where they are drawn (model 5.2)."""
     match group.sync.phase:
         case "random":
@@ -325,7 +328,7 @@ def _phases(group: Group, positions: range, n: int) -> NDArray[np.int64]:
             return np.full(len(positions), phase_s, dtype=np.int64)
 
 
-def _listed(scenario: Scenario, group: Group, rows: tuple[Row, ...]) -> list[_Listed]:
+def _listed(scenario: Scenario, group: fleet.Group, rows: tuple[Row, ...]) -> list[_Listed]:
     """An inventory's devices; what a row does not say comes from the group (language 1.2)."""
     shared = _profile(scenario, group)
     defaults_s = _phases(group, range(len(rows)), len(rows)).tolist()

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sim.errors import InputError
-from sim.text import LONGEST_ECHO as LONGEST_ECHO
-from sim.text import quoted as quoted
-from sim.text import visible as visible
+from sim.text import visible
+
+Path = tuple[str | int, ...]
+"""The way to a value of a scenario: keys, and indices of lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +21,22 @@ class Place:
     column: int | None = None
 
     def __str__(self) -> str:
-        parts = [
-            visible(self.file),
-            *(str(number) for number in (self.line, self.column) if number is not None),
-        ]
-        return ":".join(parts)
+        numbers = (str(number) for number in (self.line, self.column) if number is not None)
+        return ":".join((visible(self.file), *numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something wrong at a path of a scenario; `at_key` where the key and not the value is."""
+
+    path: Path
+    message: str
+    at_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake: `key` is the dotted path in the scenario, `message` says what would be right."""
+    """A mistake with its place: `key` is the dotted path, `message` says what would be right."""
 
     file: str
     line: int | None
@@ -39,7 +46,7 @@ class Problem:
 
     @classmethod
     def at(cls, place: Place, *, key: str, message: str) -> Problem:
-        """A problem at `place`."""
+        """A problem at a place."""
         return cls(place.file, place.line, place.column, key, message)
 
     @property
@@ -71,3 +78,13 @@ class ScenarioError(InputError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+def steps_of(key: str) -> Path:
+    """The path of a dotted key: `fleet.0.sync` is ("fleet", 0, "sync")."""
+    return tuple(int(step) if step.isascii() and step.isdigit() else step for step in key.split(".") if step)
+
+
+def key_of(path: Path) -> str:
+    """The dotted key of a path, printable."""
+    return visible(".".join(str(step) for step in path))

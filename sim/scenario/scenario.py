@@ -1,81 +1,84 @@
-"""A scenario as the rest of the simulator meets it: frozen, checked, every value resolved (language 1)."""
+"""A scenario as the rest of the simulator meets it: frozen, checked, every value resolved (language 1).
+
+It is read in rounds: the text, the single values, what ties them together. Each round tells all its mistakes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import PrivateAttr, ValidationError
 
-from sim.scenario.fleet import Group
-from sim.scenario.guarantees import Guarantee, Recovery
-from sim.scenario.instants import Instant
-from sim.scenario.inventory import Inventory
-from sim.scenario.kinds import FREE_TEXT, MOMENT, duration, text, whole
-from sim.scenario.origin import Origin, Source
-from sim.scenario.problems import Place
-from sim.scenario.section import Section
-from sim.scenario.server import Server
-from sim.scenario.strategy import Step
-from sim.scenario.writing import to_line
+from sim.errors import UnreadableError
+from sim.files import decode, read_bytes
+from sim.scenario import instants
+from sim.scenario.checks import Draft, check, check_instants, check_names
+from sim.scenario.document import Node, node_of, with_value
+from sim.scenario.inventory import Inventories, Inventory
+from sim.scenario.messages import mistakes_in
+from sim.scenario.problems import Place, Problem, ScenarioError, steps_of
+from sim.scenario.schema import Contents
+from sim.scenario.values import kind_of
+from sim.scenario.yaml_text import read_tree, to_line, to_yaml, with_overrides
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.card import to_html
 from sim.text import plural, shortened, span, visible
 
-__all__ = ["Scenario", "Source"]
-
-_FROM_ONE_SECOND = duration(least_s=1)
+MOST_SCENARIO_BYTES = 2_000_000
 
 
-class Scenario(Section):
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file a scenario was read from, as it was then, and what was set over it."""
+
+    path: Path
+    text: bytes
+    overrides: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What a scenario was made of, so that it can be shown, changed and written again.
+
+    Attributes:
+        node: the values as written, with places.
+        folder: where the files lie that it names.
+        source: the file, if it was read from one.
+        inventories: by index of the group.
+        file_validity_s: not-before and not-after of the first certificate's file, once known.
+    """
+
+    node: Node
+    folder: Path
+    source: Source | None = None
+    inventories: Mapping[int, Inventory] = field(default_factory=dict)
+    file_validity_s: tuple[int, int] | None = None
+
+
+class Scenario(Contents):
     """A scenario; made by `load`, `Scenario.from_document` or `changed`, which check it as a whole.
 
     Durations are whole seconds, shares lie in [0, 1], `start` is aware and in UTC. Two scenarios are equal if
     every value and the content of every inventory is.
     """
 
-    example: ClassVar[str] = "{name: Phones, start: 2026-03-01, duration: 120d, fleet: [...]}"
-    stand_in: ClassVar[Mapping[str, object]] = {
-        "name": "?",
-        "start": "2026-01-01",
-        "duration": "1d",
-        "fleet": [{"name": "?", "devices": 0}],
-    }
+    _origin: _Origin | None = PrivateAttr(default=None)
 
-    name: Annotated[str, text("a name", "My plan")] = Field(examples=["Delayed activation"])
-    """What the scenario is called in results."""
-    description: Annotated[str, FREE_TEXT] = ""
-    """Free text."""
-    start: Annotated[datetime, MOMENT] = Field(examples=["2026-03-01"])
-    """When the run begins: a date or a date and time, in UTC unless it names an offset."""
-    duration: Annotated[int, _FROM_ONE_SECOND] = Field(examples=["120d"])
-    """How long the run lasts, in seconds (model 1.3)."""
-    seed: Annotated[int, whole(0, 2**63 - 1)] = 1
-    """The seed of every draw (model 7.1)."""
-    server: Server = Server()
-    """The server at the start."""
-    fleet: tuple[Group, ...] = Field(examples=["[{name: phones, devices: 100}]"])
-    """The devices, in groups."""
-    strategy: tuple[Step, ...] = ()
-    """What the administrator does, and when, in this order where instants are equal (model 2)."""
-    recovery: Annotated[
-        Recovery | None, BeforeValidator(lambda written: None if written == "none" else written)
-    ] = None
-    """The help desk that reinstalls the app on lost devices; without it nobody does (model 6.4)."""
-    guarantees: tuple[Guarantee, ...] = ()
-    """What the plan must achieve."""
-    replications: Annotated[int, whole(1, 1_000_000)] = 1
-    """How many times the run is repeated with other draws."""
-    first_replication: Annotated[int, whole(0, 2**31 - 1)] = 0
-    """The number of the first of them; replication r draws with (seed, r) (model 7.1)."""
-
-    _origin: Origin | None = PrivateAttr(default=None)
+    # --- made ------------------------------------------------------------------------------------
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], *, folder: Path | None = None) -> Scenario:
+    def from_document(
+        cls,
+        document: Mapping[str, Any],
+        *,
+        folder: Path | None = None,
+        inventories: Mapping[int, Inventory] | None = None,
+    ) -> Scenario:
         """A scenario from a dictionary in the form of the language, as a YAML reader would give it.
 
         Dates, timedeltas, paths and numpy scalars are taken as well.
@@ -83,13 +86,46 @@ class Scenario(Section):
         Args:
             document: the keys of a scenario file.
             folder: where inventories and certificates lie; default: the current directory.
+            inventories: inventories that need not be read again, by index of their group.
 
         Raises:
             ScenarioError: it is not a scenario; every mistake with its key.
         """
-        from sim.scenario.reading import from_document
+        node, problems = node_of(document, place=Place("<document>"))
+        folder = Path.cwd() if folder is None else Path(folder)
+        return _scenario(_Origin(node, folder, inventories=inventories or {}), problems)
 
-        return from_document(document, folder=folder)
+    def changed(self, changes: Mapping[str, Any]) -> Scenario:
+        """The same scenario with other values at dotted keys, checked again: `{"fleet.0.devices": 10}`.
+
+        Raises:
+            ScenarioError: it is no longer a scenario; every mistake with its key.
+        """
+        node, problems = self._made_of.node, list[Problem]()
+        for key, value in changes.items():
+            place = Place(f"changed({key})")
+            new, wrong = node_of(value, place=place, key=key)
+            node, mend = with_value(node, key, new, place=place)
+            problems += [*wrong, *mend]
+        return _scenario(replace(self._made_of, node=node), problems)
+
+    def with_validity(self, *, not_before: datetime, not_after: datetime) -> Scenario:
+        """The same scenario, knowing what stands in the first certificate's file (aware datetimes).
+
+        Raises:
+            ScenarioError: the certificate is not valid at the start, or an instant counted from its expiry
+                lies before the start.
+        """
+        begins_s, ends_s = (
+            (moment - self.start) // timedelta(seconds=1) for moment in (not_before, not_after)
+        )
+        known = self.model_copy()
+        known._origin = replace(self._made_of, file_validity_s=(begins_s, ends_s))
+        if problems := self._made_of.node.placed(check_instants(known._draft)):
+            raise ScenarioError(problems)
+        return known
+
+    # --- what it was made of ---------------------------------------------------------------------
 
     @property
     def source(self) -> Source | None:
@@ -113,20 +149,8 @@ class Scenario(Section):
         """Where the paths in the scenario begin."""
         return self._made_of.folder
 
-    def changed(self, changes: Mapping[str, Any]) -> Scenario:
-        """The same scenario with other values at dotted keys, checked again: `{"fleet.0.devices": 10}`.
-
-        Raises:
-            ScenarioError: it is no longer a scenario; every mistake with its key.
-        """
-        from sim.scenario.reading import changed
-
-        return changed(self._made_of, changes)
-
     def to_yaml(self) -> str:
         """The scenario as YAML without comments; read again beside the same files, it gives an equal one."""
-        from sim.scenario.writing import to_yaml
-
         return to_yaml(self.document)
 
     def line_of(self, key: str) -> int | None:
@@ -136,21 +160,33 @@ class Scenario(Section):
 
     def place_of(self, key: str) -> Place | None:
         """File, line and column of the value at a dotted key, or of the nearest section around."""
-        return self._made_of.place_of(key)
+        place = self._made_of.node.place_of(steps_of(key))
+        return place if place.line is not None else None
+
+    @property
+    def _made_of(self) -> _Origin:
+        if self._origin is None:
+            raise TypeError("a Scenario is made by sim.scenario.load or Scenario.from_document")
+        return self._origin
+
+    @property
+    def _draft(self) -> Draft:
+        origin = self._made_of
+        return Draft(self, origin.node, origin.folder, origin.file_validity_s)
+
+    # --- time ------------------------------------------------------------------------------------
 
     @property
     def validity_s(self) -> tuple[int, int]:
         """Not-before and not-after of the first certificate, in seconds from the start (model 1.4).
 
         Raises:
-            LookupError: they stand in the certificate's file, and `with_validity` has not told them.
+            LookupError: they stand in the certificate's file, which has not been read (`with_validity`).
         """
-        certificate = self.server.certificate
-        if self._made_of.validity_s is not None:
-            return self._made_of.validity_s
-        if certificate.file is not None:
-            raise LookupError(f"the validity of {certificate.file} has not been read")
-        return validity_of(self, certificate.expires, certificate.valid_for)
+        validity_s = self._draft.validity_s
+        if validity_s is None:
+            raise LookupError(f"the validity of {self.server.certificate.file} has not been read")
+        return validity_s
 
     @property
     def expiry_s(self) -> int:
@@ -161,52 +197,47 @@ class Scenario(Section):
         """
         return self.validity_s[1]
 
-    def with_validity(self, *, not_before: datetime, not_after: datetime) -> Scenario:
-        """The same scenario, knowing what stands in the first certificate's file (aware datetimes).
-
-        Raises:
-            ScenarioError: the certificate is not valid at the start, or an instant counted from its expiry
-                lies before the start.
-        """
-        from sim.scenario.reading import with_validity
-
-        bounds = (not_before, not_after)
-        seconds = tuple((moment - self.start) // timedelta(seconds=1) for moment in bounds)
-        return with_validity(self._made_of, (seconds[0], seconds[1]))
-
-    def instant(self, instant: Instant) -> int:
+    def instant(self, instant: instants.Instant) -> int:
         """Seconds from the start of an instant of this scenario.
 
         Raises:
             LookupError: it is counted from an expiry that has not been read from its file.
         """
-        return instant.resolve(
-            start=self.start, expiry_s=self.expiry_s if instant.depends_on_expiry else None
-        )
+        expiry_s = self.expiry_s if instant.depends_on_expiry else None
+        return instant.resolve(start=self.start, expiry_s=expiry_s)
 
-    @property
-    def _made_of(self) -> Origin:
-        if self._origin is None:
-            raise TypeError("a Scenario is made by sim.scenario.load or Scenario.from_document")
-        return self._origin
+    # --- shown -----------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scenario):
             return NotImplemented
-        return self.__dict__ == other.__dict__ and self._contents() == other._contents()
+        return self.__dict__ == other.__dict__ and self._lists() == other._lists()
 
     def __hash__(self) -> int:
         return hash((self.name, self.start, self.duration, self.seed))
 
+    def _lists(self) -> dict[int, str]:
+        """What the inventories hold, in short."""
+        inventories = {} if self._origin is None else self._origin.inventories
+        return {number: inventory.sha256 for number, inventory in inventories.items()}
+
+    def _sizes(self) -> list[int]:
+        """How many devices each group has."""
+        lists = {} if self._origin is None else self._origin.inventories
+        return [
+            len(lists[number].rows) if number in lists else group.devices or 0
+            for number, group in enumerate(self.fleet)
+        ]
+
+    @property
+    def _dates(self) -> str:
+        return f"{self.start:%Y-%m-%d} to {self.start + timedelta(seconds=self.duration):%Y-%m-%d}"
+
     def __repr__(self) -> str:
-        inventories = () if self._origin is None else self._origin.inventories.values()
-        listed = sum(len(inventory.rows) for inventory in inventories)
-        devices = listed + sum(group.devices or 0 for group in self.fleet if group.inventory is None)
-        end = self.start + timedelta(seconds=self.duration)
         parts = [
-            plural(devices, "device"),
+            plural(sum(self._sizes()), "device"),
             plural(len(self.fleet), "group"),
-            f"{self.start:%Y-%m-%d} to {end:%Y-%m-%d}",
+            self._dates,
             plural(len(self.strategy), "action"),
             plural(len(self.guarantees), "guarantee"),
         ]
@@ -219,20 +250,19 @@ class Scenario(Section):
         rows = tuple(
             (
                 group.name,
-                len(self.inventories[number].rows) if group.inventory else group.devices or 0,
+                size,
                 group.platform,
                 f"every {span(group.sync.every)}, {100 * group.sync.success:.6g} % succeed",
-                shortened(to_line(self.document["fleet"][number].get("presence", "always")), 90),
+                shortened(to_line(written.get("presence", "always")), 90),
             )
-            for number, group in enumerate(self.fleet)
+            for group, size, written in zip(self.fleet, self._sizes(), self.document["fleet"], strict=True)
         )
         others = map(Column, ("platform", "synchronizes", "is on"))
-        steps = map(_step_in_words, self.document.get("strategy", ()))
+        steps = map(_step_in_words, self.document.get("strategy") or ())
         promises = [f"promise: {guarantee.promise}" for guarantee in self.guarantees]
-        end = self.start + timedelta(seconds=self.duration)
         return Summary(
             self.name,
-            f"{self.start:%Y-%m-%d} to {end:%Y-%m-%d} ({span(self.duration)})",
+            f"{self._dates} ({span(self.duration)})",
             (
                 Table((Column("group"), Column("devices", "count"), *others), rows),
                 notes(*steps, *promises, is_list=True),
@@ -242,11 +272,6 @@ class Scenario(Section):
 
     def _repr_html_(self) -> str:
         return to_html(self.summary())
-
-    def _contents(self) -> dict[int, str]:
-        return (
-            {} if self._origin is None else {i: each.sha256 for i, each in self._origin.inventories.items()}
-        )
 
 
 def _step_in_words(step: Mapping[str, Any]) -> str:
@@ -259,14 +284,6 @@ def _step_in_words(step: Mapping[str, Any]) -> str:
     return f"at {step['at']}: {actions}"
 
 
-def validity_of(scenario: Scenario, expires: Instant | None, valid_for_s: int) -> tuple[int, int]:
-    """Not-before and not-after in seconds from the start, of a first certificate without a file."""
-    if expires is None:
-        return 0, valid_for_s
-    expiry_s = expires.resolve(start=scenario.start, expiry_s=None)
-    return expiry_s - valid_for_s, expiry_s
-
-
 def expect_scenario(given: object) -> None:
     """Tell whoever passes a file's name, or anything else, where a scenario belongs.
 
@@ -275,5 +292,68 @@ def expect_scenario(given: object) -> None:
     """
     if isinstance(given, Scenario):
         return
-    read = f"sim.load({str(given)!r})" if isinstance(given, str | PathLike) else "sim.load(path)"
+    read = f"sim.load({str(given)!r})" if isinstance(given, str | os.PathLike) else "sim.load(path)"
     raise TypeError(f"a scenario is expected here, not {type(given).__name__}: write {read}")
+
+
+# --- read ----------------------------------------------------------------------------------------------
+
+
+def load(path: str | os.PathLike[str], *, overrides: Sequence[tuple[str, str]] = ()) -> Scenario:
+    """The scenario in a YAML file.
+
+    Args:
+        path: the file; what it names (inventories, certificates) lies in its folder or below.
+        overrides: dotted keys and what to write there instead, as YAML: ("fleet.0.devices", "100").
+
+    Raises:
+        ScenarioError: the file cannot be read, is not a scenario, or an override does not fit; all mistakes.
+    """
+    path = Path(path)
+    try:
+        content = read_bytes(path, most_bytes=MOST_SCENARIO_BYTES)
+        text = decode(content)
+    except UnreadableError as error:
+        raise ScenarioError([Problem(str(path), error.line, error.column, "", f"the file {error}")]) from None
+    source = Source(path, content, tuple((key, value) for key, value in overrides))
+    node, problems = read_tree(text, file=str(path))
+    node, more = with_overrides(node, source.overrides)
+    return _scenario(_Origin(node, path.parent, source), [*problems, *more])
+
+
+def _scenario(origin: _Origin, problems: list[Problem]) -> Scenario:
+    """The checked scenario of a tree, of which some problems may be known.
+
+    Raises:
+        ScenarioError: a value is wrong, or else values do not fit together.
+    """
+    scenario = _with_right_values(origin, problems)
+    scenario._origin = origin
+    draft = scenario._draft
+    lists = Inventories(scenario, origin.folder, known=origin.inventories.values())
+    mistakes = [*check(draft), *check_instants(draft), *lists.mistakes]
+    if not lists.mistakes and not lists.problems:
+        mistakes += check_names(draft, lists.read)
+    problems = [*origin.node.placed(mistakes), *lists.problems]
+    if problems:
+        raise ScenarioError(problems)
+    scenario._origin = replace(origin, inventories=lists.read)
+    return scenario
+
+
+def _with_right_values(origin: _Origin, problems: list[Problem]) -> Scenario:
+    node = origin.node
+    if not isinstance(node.value, dict):
+        if not node.is_wrong:
+            written = f"{kind_of(node.plain())} is not a scenario"
+            message = f"{written}: write keys and values, such as name: My plan"
+            problems = [*problems, Problem.at(node.place, key="", message=message)]
+        raise ScenarioError(problems)
+    try:
+        scenario = Scenario.model_validate(node.plain())
+    except ValidationError as error:
+        mistakes = [each for each in mistakes_in(error) if not node.nearest(each.path)[0].is_wrong]
+        problems = [*problems, *node.placed(mistakes)]
+    if problems:
+        raise ScenarioError(problems)
+    return scenario

@@ -5,8 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import Final
 
-from sim.scenario.problems import quoted
-from sim.scenario.values import closest
+from sim.text import closest, quoted
 
 DEFAULT: Final = "delayed"
 TEMPLATES: Final = {

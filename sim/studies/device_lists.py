@@ -16,8 +16,8 @@ from sim.lists.history import backtest, read_history
 from sim.lists.inventory import Inventory
 from sim.lists.reading import DeviceList, ListError, ListOptions, read_list
 from sim.lists.table import MOST_BYTES
-from sim.scenario.durations import parse_duration
 from sim.scenario.instants import parse_moment
+from sim.scenario.values import parse_duration
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,7 @@ from sim.guarantees.verdicts import Verdict
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Bound
 from sim.results.tally import Tally
-from sim.scenario.guarantees import Guarantee
+from sim.scenario.schema import Guarantee
 from sim.studies.curve import BAND
 from sim.studies.delays import CurveError, Waits, own_delay_s, step_of
 from sim.studies.replications import Replications

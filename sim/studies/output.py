@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from sim.errors import OutputError as OutputError
 from sim.files import is_partial, new_folder, write_file
 from sim.scenario.certificates import public_copies
-from sim.scenario.tree import read_tree
+from sim.scenario.yaml_text import read_tree
 from sim.studies.result import Result
 from sim.world.outcome import Outcome
 
@@ -78,7 +78,11 @@ def write(
         (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
         more = {} if beside is None else beside.files()
         inventories = {each.path: each.text for each in result.scenario.inventories.values()}
-        for name, content in {**inventories, **public_copies(result.scenario), **more}.items():
+        for name, content in {
+            **inventories,
+            **public_copies(result.experiment.prepared.certificates.values()),
+            **more,
+        }.items():
             path = PurePosixPath(name)
             if ".." in path.parts:  # it leads out of the directory, if back into the scenario's
                 continue
@@ -171,7 +175,7 @@ def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
         "document": json.loads(json.dumps(scenario.document, default=str)),
         "resolved": scenario.model_dump(mode="json", by_alias=True),
         "inventories": {inventory.path: inventory.sha256 for inventory in scenario.inventories.values()},
-        "certificate_files": sorted(public_copies(scenario)),
+        "certificate_files": sorted(public_copies(result.experiment.prepared.certificates.values())),
         "certificates": {str(generation): name for generation, name in result.certificates.items()},
     }
 

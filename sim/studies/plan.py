@@ -14,8 +14,8 @@ import numpy as np
 from sim.errors import visible
 from sim.executor import Resources, resources
 from sim.results.measures import Bound
-from sim.scenario.durations import parse_duration
 from sim.scenario.scenario import Scenario, expect_scenario
+from sim.scenario.values import parse_duration
 from sim.studies.delays import critical_delays_s
 from sim.studies.experiment import Engine, Experiment, Notice, Progress, with_options
 from sim.studies.search import Found, Passes, PlanError, Search

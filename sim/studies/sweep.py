@@ -19,7 +19,7 @@ from sim.results.summary import mean_of, summary_of
 from sim.scenario.prepare import prepare
 from sim.scenario.problems import Problem, ScenarioError
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.scenario.writing import to_line
+from sim.scenario.yaml_text import to_line
 from sim.studies.design import Design, Point, Sampling
 from sim.studies.experiment import (
     Engine,

@@ -27,7 +27,6 @@ from sim.results.tally import COLUMNS, Tally
 from sim.scenario.fleet import Away
 from sim.scenario.inventory import Inventory
 from sim.scenario.prepare import prepare
-from sim.scenario.reading import from_document
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import PART, Experiment, Progress, share_of
 from sim.world import SEMANTICS
@@ -331,7 +330,7 @@ def _experiment(
     """What a world describes, kept for the next task."""
     plan, document = cast(tuple[Plan, dict[str, Any]], _unpickled(content))
     listed = cast(Mapping[int, Inventory], _unpickled(inventories))
-    scenario = from_document(document, folder=None, inventories=listed)
+    scenario = Scenario.from_document(document, folder=None, inventories=listed)
     prepared = prepare(scenario).with_plan(plan)
     part = PART if plan.recovery is None else max(prepared.size, 1)
     return Experiment(prepared, engine, part, threads)

@@ -12,9 +12,10 @@ from fractions import Fraction
 from typing import Any, Final, Literal
 
 from sim.errors import InputError
-from sim.scenario.durations import UNITS_S, format_duration, parse_duration
-from sim.scenario.problems import ScenarioError, quoted
-from sim.scenario.tree import read_tree
+from sim.scenario.problems import ScenarioError
+from sim.scenario.values import parse_duration
+from sim.scenario.yaml_text import read_tree
+from sim.text import UNITS_S, quoted, span
 
 MOST_VALUES: Final = 100_000
 """Values of one key, and points of a grid."""
@@ -75,7 +76,7 @@ class Quantity:
         """As the language writes it: a number as a number, anything else as text."""
         match self.kind:
             case "duration":
-                return format_duration(int(self.amount))
+                return span(int(self.amount))
             case "date":
                 return date.fromordinal(int(self.amount) // _DAY_S).isoformat()
         exact = Decimal(self.amount.numerator) / Decimal(self.amount.denominator)

@@ -14,7 +14,7 @@ import pytest
 import sim
 from sim import cli
 from sim.scenario.templates import TEMPLATES, template_text
-from sim.scenario.tree import read_tree
+from sim.scenario.yaml_text import read_tree
 
 SHIPPED = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
 

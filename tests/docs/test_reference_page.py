@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import scenario_reference
 
-from sim.scenario.cells import CELLS
-from sim.scenario.outline import other_forms, sections_of, written_keys
-from sim.scenario.schema import MEASURES, Scenario, Section
+from sim.scenario.distributions import Distribution
+from sim.scenario.fields import Section
+from sim.scenario.messages import forms_of, is_list_of_sections
+from sim.scenario.schema import MEASURES, Contents
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "reference.md").read_text(encoding="utf-8")
@@ -19,12 +20,12 @@ TEXT = (DOCS / "reference.md").read_text(encoding="utf-8")
 
 def keys_of(section: type[Section], path: str = "") -> Iterator[tuple[str, str, type[Section]]]:
     """Heading, key and section of every key, from the classes that read a file."""
-    for key in written_keys(section):
+    for key in section.attributes():
         yield path, key, section
-        below, is_list = sections_of(section).get(key, (None, False))
-        for form in () if below is None else (below, *other_forms(below)):
-            here = f"{path}.{key}" if path else key
-            yield from keys_of(form, f"{here}[]" if is_list else here)
+        here = f"{path}.{key}" if path else key
+        for form in forms_of(section, key):
+            if form is not Distribution:  # a type of its own, in the table at the top
+                yield from keys_of(form, f"{here}[]" if is_list_of_sections(section, key) else here)
 
 
 def rows(text: str) -> dict[tuple[str, str], list[str]]:
@@ -42,11 +43,10 @@ def rows(text: str) -> dict[tuple[str, str], list[str]]:
 
 
 ROWS = rows(TEXT)
-KEYS = list(keys_of(Scenario))
-COLUMNS = [("fleet[].columns", column) for column in CELLS]
+KEYS = list(keys_of(Contents))
 
 
-@pytest.mark.parametrize("row", [*(each[:2] for each in KEYS), *COLUMNS], ids=".".join)
+@pytest.mark.parametrize("row", [each[:2] for each in KEYS], ids=".".join)
 def test_every_key_has_type_default_and_meaning(row: tuple[str, str]) -> None:
     kind, default, meaning = ROWS[row]
     assert kind
@@ -55,7 +55,7 @@ def test_every_key_has_type_default_and_meaning(row: tuple[str, str]) -> None:
 
 
 def test_there_is_no_row_for_a_key_that_a_file_may_not_have() -> None:
-    known = {*(each[:2] for each in KEYS), *COLUMNS}
+    known = {each[:2] for each in KEYS}
     assert {row for row in ROWS if row not in known} == {
         ("", name) for name in MEASURES if ("", name) not in known
     }
@@ -63,13 +63,13 @@ def test_there_is_no_row_for_a_key_that_a_file_may_not_have() -> None:
 
 def test_a_key_that_a_file_must_have_says_so() -> None:
     for path, key, section in KEYS:
-        required = section.model_fields[section.keys()[key]].is_required()
+        required = section.model_fields[section.attributes()[key]].is_required()
         assert (ROWS[path, key][1] == "*required*") is required, f"{path}.{key}"
 
 
 def test_meanings_are_those_of_the_classes() -> None:
     for path, key, section in KEYS:
-        written = section.model_fields[section.keys()[key]].description or ""
+        written = section.model_fields[section.attributes()[key]].description or ""
         first = re.split(r",? in seconds| \(|[`{]", written)[0].strip(" .;")
         assert first
         assert ROWS[path, key][2].startswith(first), f"{path}.{key}"

@@ -19,8 +19,7 @@ import sim
 from sim import cli
 from sim.processes import device as process_device
 from sim.processes.engine import simulate
-from sim.scenario.building import plan_of
-from sim.scenario.roster import roster_of
+from sim.scenario.prepare import prepare
 from sim.studies.verify import Difference, first_difference
 from sim.world.draws import Draws, Purpose, stream
 from sim.world.fleet import Fleet
@@ -53,7 +52,7 @@ def ten_phones(*, success: float) -> sim.Scenario:
 
 def draws_of(scenario: sim.Scenario, purpose: Purpose, device: int) -> list[float]:
     draws = Draws.of(scenario.seed, 0)
-    identity = int(roster_of(scenario).identity[device])
+    identity = int(prepare(scenario).roster().identity[device])
     return [draws.pair(identity, purpose, number // 2)[number % 2] for number in range(20)]
 
 
@@ -79,7 +78,7 @@ def another_draw(
     monkeypatch: pytest.MonkeyPatch, scenario: sim.Scenario, purpose: Purpose, number: int, instead: float
 ) -> None:
     """Draw `number` of one phone and purpose is `instead` in the process engine."""
-    phone = int(roster_of(scenario).identity[PHONE])
+    phone = int(prepare(scenario).roster().identity[PHONE])
 
     def altered(draws: Draws, identity: int, what: Purpose) -> Iterator[float]:
         for at, u in enumerate(stream(draws, identity, what)):
@@ -153,7 +152,9 @@ def test_the_command_tells_the_difference_and_fails(
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
     scenario = ten_phones(success=0.5)
-    return simulate(plan_of(scenario), Fleet.start(roster_of(scenario), Draws.of(scenario.seed, 0)))
+    return simulate(
+        prepare(scenario).plan, Fleet.start(prepare(scenario).roster(), Draws.of(scenario.seed, 0))
+    )
 
 
 @pytest.mark.parametrize("column", [column for column in COLUMNS if column != "critical_delay_s"])

@@ -18,8 +18,7 @@ from hypothesis import HealthCheck, given, settings
 import sim
 from sim.fleet.engine import simulate as fleet_engine
 from sim.processes.engine import simulate as process_engine
-from sim.scenario.building import plan_of
-from sim.scenario.roster import roster_of
+from sim.scenario.prepare import prepare
 from sim.studies.verify import first_difference
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet
@@ -119,7 +118,7 @@ def test_engines_agree_on_the_shipped_scenarios_uncut(path: Path) -> None:
 def test_neither_threads_nor_chunks_change_the_outcome(tmp_path: Path) -> None:
     scenario = random_scenario(14, tmp_path)
     assert scenario.recovery is not None  # so that devices of all chunks meet in one queue
-    plan, fleet = plan_of(scenario), Fleet.start(roster_of(scenario), Draws.of(scenario.seed, 0))
+    plan, fleet = prepare(scenario).plan, Fleet.start(prepare(scenario).roster(), Draws.of(scenario.seed, 0))
     expected = fleet_engine(plan, fleet).fingerprint
     for threads, chunk in product((1, 2), (1, 2, 7, 1000)):
         assert fleet_engine(plan, fleet, threads=threads, chunk=chunk).fingerprint == expected, (

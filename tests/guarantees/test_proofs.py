@@ -22,7 +22,7 @@ from sim.guarantees.proofs import Proof, Proofs
 from sim.processes.engine import simulate
 from sim.results.measures import Bound
 from sim.results.tally import Tally
-from sim.scenario.guarantees import Guarantee
+from sim.scenario.schema import Guarantee
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose, identity_of_group

@@ -14,7 +14,7 @@ import sim
 from sim.guarantees.statistics import Answer, lower_bound, upper_bound
 from sim.guarantees.verdicts import Verdict, observed, percent, what_it_would_take, why_vacuous
 from sim.scenario.findings import findings_of
-from sim.scenario.guarantees import Guarantee
+from sim.scenario.schema import Guarantee
 from sim.world.server import Event
 
 # Four phones with their turns at 03:00, 09:00, 15:00 and 21:00. The reserve waits from midnight to noon of

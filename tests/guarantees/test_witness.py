@@ -10,7 +10,7 @@ import pytest
 
 from sim.guarantees.verdicts import witness_of
 from sim.processes.engine import simulate
-from sim.scenario.guarantees import Guarantee
+from sim.scenario.schema import Guarantee
 from sim.world.certificates import Certificate
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Profile, Roster

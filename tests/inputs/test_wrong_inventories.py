@@ -57,7 +57,7 @@ CASES = [
     case("a line break in an id", 'id\n|"a\nb"\n', "one line"),
     case("a control character in an id", "id\n|a\x1b[2J\n", "control character"),
     case("a NUL in an id", "id\n|a\x00b\n", "control character"),
-    case("a German yes", "id,holds_reserve\na,|ja\n", '"ja" is not how it is written: write yes'),
+    case("a German yes", "id,holds_reserve\na,|ja\n", '"ja" is neither yes nor no: write yes or no'),
     case("an endless id", "id\n|" + "x" * 300 + "\n", "300 characters"),
     case("an endless field", "id,group\n|1," + "x" * 200_000 + "\n", "131072"),
     case(
@@ -96,8 +96,9 @@ def test_a_wrong_row_is_refused_with_its_place_and_its_mend(wrong: Case, tmp_pat
         assert word in problem.message, problem.message
 
 
-def test_all_wrong_rows_come_at_once_with_those_of_the_scenario(tmp_path: Path) -> None:
-    error = refused(tmp_path, b"id,platform\n,ios\n1,beos\n2,ios\n2,ios\n", SCENARIO + "seed: x\n")
+def test_all_wrong_rows_come_at_once_with_what_does_not_fit_in_the_scenario(tmp_path: Path) -> None:
+    two = SCENARIO + "server: {certificate: {key: ok.key}}\n"
+    error = refused(tmp_path, b"id,platform\n,ios\n1,beos\n2,ios\n2,ios\n", two)
     assert [(Path(each.file).name, each.line) for each in error.problems] == [
         ("s.yaml", 8),
         ("d.csv", 2),

@@ -190,45 +190,78 @@ def test_a_path_with_a_line_break_in_it(tmp_path: Path) -> None:
 def test_an_inventory_too_large(tmp_path: Path) -> None:
     with (tmp_path / "devices.csv").open("wb") as stream:
         stream.truncate(2**40)
-    from sim.scenario import files
+    from sim.scenario import inventory
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "MOST_INVENTORY_BYTES", 1_000_000)
+        patch.setattr(inventory, "MOST_INVENTORY_BYTES", 1_000_000)
         assert "larger than 1 MB" in only(with_list(tmp_path, "devices.csv")).message
 
 
-def test_every_mistake_of_a_file_comes_in_one_error_in_order(tmp_path: Path) -> None:
-    path = tmp_path / "scenario.yaml"
-    path.write_text(
-        "nmae: n\nstart: 2026-02-30\nduration: 30\n"
-        "server: {behaviour: KSMM-6.0, outages: [{from: start - 1h, for: 6}]}\n"
-        "fleet:\n- {name: a, devices: 1, sync: {every: 1h, jitter: 2h}}\n"
-        "- {name: a, inventory: gone.csv}\n- 7\n"
-        "strategy:\n- {at: day 1, reissue: {}, cancel_reserve: {}}\n- {at: day x}\n"
-        "guarantees:\n- {measure: lost_device, at_most: 1%}\n"
-        "- {measure: lost_share, at_most: 12, within: 3d}\n"
-        "replications: 0\n"
-    )
+WRONG_VALUES = """\
+nmae: n
+start: 2026-02-30
+duration: 30
+server: {behaviour: KSMM-6.0, outages: [{from: start - 1h, for: 6}]}
+fleet:
+- {name: a, devices: 1, sync: {every: 1h, jitter: 2h}}
+- {name: a, inventory: gone.csv}
+- 7
+strategy:
+- {at: day 1, reissue: {}, cancel_reserve: {}}
+- {at: day x, reissue: {}}
+guarantees:
+- {measure: lost_device, at_most: 1%}
+- {measure: lost_share, at_most: 12, within: 3d}
+replications: 0
+"""
+
+
+def places(path: Path, text: str) -> list[tuple[int | None, str]]:
+    path.write_text(text)
     problems = refused(path)
-    assert [(each.line, each.key) for each in problems] == [
+    assert str(ScenarioError(problems)).count("\n") == len(problems) - 1
+    return [(each.line, each.key) for each in problems]
+
+
+def test_every_wrong_value_of_a_file_comes_in_one_error_in_order(tmp_path: Path) -> None:
+    assert places(tmp_path / "scenario.yaml", WRONG_VALUES) == [
         (1, "nmae"),
         (2, "start"),
         (3, "duration"),
         (4, "server.behaviour"),
-        (4, "server.outages.0.from"),
         (4, "server.outages.0.for"),
-        (6, "fleet.0.sync.jitter"),
-        (7, "fleet.1.name"),
-        (7, "fleet.1.inventory"),
         (8, "fleet.2"),
-        (10, "strategy.0.cancel_reserve"),
         (11, "strategy.1.at"),
         (13, "guarantees.0.measure"),
         (14, "guarantees.1.at_most"),
-        (14, "guarantees.1.within"),
         (15, "replications"),
     ]
-    assert str(ScenarioError(problems)).count("\n") == len(problems) - 1
+
+
+def test_all_that_does_not_fit_together_comes_once_the_values_are_right(tmp_path: Path) -> None:
+    text = WRONG_VALUES
+    for wrong, right in {
+        "nmae": "name",
+        "02-30": "03-01",
+        "duration: 30": "duration: 30d",
+        "KSMM": "ksmm",
+        "for: 6}": "for: 6h}",
+        "- 7\n": "",
+        "day x": "day 3",
+        "lost_device,": "lost_share,",
+        "at_most: 12,": "at_most: 12%,",
+        "replications: 0": "replications: 1",
+    }.items():
+        assert wrong in text
+        text = text.replace(wrong, right)
+    assert places(tmp_path / "scenario.yaml", text) == [
+        (4, "server.outages.0.from"),
+        (6, "fleet.0.sync.jitter"),
+        (7, "fleet.1.name"),
+        (7, "fleet.1.inventory"),
+        (9, "strategy.0.cancel_reserve"),
+        (13, "guarantees.1.within"),
+    ]
 
 
 def test_ten_thousand_mistakes_are_cut_short(tmp_path: Path) -> None:

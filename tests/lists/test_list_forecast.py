@@ -15,7 +15,7 @@ from sim.lists.ages import Ages, beyond, clean_up_days, contact_hours, presence_
 from sim.lists.forecast import forecast_of, no_formula
 from sim.lists.history import backtest, read_history
 from sim.lists.reading import DeviceList, ListError, ListOptions, read_list
-from sim.scenario.durations import parse_duration
+from sim.scenario.values import parse_duration
 
 NOW_S = int(datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp())
 DAY = int(DAY_S)

@@ -16,7 +16,7 @@ import sim
 from sim.cli.commands import cli
 from sim.errors import InputError
 from sim.lists.reading import ListOptions, read_list
-from sim.scenario.durations import parse_duration
+from sim.scenario.values import parse_duration
 from sim.summary.card import to_html
 from sim.summary.terminal import to_text
 

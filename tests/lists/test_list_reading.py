@@ -12,7 +12,7 @@ import pytest
 
 from sim.lists.dates import KNOWN, NEVER, UNKNOWN
 from sim.lists.reading import GONE, DeviceList, ListOptions, read_list
-from sim.scenario.durations import parse_duration
+from sim.scenario.values import parse_duration
 
 
 def read(content: str | bytes, **options: Any) -> DeviceList:

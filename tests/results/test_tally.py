@@ -18,7 +18,6 @@ from sim.processes.engine import simulate
 from sim.results.measures import Selected, Selection
 from sim.results.tally import Tally, total
 from sim.scenario.prepare import prepare
-from sim.scenario.roster import devices_of, roster_of
 from sim.studies.experiment import PART, Experiment
 from sim.studies.tables import devices_tables
 from sim.world.certificates import Certificate
@@ -191,8 +190,8 @@ def test_a_part_of_a_roster_is_that_part(within: range) -> None:
         {"name": "a", "devices": 3, "platform": "ios"},
     ]
     written = scenario(10, fleet=groups)
-    whole, part = roster_of(written), roster_of(written, within=within)
-    assert devices_of(written) == len(whole) == 7
+    whole, part = prepare(written).roster(), prepare(written).roster(within)
+    assert prepare(written).size == len(whole) == 7
     for name in PER_DEVICE:
         assert np.array_equal(getattr(part, name), getattr(whole, name)[within.start : within.stop])
     names = ["a/0", "a/1", "a/2", "b/0", "b/1", "b/2", "b/3"]

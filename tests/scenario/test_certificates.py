@@ -12,8 +12,8 @@ from openssl_command import BEGIN, END, Openssl
 
 import sim
 from sim.pki.reading import read
-from sim.scenario.building import plan_of
 from sim.scenario.findings import Finding, findings_of
+from sim.scenario.prepare import prepare
 from sim.world.timeline import play
 
 DAY = timedelta(days=1)
@@ -76,7 +76,7 @@ def lost(scenario: sim.Scenario) -> dict[str, float | None]:
 
 
 def happened(scenario: sim.Scenario) -> list[tuple[float, str]]:
-    return [(event.at_s / D, event.name) for event in play(plan_of(scenario)).events]
+    return [(event.at_s / D, event.name) for event in play(prepare(scenario).plan).events]
 
 
 def rules(scenario: sim.Scenario) -> list[tuple[str, str]]:
@@ -245,7 +245,7 @@ def test_ios_never_synchronizes_with_a_first_certificate_that_apple_refuses(plan
 def test_a_reissue_after_a_long_first_certificate_lives_397_days_at_most(plans: Plans) -> None:
     first = plans.custom("first.pem", end=BEGIN + 800 * DAY)
     scenario = plans.scenario(first=first, strategy=[{"at": "day 1", "reissue": {"activate": "after 30d"}}])
-    (_, second) = play(plan_of(scenario)).server.certificates
+    (_, second) = play(prepare(scenario).plan).server.certificates
     assert second.life_s == 397 * D
 
 

@@ -14,7 +14,7 @@ import yaml
 from sim.scenario import Scenario, ScenarioError
 from sim.scenario.json_schema import json_schema
 from sim.scenario.templates import TEMPLATES, template_text
-from sim.scenario.tree import read_tree
+from sim.scenario.yaml_text import read_tree
 
 SCHEMA = json_schema()
 KEYWORDS = {
@@ -207,11 +207,12 @@ def test_every_example_of_a_key_is_valid() -> None:
 
 
 def test_the_patterns_are_those_of_the_parsers() -> None:
-    from sim.scenario import durations, instants
-    from sim.scenario.units import parse_duration, parse_instant
+    from sim.scenario import instants, values
+    from sim.scenario.instants import parse_instant
+    from sim.scenario.values import parse_duration
 
     for text in ("30d", "1d 4h", "P30D", "PT6H", "2w"):
-        assert re.search(durations.PATTERN, text)
+        assert re.search(values.PATTERN_DURATION, text)
         assert parse_duration(text)
     for text in ("2026-03-20", "2026-03-20 09:00 Z", "day 10  08:00", "start+10d", "expiry - P1DT2H"):
         assert re.search(instants.PATTERN, text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sim.scenario.problems import Place, Problem, ScenarioError, quoted, visible
+from sim.scenario.problems import Place, Problem, ScenarioError
+from sim.text import quoted, visible
 
 
 def test_a_problem_reads_as_file_line_column_key_and_message() -> None:

@@ -249,7 +249,7 @@ def test_any_text_and_number_survives_being_written(
 ) -> None:
     group = {"name": "g", "devices": devices, "sync": {"success": success}}
     scenario = Scenario.from_document({**MINIMAL, "description": description, "seed": seed, "fleet": [group]})
-    from sim.scenario.tree import read_tree
+    from sim.scenario.yaml_text import read_tree
 
     node, problems = read_tree(scenario.to_yaml(), file="f")
     assert not problems

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from sim.scenario import Activate, AddressChange, Empty, Scenario, ScenarioError, Spells
-from sim.scenario.units import Distribution
+from sim.world.distributions import Distribution
 
 MINIMAL: dict[str, Any] = {
     "name": "n",

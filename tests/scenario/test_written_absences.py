@@ -8,7 +8,7 @@ import pytest
 
 import sim
 from sim.scenario.findings import findings_of
-from sim.scenario.roster import roster_of
+from sim.scenario.prepare import prepare
 from sim.world.fleet import Away
 
 HOUR = 3600
@@ -38,7 +38,7 @@ def test_instants_and_durations_become_half_open_spells() -> None:
     made = scenario(
         {"away": [{"from": "2026-03-02 06:00", "for": "2h"}, {"from": "expiry - 1d", "for": "3d"}]}
     )
-    (profile,) = roster_of(made).profiles
+    (profile,) = prepare(made).roster().profiles
     assert profile.presence == Away(((30 * HOUR, 32 * HOUR), (39 * 24 * HOUR, 42 * 24 * HOUR)))
 
 
@@ -90,8 +90,8 @@ def test_away_at_the_top_of_a_group_belongs_under_presence() -> None:
 
 def test_the_first_device_has_the_number_and_the_draws_it_has_in_the_whole_group() -> None:
     whole, part = (
-        roster_of(scenario(group={"devices": 9})),
-        roster_of(scenario(group={"devices": 2, "first": 5})),
+        prepare(scenario(group={"devices": 9})).roster(),
+        prepare(scenario(group={"devices": 2, "first": 5})).roster(),
     )
     assert part.names() == ["g/5", "g/6"]
     assert part.identity.tolist() == whole.identity.tolist()[5:7]
@@ -101,7 +101,7 @@ def test_the_first_device_has_the_number_and_the_draws_it_has_in_the_whole_group
 
 def test_an_even_phase_spreads_the_devices_that_are_written() -> None:
     """Two devices in 6 h: at a quarter and three quarters, whatever their numbers."""
-    part = roster_of(scenario(group={"devices": 2, "first": 5, "sync": {"phase": "even"}}))
+    part = prepare(scenario(group={"devices": 2, "first": 5, "sync": {"phase": "even"}})).roster()
     assert part.phase_s.tolist() == [90 * 60, 270 * 60]
 
 

@@ -16,8 +16,7 @@ from sim.errors import OutputError
 from sim.fleet.engine import simulate
 from sim.processes.engine import simulate as simulate_as_processes
 from sim.processes.recording import RecordedDevice, Recorder
-from sim.scenario.building import plan_of
-from sim.scenario.roster import roster_of
+from sim.scenario.prepare import prepare
 from sim.studies.worst_case.attacks import Attack, needed_devices, worst_cases
 from sim.studies.worst_case.result import as_scenario, lines, sentence, write_worst_cases
 from sim.world.draws import Draws
@@ -362,7 +361,7 @@ def test_no_shorter_absence_at_all_breaks_it(seed: int, guarantee: dict[str, Any
         group={"sync": {"every": f"{every}s", "catch_up": catch_up}},
     )
     attack = found(made)["absence"]
-    roster, plan = roster_of(made.changed({"fleet.0.devices": 1})), plan_of(made)
+    roster, plan = prepare(made.changed({"fleet.0.devices": 1})).roster(), prepare(made).plan
     cases = [(p, a, b) for p, a in product(range(every), range(LAST)) for b in range(a + 1, LAST + 1)]
     still = [(p, 0, 0) for p in range(every)]
     (profile,) = roster.profiles
@@ -437,7 +436,7 @@ def test_no_shorter_absence_breaks_it_with_the_jitters_that_are_searched(
                 if set(late) <= set(may_be_late):
                     searched[key] = min(b - a, searched.get(key, last))
     lives = list(any_jitters)
-    plan, roster = plan_of(made), roster_of(made.changed({"fleet.0.devices": len(lives)}))
+    plan, roster = prepare(made).plan, prepare(made.changed({"fleet.0.devices": len(lives)})).roster()
     off = replace(roster, profiles=(replace(roster.profiles[0], presence="never"),))
 
     def kind_of(clock: Any, server: Any, tally: Any, fleet: Any, index: int, **named: Any) -> RecordedDevice:

@@ -24,7 +24,7 @@ from sim.executor.cache import Cache
 from sim.executor.cluster import Cluster, ClusterError
 from sim.executor.local import Here
 from sim.scenario.prepare import prepare
-from sim.scenario.writing import to_yaml
+from sim.scenario.yaml_text import to_yaml
 from sim.studies.experiment import Experiment
 from sim.studies.run import run
 from sim.studies.sweep import prepare_sweep

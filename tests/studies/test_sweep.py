@@ -24,7 +24,7 @@ from sim.executor import Resources
 from sim.executor.local import Here, Processes
 from sim.results.measures import NUMBERS
 from sim.scenario import Scenario
-from sim.scenario.writing import to_yaml
+from sim.scenario.yaml_text import to_yaml
 from sim.studies.design import SamplingError, shares
 from sim.studies.sensitivity import indices_of
 from sim.studies.sweep import Sweep, prepare_sweep, sweep

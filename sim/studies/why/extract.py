@@ -12,9 +12,8 @@ from sim.errors import OutputError
 from sim.files import write_new_files
 from sim.scenario.inventory import Inventory, Row, read_inventory
 from sim.scenario.prepare import Prepared
-from sim.scenario.reading import from_document
 from sim.scenario.scenario import Scenario
-from sim.scenario.writing import to_yaml
+from sim.scenario.yaml_text import to_yaml
 from sim.text import quoted, span
 from sim.world.fleet import PHASE_IS_DRAWN
 
@@ -65,7 +64,7 @@ def extract(prepared: Prepared, device: str, index: int) -> Scenario:
         "first_replication": scenario.first_replication,
         "guarantees": [each for each, guarantee in written if guarantee.bound.selection.takes(profile)],
     }
-    return from_document(document, folder=scenario.folder, inventories=inventories)
+    return Scenario.from_document(document, folder=scenario.folder, inventories=inventories)
 
 
 def _origin(scenario: Scenario, device: str) -> tuple[int, Row | None]:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import judge
 from sim.results.measures import Bound
-from sim.scenario.guarantees import Guarantee
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
+from sim.scenario.schema import Guarantee
 from sim.studies.experiment import Experiment, Progress, Simulator
 from sim.studies.worst_case.absences import MOST_TRIED, Candidate, Stretches, shortest, undisturbed
 from sim.studies.worst_case.shifts import Shift

@@ -12,7 +12,7 @@ from sim.errors import OutputError
 from sim.files import write_new_files
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
-from sim.scenario.strategy import Reissue
+from sim.scenario.schema import Reissue
 from sim.studies.why.extract import scenario_files
 from sim.studies.worst_case.attacks import Attack
 from sim.text import date, iso, plural, spaced, span

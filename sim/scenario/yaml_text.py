@@ -1,11 +1,14 @@
-"""YAML as a tree that remembers where each key and value is written: YAML 1.2 scalars, bounded while read."""
+"""Scenarios as YAML 1.2: text to a tree with places, bounded while it is read; values to text.
+
+The tree is built from PyYAML's events: its own composer recurses, and a deep file ends the process.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import yaml
 from yaml.events import (
@@ -21,14 +24,10 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from sim.scenario.problems import Place, Problem, ScenarioError, quoted
-from sim.scenario.scalars import Scalar, resolve_scalar
-from sim.scenario.syntax import syntax_problem
-
-DEEPEST: Final = 32
-"""Sections and lists within one another, the outermost counted."""
-MOST_NODES: Final = 100_000
-MOST_PROBLEMS: Final = 200
+from sim.files import lines_of
+from sim.scenario.document import DEEPEST, MOST_NODES, MOST_PROBLEMS, Node, Scalar, with_value
+from sim.scenario.problems import Place, Problem, ScenarioError
+from sim.text import LONGEST_ECHO, quoted, shortened, visible
 
 _LOADER: Final[type[yaml.SafeLoader]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAGS: Final = {
@@ -38,50 +37,7 @@ _TAGS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A value and where it is written; of a section also where its keys are."""
-
-    value: Scalar | tuple[Node, ...] | dict[str, Node]
-    place: Place
-    key_places: Mapping[str, Place] = field(default_factory=dict)
-    is_wrong: bool = False
-    """Whether a problem of it was already reported, so that nobody complains twice."""
-
-    def child(self, step: str | int) -> Node | None:
-        """The value under a key or at an index, or None."""
-        if isinstance(self.value, dict):
-            return self.value.get(str(step))
-        if isinstance(self.value, tuple) and isinstance(step, int) and 0 <= step < len(self.value):
-            return self.value[step]
-        return None
-
-    def plain(self) -> object:
-        """The value as plain dictionaries, lists and scalars."""
-        if isinstance(self.value, dict):
-            return {key: node.plain() for key, node in self.value.items()}
-        if isinstance(self.value, tuple):
-            return [node.plain() for node in self.value]
-        return self.value
-
-    def nearest(self, path: tuple[str | int, ...]) -> tuple[Node, int]:
-        """The deepest node on the way along `path`, and how many steps of it exist."""
-        node, taken = self, 0
-        for step in path:
-            below = node.child(step)
-            if below is None:
-                break
-            node, taken = below, taken + 1
-        return node, taken
-
-    def place_of(self, path: tuple[str | int, ...], *, key: bool = False) -> Place:
-        """Where the value at `path` is written, or its key; where it is absent, what should hold it."""
-        node, taken = self.nearest(path)
-        if taken and taken == len(path):
-            holder, _ = self.nearest(path[:-1])
-            if key or node.value is None:
-                return holder.key_places.get(str(path[-1]), node.place)
-        return node.place
+# --- read ----------------------------------------------------------------------------------------------
 
 
 def read_tree(text: str, *, file: str) -> tuple[Node, list[Problem]]:
@@ -91,6 +47,33 @@ def read_tree(text: str, *, file: str) -> tuple[Node, list[Problem]]:
         ScenarioError: the text is not YAML, is too deep or too large, or holds no document or several.
     """
     return _Builder(file).read(text)
+
+
+def with_overrides(node: Node, overrides: Sequence[tuple[str, str]]) -> tuple[Node, list[Problem]]:
+    """The tree with other values at dotted keys, set in order, and what is wrong with them.
+
+    A value is read as YAML, on one line as one would write it in the file; an empty one takes the key away.
+    """
+    problems: list[Problem] = []
+    for key, written in overrides:
+        place = Place(f"--set {shortened(f'{key}={written}', 2 * LONGEST_ECHO)}")
+        new, wrong = Node(None, place), list[Problem]()
+        try:
+            if written.strip():
+                new, wrong = read_tree(written, file=place.file)
+        except ScenarioError as error:
+            wrong = list(error.problems)
+        if wrong:
+            problems += [_of_override(each, place, key) for each in wrong]
+        else:
+            node, mend = with_value(node, key, new.moved_to(place), place=place)
+            problems += mend
+    return node, problems
+
+
+def _of_override(problem: Problem, place: Place, key: str) -> Problem:
+    shown = f"{visible(key)}.{problem.key}" if problem.key else visible(key)
+    return Problem.at(place, key=shown, message=problem.message)
 
 
 @dataclass(slots=True)
@@ -115,7 +98,7 @@ class _Builder:
             events = iter(yaml.parse(text, Loader=_LOADER))
             root = self._document(events)
         except yaml.YAMLError as error:
-            raise ScenarioError([*self.problems, syntax_problem(error, text=text, file=self.file)]) from None
+            raise ScenarioError([*self.problems, _syntax_problem(error, text=text, file=self.file)]) from None
         except (ValueError, OverflowError) as error:  # PyYAML's own scanner hands \UFFFFFFFF to chr()
             message = f"this is not YAML ({error}): quote texts that hold special characters"
             raise ScenarioError([*self.problems, Problem(self.file, 1, 1, "", message)]) from None
@@ -155,9 +138,9 @@ class _Builder:
     def _alias(self, event: AliasEvent, place: Place) -> _Built:
         built = self.anchors.get(event.anchor or "")
         if built is None:
-            name = quoted(f"*{event.anchor}")
-            mend = f"write &{name[2:-1]} before the value meant"
-            self._report(place, f"{name} refers to nothing above it: {mend}")
+            name = shortened(event.anchor or "")
+            mend = f"write &{name} before the value meant"
+            self._report(place, f'"*{name}" refers to nothing above it: {mend}')
             return _Built(Node(None, place, is_wrong=True), 1, 0)
         self._count(built.size, place)
         if len(self.steps) + built.height > DEEPEST:
@@ -262,8 +245,7 @@ class _Builder:
         return ScenarioError([*self.problems, Problem.at(place, key=self._key_of_here(), message=message)])
 
     def _key_of_here(self, *below: str) -> str:
-        shown = [step if isinstance(step, int) else quoted(step)[1:-1] for step in (*self.steps, *below)]
-        return ".".join(str(step) for step in shown)
+        return ".".join(shortened(str(step)) for step in (*self.steps, *below))
 
 
 def _is_cut(text: str) -> bool:
@@ -274,3 +256,126 @@ def _is_cut(text: str) -> bool:
 def _extent(items: list[_Built]) -> tuple[int, int]:
     """Values in a collection with these items, and how deep they go below it."""
     return 1 + sum(item.size for item in items), 1 + max((item.height for item in items), default=0)
+
+
+# --- scalars -------------------------------------------------------------------------------------------
+
+MOST_DIGITS: Final = 40
+_NULL: Final = re.compile(r"null|Null|NULL|~|")
+_BOOL: Final = re.compile(r"(true|True|TRUE)|false|False|FALSE")
+_INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT: Final = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+
+
+def resolve_scalar(text: str) -> Scalar:
+    """A plain scalar by the YAML 1.2 core schema: `yes` and `2026-03-01` are text, `010` is ten.
+
+    Raises:
+        ValueError: it is a number of unreasonable length.
+    """
+    if _NULL.fullmatch(text):
+        return None
+    if match := _BOOL.fullmatch(text):
+        return match[1] is not None
+    if _INT.fullmatch(text):
+        if len(text) > MOST_DIGITS:
+            raise ValueError(f"a number of {len(text)} digits is too large: write a number below 2^63")
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if _FLOAT.fullmatch(text):
+        return float(re.sub(r"\.(?=[in])", "", text.lower()))  # .inf and .NaN lose their dot
+    return text
+
+
+# --- what the parser's complaints mean ------------------------------------------------------------------
+
+_INDENTED: Final = "the indentation is off or a dash is misplaced: align this line with its neighbours"
+_MENDS: Final = {
+    r"'\\t'|tab character|violate indentation": "a tab indents this line: indent with blanks",
+    r"mapping values are not allowed": "a second colon, or a key at the wrong depth: align the keys, and "
+    "quote a text that holds a colon",
+    r"could not find expected ':'": "a line without a colon: write key: value, and quote a longer text",
+    r"expected ',' or '\]'": "a list opened by [ is not closed here: write ] or a comma",
+    r"expected ',' or '\}'": "a section opened by { is not closed here: write } or a comma",
+    r"node content": "a value is missing here, or a [ or { above is not closed: write it",
+    r"unexpected end of stream|found end of stream": "a quote that opens here is never closed: close it",
+    r"block mapping|<block end>|block collection|block sequence|block entr": _INDENTED,
+    r"cannot start any token": "this character cannot begin a value: put the value in quotes",
+    r"escape|hexa?decimal": "an escape in double quotes is not one of YAML's: use single quotes",
+    r"tag": "a tag (!...) is not read: leave it out",
+    r"anchor|alias": "an & or * begins an anchor or alias: quote the text if it is meant literally",
+    r"directive|incompatible YAML": "a line that starts with % is a directive: leave it out",
+}
+"""What the parser says (as a pattern), and what to do about it; the first that fits counts."""
+
+
+def _syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
+    """The problem that the parser met, in words that say what to change."""
+    said, context, mark, opened = "", "", None, None
+    if isinstance(error, yaml.MarkedYAMLError):
+        said, context = error.problem or "", error.context or ""
+        mark, opened = error.problem_mark, error.context_mark
+    if opened is not None and (re.search("simple key", context) or _is_at_end(mark, text, said)):
+        mark = opened  # where it begins says more than where the parser gave up
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    lines = lines_of(text)
+    if line > len(lines):  # libyaml gives up beyond a last line that does not end
+        line, column = len(lines), len(lines[-1]) + 1
+    written = lines[line - 1]
+    if "mapping values" in said and ": " not in written[: column - 1]:
+        column = len(written) - len(written.lstrip(" ")) + 1
+    if "\t" in written[:column] and "quoted" not in context:
+        said = f"'\\t' {said}"
+    for pattern, mend in _MENDS.items():
+        if re.search(pattern, said):
+            return Problem(file, line, column, "", f"this is not YAML: {mend}")
+    told = visible(" ".join((said or str(error)).split()))[:100]
+    mend = "check the quotes, colons and indentation here"
+    return Problem(file, line, column, "", f"this is not YAML ({told}): {mend}")
+
+
+def _is_at_end(mark: yaml.Mark | None, text: str, said: str) -> bool:
+    """Whether the parser only noticed at the end of the text."""
+    return "end of stream" in said or (mark is not None and not "".join(lines_of(text)[mark.line :]).strip())
+
+
+# --- written -------------------------------------------------------------------------------------------
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts plainly only where both YAML 1.1 and 1.2 read them as texts."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+def _write_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    try:
+        is_text = isinstance(resolve_scalar(value), str)
+    except ValueError:
+        is_text = False
+    style = None if is_text and not re.search(r"[\n\r\x85\u2028\u2029]", value) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _write_text)
+
+
+def to_line(value: object) -> str:
+    """A value of the language on one line: `{exponential: 16h}`, `[6h, 9h]`, `true`, `null`."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {to_line(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(to_line, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else str(value)
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """`document` (dictionaries, lists and scalars) as block YAML in the order of its keys."""
+    return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

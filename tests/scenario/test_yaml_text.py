@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from sim.scenario import tree
+from sim.scenario import yaml_text
 from sim.scenario.problems import Place, ScenarioError
-from sim.scenario.scalars import resolve_scalar
-from sim.scenario.tree import read_tree
+from sim.scenario.yaml_text import read_tree, resolve_scalar
 
 
 @pytest.fixture(
     params=[yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)], ids=["python", "libyaml"]
 )
 def _either_parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree, "_LOADER", request.param)
+    monkeypatch.setattr(yaml_text, "_LOADER", request.param)
 
 
 @pytest.mark.parametrize(

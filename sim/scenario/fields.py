@@ -1,0 +1,350 @@
+"""The types of fields: how each kind of value is read, and what an editor is told of it (language 1.1).
+
+A type is an `Annotated` with what reads the value, where pydantic does not, and its JSON Schema. To add one,
+add an alias here; `messages.py` words what pydantic finds wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from sim.scenario import instants
+from sim.scenario.values import (
+    PATTERN_DURATION,
+    PATTERN_SHARE,
+    is_one_line,
+    kind_of,
+    parse_duration,
+    read_duration,
+    read_share,
+)
+from sim.text import closest, quoted, shortened, span
+from sim.world.certificates import LONGEST_LIFE_S
+
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2100
+
+DURATION_SCHEMA: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": PATTERN_DURATION,
+    "examples": ["30d", "6h", "1h30m", "45m", "90s", "2w", "P30D", "PT6H"],
+}
+INSTANT_SCHEMA: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": instants.PATTERN,
+    "examples": ["2026-03-20", "2026-03-20 09:00", "day 10", "day 10 08:00", "start + 10d", "expiry - 33d"],
+}
+MOMENT_SCHEMA: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": instants.PATTERN_DATE,
+    "examples": ["2026-03-01", "2026-03-01 09:00"],
+}
+SHARE_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [{"type": "string", "pattern": PATTERN_SHARE}, {"type": "number", "minimum": 0, "maximum": 1}],
+    "examples": ["98%", 0.98],
+}
+
+# --- sections ------------------------------------------------------------------------------------------
+
+IN_SECTION: Final = "\0section"
+IN_OTHER: Final = "\0other section"
+IN_WORD: Final = "\0word"
+"""Marks in pydantic's error paths that stand for a choice and not for a key."""
+
+
+class Section(BaseModel):
+    """A section of a scenario: frozen, strict, no unknown keys; a key without a value counts as absent."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True
+    )
+
+    example: ClassVar[str] = ""
+    """What a message shows where this section belongs."""
+    bare_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that mean something without a value."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take(cls, written: object) -> object:
+        if not isinstance(written, Mapping):
+            return written
+        known = cls.attributes()
+        taken: dict[object, object] = {}
+        for key, value in written.items():
+            if value is not None or key not in known:
+                taken[key] = tuple(value) if isinstance(value, list) else value
+            elif key in cls.bare_keys:
+                taken[key] = {}
+        return taken
+
+    @classmethod
+    def attributes(cls) -> dict[str, str]:
+        """The keys as written, each with the name of its attribute."""
+        return {field.alias or name: name for name, field in cls.model_fields.items()}
+
+
+def form_of(value: object) -> str:
+    """Whether something is written as a section or as a word, for values that may be either."""
+    return IN_SECTION if isinstance(value, Mapping | Section) else IN_WORD
+
+
+@dataclass(frozen=True)
+class Read:
+    """Marks a field whose value a function reads.
+
+    Attributes:
+        read: gives the value; a ValueError of it is a mistake in the file.
+        json: what editors are told.
+    """
+
+    read: Callable[[Any], object]
+    json: Mapping[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Reading replaces every other check of the field."""
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """As given."""
+        return dict(self.json)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@dataclass(frozen=True)
+class ReadAs:
+    """Marks a field that is written as one type and turned into another.
+
+    Attributes:
+        written: the type as written.
+        make: gives the value; a ValueError of it is a mistake in the file.
+    """
+
+    written: Any
+    make: Callable[[Any], object]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """What is written is checked first; what is made already is taken."""
+
+        def read(value: object, check: Callable[[object], object]) -> object:
+            is_made = isinstance(source, type) and isinstance(value, source)
+            return value if is_made else self.make(check(value))
+
+        return core_schema.no_info_wrap_validator_function(
+            read,
+            handler.generate_schema(self.written),
+            serialization=core_schema.simple_ser_schema("any"),
+        )
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+# --- texts and numbers ---------------------------------------------------------------------------------
+
+
+def _one_line(value: str) -> str:
+    if not is_one_line(value):
+        raise ValueError(f"{quoted(value)} has a control character or a line break: write it on one line")
+    if not value.strip():
+        raise ValueError(f"{quoted(value)} is blank: write a text, or leave the key out")
+    if value != value.strip():
+        raise ValueError(f"{quoted(value)} has blanks around it: write {quoted(value.strip())}")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+"""One line of text."""
+FilePath = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_one_line)]
+"""A relative path, below the scenario's folder."""
+
+
+Header = Annotated[str, Field(min_length=1, max_length=1000)]
+"""The header of a column, as it is in the file."""
+
+
+def _yes_or_no(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("yes", "no"):
+        return value == "yes"
+    folded = value.lower() if isinstance(value, str) else ""
+    mend = folded if folded in ("yes", "no") else "yes or no"
+    raise ValueError(f"{kind_of(value)} is neither yes nor no: write {mend}")
+
+
+YesNo = Annotated[bool, Read(_yes_or_no, {"enum": [True, False, "yes", "no"]})]
+
+Share = Annotated[float, Read(read_share, SHARE_SCHEMA)]
+PositiveShare = Annotated[float, Read(partial(read_share, above_zero=True), SHARE_SCHEMA)]
+Confidence = Annotated[
+    float,
+    Read(partial(read_share, above_zero=True, below_one=True), SHARE_SCHEMA),
+]
+
+
+# --- time ----------------------------------------------------------------------------------------------
+
+
+def _instant(value: object) -> instants.Instant:
+    if isinstance(value, str):
+        return instants.parse_instant(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000_000:
+        raise ValueError(f"{value} alone is not an instant: write day {value}")
+    raise ValueError(f"{kind_of(value)} is not an instant: {instants.HOW}")
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, str):
+        moment = instants.parse_moment(value)
+    elif isinstance(value, datetime):
+        moment = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    elif isinstance(value, date):
+        moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    else:
+        raise ValueError(f"{kind_of(value)} is not a date: {instants.HOW_DATE}")
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        years = f"write a year from {FIRST_YEAR} to {LAST_YEAR}"
+        raise ValueError(f"the year {moment.year} is out of range: {years}")
+    return moment
+
+
+_life = partial(
+    read_duration,
+    least_s=1,
+    most_s=LONGEST_LIFE_S,
+    why=", and no certificate is valid for more than 397 days",
+)
+
+Duration = Annotated[int, Read(read_duration, DURATION_SCHEMA)]
+"""Whole seconds, 0 included."""
+Period = Annotated[int, Read(partial(read_duration, least_s=1), DURATION_SCHEMA)]
+"""Whole seconds, at least 1."""
+CertificateLife = Annotated[int, Read(_life, DURATION_SCHEMA)]
+Instant = Annotated[instants.Instant, Read(_instant, INSTANT_SCHEMA)]
+Moment = Annotated[datetime, Read(_moment, MOMENT_SCHEMA)]
+
+
+def _phase(value: object) -> object:
+    if value in ("random", "even"):
+        return value
+    if isinstance(value, str) and (meant := closest(value, ("random", "even"))) is not None:
+        raise ValueError(f"{quoted(value)} is not understood here: did you mean {meant}?")
+    return read_duration(value)
+
+
+Phase = Annotated[
+    Literal["random", "even"] | int,
+    Read(_phase, {"anyOf": [{"enum": ["random", "even"]}, DURATION_SCHEMA]}),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Activate:
+    """When a new certificate becomes main (model 3.4, 3.5); `after` in seconds, for kind `after` only."""
+
+    kind: Literal["immediately", "after", "at expiry"]
+    after: int | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.after is None else f"after {span(self.after)}"
+
+
+def _activate(value: object) -> Activate:
+    how = "write immediately, after 30d or at expiry"
+    if isinstance(value, Activate):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value:g} has no unit: write after {value:g}d")
+    if not isinstance(value, str):
+        raise ValueError(f"{kind_of(value)} is not a time of activation: {how}")
+    if value == "immediately":
+        return Activate("immediately")
+    if value == "at expiry":
+        return Activate("at expiry")
+    if value.startswith("after "):
+        return Activate("after", parse_duration(value[6:]))
+    lower = " ".join(value.lower().split())
+    if meant := "at expiry" if lower == "expiry" else closest(lower, ("at expiry", "immediately")):
+        raise ValueError(f"{quoted(value)} is not understood here: write {meant}")
+    bare = re.sub(r"^(after|in) *", "", lower)
+    try:
+        parse_duration(bare)
+    except ValueError:
+        raise ValueError(f"{quoted(value)} is not a time of activation: {how}") from None
+    raise ValueError(f"{quoted(value)} is not understood here: write after {shortened(bare)}")
+
+
+Activation = Annotated[
+    Activate,
+    Read(
+        _activate,
+        {
+            "type": "string",
+            "pattern": r"^(immediately|at expiry|after +[0-9P].*)$",
+            "examples": ["immediately", "after 30d", "at expiry"],
+        },
+    ),
+]
+
+
+# --- the server and its certificates -------------------------------------------------------------------
+
+
+def read_address(value: object) -> str:
+    """The address of a server, `host:port` or `host`.
+
+    Raises:
+        ValueError: it is not one; the message says what to write instead.
+    """
+    how = "write host:port, such as mdm.example.com:13292"
+    if not isinstance(value, str):
+        raise ValueError(f"{kind_of(value)} is not an address: {how}")
+    if re.match(r"[a-z]+://", value):
+        shown = quoted(value)
+        raise ValueError(f"{shown} is a URL: write the host and port alone, such as mdm.example.com:13292")
+    match = re.fullmatch(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]{1,253})(?::(?P<port>[0-9]{1,9}))?", value)
+    if match is None or not value.isprintable():
+        raise ValueError(f"{quoted(value)} is not an address: {how}")
+    if match["port"] is not None and not 1 <= int(match["port"]) <= 65_535:
+        raise ValueError(f"{quoted(value)} has no such port: write a port from 1 to 65535")
+    return value
+
+
+def _variable(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,199}", value):
+        return value
+    raise ValueError(
+        "this is not the name of an environment variable: write the name, such as MOBILE_P12_PASSWORD, "
+        "and never the password itself"
+    )
+
+
+Address = Annotated[
+    str,
+    Read(read_address, {"type": "string", "examples": ["mdm.example.com:13292"]}),
+]
+VariableName = Annotated[
+    str,
+    Read(_variable, {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
+]
