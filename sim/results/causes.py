@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-PLATFORM_TEXT: Final = {"android": "Android", "ios": "iOS"}
+PLATFORM_TEXT: Final = {"android": "Android", "ios": "iOS", "aurora": "Aurora"}
 """Platforms as their makers write them."""
 
 _CAUSE_TEXT: Final = {

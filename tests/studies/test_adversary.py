@@ -27,6 +27,8 @@ NO_LOSS = {"measure": "lost_devices", "at_most": 0}
 
 
 LAST = 30
+CUSTOM = {"certificate": {"expires": "day 20", "issuer": "custom"}}
+"""A first certificate that can be put back (model 3.9)."""
 
 
 def scenario(*guarantees: dict[str, Any], **rest: Any) -> sim.Scenario:
@@ -258,7 +260,10 @@ def test_a_lost_device_must_be_back_in_time() -> None:
         {"at": "day 3 06:00", "restore_previous": {}},
     ]
     made = scenario(
-        {"measure": "time_to_reconnect", "at_most": "1d"}, strategy=strategy, group={"sync": {"every": "6h"}}
+        {"measure": "time_to_reconnect", "at_most": "1d"},
+        strategy=strategy,
+        group={"sync": {"every": "6h"}},
+        server=CUSTOM,
     )
     attacks = found(made)
     assert attacks["absence"].length_s == DAY + 1 - (12 * HOUR - 1)
@@ -357,7 +362,7 @@ def test_no_shorter_absence_at_all_breaks_it(seed: int, guarantee: dict[str, Any
         guarantee,
         duration=f"{LAST}s",
         strategy=steps,
-        server={"outages": [{"from": f"start + {random.randrange(20)}s", "for": "3s"}]},
+        server={**CUSTOM, "outages": [{"from": f"start + {random.randrange(20)}s", "for": "3s"}]},
         group={"sync": {"every": f"{every}s", "catch_up": catch_up}},
     )
     attack = found(made)["absence"]
@@ -380,6 +385,8 @@ def test_no_shorter_absence_at_all_breaks_it(seed: int, guarantee: dict[str, Any
         seen=np.zeros(n, np.bool_),
         holds_reserve=np.zeros(n, np.bool_),
         numbered=(n,),
+        silent_for_s=np.full(n, -1, np.int64),
+        never_connected=np.zeros(n, np.bool_),
     )
     broken = made.guarantees[0].bound.breaking(simulate(plan, Fleet.start(many, Draws.of(1, 0))))
     lengths = [
@@ -411,7 +418,7 @@ def test_no_shorter_absence_breaks_it_with_the_jitters_that_are_searched(
     made = scenario(
         duration=f"{last}s",
         strategy=steps,
-        server={"outages": [{"from": f"start + {random.randrange(12)}s", "for": "2s"}]},
+        server={**CUSTOM, "outages": [{"from": f"start + {random.randrange(12)}s", "for": "2s"}]},
         group={"sync": {"every": f"{every}s", "jitter": f"{jitter}s", "catch_up": catch_up}},
     )
     attack = found(made)[kind]

@@ -19,6 +19,8 @@ from sim.studies.why.extract import write_scenario
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = 86_400
+CUSTOM = {"certificate": {"expires": "day 40", "issuer": "custom"}}
+"""A first certificate that can be put back (model 3.9)."""
 AFTER_10D = {"at": "day 10", "reissue": {"activate": "after 10d"}}
 
 
@@ -168,7 +170,7 @@ def test_an_immediate_replacement_and_its_return() -> None:
         {"at": "day 10", "reissue": {"activate": "immediately"}},
         {"at": "day 10 12:00", "restore_previous": {}},
     )
-    story = sim.why(scenario(*steps), "phones/0")
+    story = sim.why(scenario(*steps, server=CUSTOM), "phones/0")
     assert texts(story)[1:] == [
         "03-11 00:00 The operator replaced the main certificate immediately.",
         "03-11 00:00 It lost the server: the main certificate was replaced without having been delivered.",
@@ -186,7 +188,8 @@ def test_an_immediate_replacement_and_its_return() -> None:
 
 def test_a_certificate_put_back_that_it_no_longer_holds() -> None:
     """The second certificate is main from day 20; the first is put back on day 22."""
-    story = sim.why(scenario(AFTER_10D, {"at": "day 22", "restore_previous": {}}), "phones/0")
+    restored = {"at": "day 22", "restore_previous": {}}
+    story = sim.why(scenario(AFTER_10D, restored, server=CUSTOM), "phones/0")
     assert (
         "03-23 00:00 It lost the server: the certificate that was put back is one it no longer holds."
         in texts(story)

@@ -275,7 +275,7 @@ class _Loss:
         plan = self.plan
         if plan.activation == "date" and _is_saved(self.device, replace(plan, activation="earliest")):
             yield Claim("earliest")
-        if self.step is None or self.device.profile.platform not in plan.reissue(self.step).refused_by:
+        if self.step is None or self.device.profile.judged_as not in plan.reissue(self.step).refused_by:
             return
         accepted = replace(plan.reissue(self.step), refused_by=frozenset())
         if _is_saved(self.device, plan.with_action(self.step, accepted)):
