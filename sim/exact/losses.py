@@ -169,7 +169,7 @@ def losses(plan: Plan, timeline: Timeline, roster: Roster) -> Losses:
     for kind in kinds:
         if kind.state == "unlisted":
             found[kind] = (0.0, 0.0)
-        elif after.change != "activated" or kind.profile.platform in refused_by:
+        elif after.change != "activated" or kind.profile.judged_as in refused_by:
             found[kind] = (1.0, 0.0)
         elif kind.holds:
             found[kind] = (0.0, 0.0)

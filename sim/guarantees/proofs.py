@@ -8,7 +8,7 @@ docs/guarantees.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -20,8 +20,10 @@ from sim.guarantees.delivery import Delivery
 from sim.results.measures import Bound, Extent
 from sim.results.tally import Tally
 from sim.text import span
+from sim.world.calendar import Disturbance, Holiday
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Profile, Roster, Spells
 from sim.world.order import SECONDS_PER_DAY
+from sim.world.plan import Push, concerns
 from sim.world.timeline import Timeline
 
 
@@ -45,10 +47,12 @@ class _Phases:
     Attributes:
         drawn: how many are drawn; by whether they hold it.
         written: the others, in seconds; by whether they hold it.
+        stays_off: how many are silent for longer than their absences ever last (model 5.3).
     """
 
     drawn: list[int] = field(default_factory=lambda: [0, 0])
     written: list[list[NDArray[np.int64]]] = field(default_factory=lambda: [[], []])
+    stays_off: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,10 @@ class Proofs:
     def _add(self, roster: Roster) -> None:
         for number in np.unique(roster.profile).tolist():
             phases, members = self._phases[number], roster.profile == number
+            presence = roster.profiles[number].presence
+            if isinstance(presence, Spells):
+                ages_s = roster.silent_for_s[members & roster.silent].astype(np.float64)
+                phases.stays_off += int((presence.off.survival(np.maximum(ages_s, 0.0)) <= 0.0).sum())
             for holds in (False, True):
                 phases_s = roster.phase_s[members & (roster.holds_reserve == holds)]
                 phases.drawn[holds] += int((phases_s == PHASE_IS_DRAWN).sum())
@@ -108,6 +116,8 @@ class Proofs:
         measure, value, lost = bound.entry, bound.value(tally), tally.column("lost")
         if measure.decided_by == "scenario":
             return Proof(bound.is_kept(value), "the scenario says how many devices there are")
+        if replace(self._plan, recovery=None).couples_devices:
+            return None  # what a gate sees and whom a chase visits is drawn, for all devices at once
         kinds = {
             number: kind
             for number, kind in enumerate(self._kinds)
@@ -136,7 +146,7 @@ class Proofs:
     def _surely_lost(self, kind: _Kind, lost: int) -> int:
         if kind.is_certain:
             return lost
-        return kind.devices if delivery.loses_everybody(self._timeline, kind.profile.platform) else 0
+        return kind.devices if delivery.loses_everybody(self._timeline, kind.profile.judged_as) else 0
 
     def _extent(self, devices: int, lost: int) -> Extent:
         switches = [after.from_s for _, after in self._timeline.switches]
@@ -174,7 +184,7 @@ class Proofs:
     def _kinds(self) -> tuple[_Kind, ...]:
         of = {platform: delivery.deliveries_of(self._timeline, platform) for platform in ("android", "ios")}
         return tuple(
-            self._kind(profile, phases, of[profile.platform])
+            self._kind(profile, phases, of[profile.judged_as])
             for profile, phases in zip(self._profiles, self._phases, strict=True)
         )
 
@@ -187,7 +197,15 @@ class Proofs:
             and profile.success == 1.0
             and not isinstance(profile.presence, Spells)
         )
-        at_risk = devices if deliveries is None else self._at_risk(profile, phases, deliveries)
+        shared: tuple[Holiday | Disturbance, ...] = (*self._plan.holidays, *self._plan.disturbances)
+        is_disturbed = any(each.groups is None or profile.group in each.groups for each in shared)
+        pushes = (action for action in self._plan.actions if isinstance(action, Push))
+        is_pushed = any(concerns(push, profile) for push in pushes)
+        is_certain &= profile.presence == "never" or not (is_disturbed or is_pushed)
+        if deliveries is None or is_disturbed or profile.hours is not None:
+            at_risk = devices
+        else:
+            at_risk = min(devices, self._at_risk(profile, phases, deliveries) + phases.stays_off)
         return _Kind(profile, devices, is_certain, at_risk, deliveries)
 
     def _at_risk(self, profile: Profile, phases: _Phases, deliveries: tuple[Delivery, ...]) -> int:

@@ -62,7 +62,7 @@ class CriticalDelays:
         for roster, delays_s in parts:
             counted = selection.devices(roster)
             refuses = np.array(
-                [profile.platform in refused_by for profile in roster.profiles], dtype=np.bool_
+                [profile.judged_as in refused_by for profile in roster.profiles], dtype=np.bool_
             )
             is_refused = refuses[roster.profile] & counted
             accepted_s = delays_s[counted & ~is_refused]

@@ -329,6 +329,26 @@ MEASURES: Final[Mapping[str, Measure]] = {
         nothing="no device was lost",
         alone=_taken_s,
     ),
+    "unreachable_devices": Measure(
+        text="devices with an attempt that met a closed address or an outage",
+        unit="devices",
+        count=lambda selected: selected.sum("unreachable"),
+        counted=lambda outcome, within_s: outcome.devices.unreachable,
+    ),
+    "unreachable_device_days": Measure(
+        text="days from such an attempt to the next one that reaches the server, over all devices",
+        unit="days",
+        count=lambda selected: selected.sum("unreachable_for_s") / SECONDS_PER_DAY,
+        counted=lambda outcome, within_s: outcome.devices.unreachable,
+        alone=lambda outcome: outcome.devices.unreachable_for_s / SECONDS_PER_DAY,
+    ),
+    "visits": Measure(
+        text="visits to devices that lag",
+        unit="times",
+        count=lambda selected: selected.sum("visits"),
+        counted=lambda outcome, within_s: outcome.devices.visits > 0,
+        alone=lambda outcome: outcome.devices.visits.astype(np.float64),
+    ),
     "times_lost": Measure(
         text="losses, over all devices",
         unit="times",

@@ -25,6 +25,9 @@ COLUMNS: Final[Mapping[str, Callable[[Outcome], NDArray[np.generic]]]] = {
     "lost_for_s": lambda outcome: outcome.devices.lost_for_s,
     "reinstalls": lambda outcome: outcome.devices.reinstalls,
     "helpdesk_s": lambda outcome: outcome.devices.helpdesk_s,
+    "unreachable": lambda outcome: outcome.devices.unreachable,
+    "unreachable_for_s": lambda outcome: outcome.devices.unreachable_for_s,
+    "visits": lambda outcome: outcome.devices.visits,
 }
 """What is counted of each device, shape (devices,), whole numbers or truth values; a tally has the sums."""
 

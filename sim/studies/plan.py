@@ -322,7 +322,7 @@ def _late(search: Search, experiment: Experiment, specified_s: int, delay_s: int
     for within in experiment.parts:
         roster = experiment.roster(within)
         critical_s = critical_delays_s(experiment, 0, within, specified_s)
-        refuses = np.array([p.platform in refused_by for p in roster.profiles], dtype=np.bool_)
+        refuses = np.array([p.judged_as in refused_by for p in roster.profiles], dtype=np.bool_)
         late = (critical_s < 0) | (critical_s > delay_s) | refuses[roster.profile]
         names += [roster.name(int(device)) for device in np.flatnonzero(late)]
     return tuple(names)

@@ -16,7 +16,7 @@ from sim.world.draws import Draws, Purpose
 
 Platform = Literal["android", "ios", "aurora"]
 
-JUDGED_AS: Final = {"android": "android", "ios": "ios", "aurora": "android"}
+JUDGED_AS: Final[dict[Platform, Platform]] = {"android": "android", "ios": "ios", "aurora": "android"}
 """The platform whose rules decide whether a certificate is accepted (model 5.6)."""
 
 
@@ -118,7 +118,7 @@ class Profile:
         assert 0.0 <= self.success <= 1.0
 
     @property
-    def judged_as(self) -> str:
+    def judged_as(self) -> Platform:
         """The platform whose rules decide what it accepts (model 5.6)."""
         return JUDGED_AS[self.platform]
 

@@ -73,6 +73,9 @@ def test_the_measures_of_a_fleet_that_nobody_helps(lost: sim.Result) -> None:
         "device_days_lost": 4 * (10 - 2.5),
         "reinstalls": 0,
         "helpdesk_hours": 0,
+        "unreachable_devices": 0,
+        "unreachable_device_days": 0,
+        "visits": 0,
         "times_lost": 4,
     }
     assert lost.time_to_reconnect_s == {"p50": None, "p90": None, "p99": None, "max": None}
@@ -90,6 +93,9 @@ def test_the_measures_of_a_fleet_that_is_helped(helped: sim.Result) -> None:
         "device_days_lost": (2.5 + 3 + 3.5 + 4) / 24,
         "reinstalls": 4,
         "helpdesk_hours": 4 * 0.5,
+        "unreachable_devices": 0,
+        "unreachable_device_days": 0,
+        "visits": 0,
         "times_lost": 4,
     }
     assert helped.time_to_reconnect_s == {"p50": 3 * H, "p90": 4 * H, "p99": 4 * H, "max": 4 * H}
