@@ -6,7 +6,7 @@ or, where it depends on when the first certificate expires, in `check_instants`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +20,15 @@ from sim.scenario.instants import Instant
 from sim.scenario.inventory import Inventory
 from sim.scenario.problems import Mistake
 from sim.scenario.problems import Path as KeyPath
-from sim.scenario.schema import AddressChange, CertificateSource, Contents, Guarantee, Step
+from sim.scenario.schema import (
+    AddressChange,
+    CertificateSource,
+    Contents,
+    Disturbance,
+    Guarantee,
+    Holiday,
+    Step,
+)
 from sim.text import closest, listed, quoted, span, visible
 
 MOST_CERTIFICATE_BYTES = 1_000_000
@@ -55,7 +63,9 @@ class Draft:
             return 0, certificate.valid_for
         if certificate.expires.depends_on_expiry:
             return None
-        expiry_s = certificate.expires.resolve(start=self.contents.start, expiry_s=None)
+        expiry_s = certificate.expires.resolve(
+            start=self.contents.start, expiry_s=None, zone=self.contents.zone
+        )
         return expiry_s - certificate.valid_for, expiry_s
 
     def at_s(self, instant: Instant) -> int | None:
@@ -63,7 +73,9 @@ class Draft:
         validity_s = self.validity_s
         if instant.depends_on_expiry and validity_s is None:
             return None
-        return instant.resolve(start=self.contents.start, expiry_s=validity_s and validity_s[1])
+        return instant.resolve(
+            start=self.contents.start, expiry_s=validity_s and validity_s[1], zone=self.contents.zone
+        )
 
 
 def check(draft: Draft) -> Iterator[Mistake]:
@@ -75,6 +87,8 @@ def check(draft: Draft) -> Iterator[Mistake]:
         yield from _step(draft, step, number)
     for number, guarantee in enumerate(contents.guarantees):
         yield from _guarantee(draft, guarantee, ("guarantees", number))
+    for kind in ("holidays", "disturbances"):
+        yield from _names_once(("calendar", kind), getattr(contents.calendar, kind))
 
 
 def check_instants(draft: Draft) -> Iterator[Mistake]:
@@ -98,12 +112,29 @@ def check_names(draft: Draft, inventories: Mapping[int, Inventory]) -> Iterator[
     """The groups that guarantees name are those of the fleet and of its inventories."""
     rows = [row for inventory in inventories.values() for row in inventory.rows]
     names = {group.name for group in draft.contents.fleet} | {row.group for row in rows if row.group}
-    for number, guarantee in enumerate(draft.contents.guarantees):
-        if guarantee.group is not None and guarantee.group not in names:
-            meant = closest(guarantee.group, sorted(names))
+    for path, name in _groups_named(draft.contents):
+        if name not in names:
+            meant = closest(name, sorted(names))
             mend = f"did you mean {visible(meant)}?" if meant else f"the groups are {_some(sorted(names))}"
-            message = f"no group is called {quoted(guarantee.group)}: {mend}"
-            yield Mistake(("guarantees", number, "group"), message)
+            yield Mistake(path, f"no group is called {quoted(name)}: {mend}")
+
+
+def _groups_named(contents: Contents) -> Iterator[tuple[KeyPath, str]]:
+    """Every name of a group, where it is used."""
+    for number, guarantee in enumerate(contents.guarantees):
+        if guarantee.group is not None:
+            yield ("guarantees", number, "group"), guarantee.group
+    for number, step in enumerate(contents.strategy):
+        for key, action in (("push", step.push), ("chase", step.chase)):
+            if action is not None and action.group is not None:
+                yield ("strategy", number, key, "group"), action.group
+        gate = None if step.reissue is None else step.reissue.activate.gate
+        for place, name in enumerate((gate and gate.of) or ()):
+            yield ("strategy", number, "reissue", "activate", "of", place), name
+    for kind in ("holidays", "disturbances"):
+        for number, named in enumerate(getattr(contents.calendar, kind)):
+            for place, name in enumerate(named.groups or ()):
+                yield ("calendar", kind, number, "groups", place), name
 
 
 def _some(names: list[str]) -> str:
@@ -252,6 +283,25 @@ def _step(draft: Draft, step: Step, number: int) -> Iterator[Mistake]:
         yield Mistake(path, f"a step needs an action: write one of {', '.join(Step.bare_keys)}")
     if step.reissue is not None:
         yield from _source(draft, step.reissue, *path, "reissue")
+        gate = step.reissue.activate.gate
+        if gate is not None and gate.not_after is not None and gate.not_before > gate.not_after:
+            message = (
+                f"no look is between {span(gate.not_before)} and {span(gate.not_after)}: lengthen not_after"
+            )
+            yield Mistake((*path, "reissue", "activate", "not_after"), message)
+        if gate is not None and gate.of == ():
+            message = "a gate counts the devices of at least one group: name one, or leave `of` out"
+            yield Mistake((*path, "reissue", "activate", "of"), message)
+
+
+def _names_once(path: KeyPath, named: Sequence[Holiday | Disturbance]) -> Iterator[Mistake]:
+    """What is drawn by its name has a name of its own."""
+    seen: set[str] = set()
+    for number, each in enumerate(named):
+        if each.name in seen:
+            message = f"the name {quoted(each.name)} is already taken: give each its own"
+            yield Mistake((*path, number, "name"), message)
+        seen.add(each.name)
 
 
 def _guarantee(draft: Draft, guarantee: Guarantee, path: KeyPath) -> Iterator[Mistake]:

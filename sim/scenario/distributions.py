@@ -6,17 +6,19 @@ To add a kind: a key of `Distribution`, and how it is made in `_KINDS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from sim.scenario.fields import IN_SECTION, IN_WORD, Duration, Period, ReadAs, Section, form_of
+from sim.scenario.fields import IN_SECTION, IN_WORD, Duration, Period, Read, ReadAs, Section, form_of
 from sim.scenario.problems import Mistake
-from sim.scenario.values import LONGEST_S
+from sim.scenario.values import LONGEST_S, read_duration, read_share
 from sim.text import quoted, shortened, span
 from sim.world import distributions as world
 
 _SPREAD: Final = Field(ge=0, le=100, allow_inf_nan=False, examples=[1.1])
+_MOST_POINTS: Final = 10_000
 _SHAPE: Final = Field(gt=0, le=100, allow_inf_nan=False, examples=[0.8])
 
 
@@ -42,6 +44,30 @@ class Weibull(Section):
     """Below 1: a long tail; 1: exponential; above: about one length."""
 
 
+def _points(value: object) -> tuple[tuple[int, float], ...]:
+    """The points of a survival function, in seconds and shares, in the order of time."""
+    how = "write durations with shares that fall to 0 %, such as {10d: 50%, 35d: 10%, 120d: 0%}"
+    if isinstance(value, tuple | list):
+        value = {f"{seconds}s": share for seconds, share in value}
+    if not isinstance(value, Mapping) or not 1 <= len(value) <= _MOST_POINTS:
+        raise ValueError(f"this does not say what share is still away when: {how}")
+    points = sorted((read_duration(key, least_s=1), read_share(share)) for key, share in value.items())
+    if len({seconds for seconds, _ in points}) < len(points):
+        raise ValueError(f"two points are at the same time: {how}")
+    shares = [1.0, *(share for _, share in points)]
+    if any(later > earlier for earlier, later in pairwise(shares)):
+        raise ValueError(f"the share of those still away rises: {how}")
+    if shares[-1] != 0.0:
+        raise ValueError(f"{100 * shares[-1]:g} % never come back: add the time after which nobody is away")
+    return tuple(points)
+
+
+StillAway = Annotated[
+    tuple[tuple[int, float], ...],
+    Read(_points, {"type": "object", "examples": [{"10d": "50%", "35d": "10%", "120d": "0%"}]}),
+]
+
+
 class Distribution(Section):
     """How long something lasts: a duration (always the same), or a section with one kind."""
 
@@ -62,6 +88,8 @@ class Distribution(Section):
         | None
     ) = None
     """Observed durations, each as likely as the others."""
+    still_away: StillAway | None = None
+    """What share still lasts after so long: {10d: 50%, 35d: 10%, 120d: 0%}; straight lines in between."""
 
     @model_validator(mode="before")
     @classmethod
@@ -87,6 +115,7 @@ _KINDS: Final[dict[str, Callable[[Any], world.Distribution]]] = {
     "lognormal": lambda law: world.Distribution.lognormal(law.median, law.sigma),
     "weibull": lambda law: world.Distribution.weibull(law.scale, law.shape),
     "empirical": world.Distribution.empirical,
+    "still_away": world.Distribution.still_away,
 }
 
 

@@ -17,14 +17,16 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    Tag,
     model_validator,
 )
 from pydantic_core import CoreSchema, core_schema
 
-from sim.scenario import instants
+from sim.scenario import hours, instants
 from sim.scenario.values import (
     PATTERN_DURATION,
     PATTERN_SHARE,
@@ -259,14 +261,71 @@ Phase = Annotated[
 ]
 
 
+Timezone = Annotated[
+    str, Read(hours.read_zone, {"type": "string", "examples": ["Europe/Berlin", "America/New_York"]})
+]
+Days = Annotated[
+    tuple[int, ...], Read(hours.read_days, {"type": ["string", "array"], "examples": ["mon-fri"]})
+]
+TimeOfDay = Annotated[
+    int, Read(hours.read_time, {"type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}", "examples": ["07:00"]})
+]
+
+
+class WeeklyHours(Section):
+    """Hours of the week, by the clocks of the scenario's time zone (model 12.1)."""
+
+    example: ClassVar[str] = "{days: mon-fri, from: 07:00, to: 18:00}"
+
+    days: Days = (0, 1, 2, 3, 4)
+    """The days on which they begin: mon-fri, or a list."""
+    from_: TimeOfDay = Field(alias="from", examples=["07:00"])
+    """When they begin."""
+    to: TimeOfDay = Field(examples=["18:00"])
+    """When they end; a time before `from` is on the next day."""
+
+    @property
+    def week(self) -> hours.Week:
+        """The same for `windows`."""
+        return hours.Week(self.days, self.from_, self.to)
+
+
+class Gate(Section):
+    """The reserve becomes main once enough devices hold it (model 10.1); durations count from its making."""
+
+    example: ClassVar[str] = "{when_coverage: 99%, check_every: 1d, not_after: 60d, otherwise: activate}"
+
+    when_coverage: Share = Field(examples=["99%"])
+    """The share of the devices that must hold it."""
+    of: tuple[Name, ...] | None = None
+    """The groups whose devices are counted; default: all."""
+    check_every: Period = 86_400
+    """How often coverage is looked at, in seconds."""
+    not_before: Duration = 0
+    """No look is earlier, in seconds."""
+    not_after: Period | None = None
+    """The last look, in seconds; default: none, so that the expiry of the main certificate ends the wait."""
+    otherwise: Literal["activate", "cancel"] = "activate"
+    """What happens at the last look if too few hold it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Activate:
-    """When a new certificate becomes main (model 3.4, 3.5); `after` in seconds, for kind `after` only."""
+    """When a new certificate becomes main (model 3.4, 3.5, 10.1).
 
-    kind: Literal["immediately", "after", "at expiry"]
+    Attributes:
+        kind: which rule.
+        after: for `after`, in seconds.
+        gate: for `when covered`.
+    """
+
+    kind: Literal["immediately", "after", "at expiry", "when covered"]
     after: int | None = None
+    gate: Gate | None = None
 
     def __str__(self) -> str:
+        if self.gate is not None:
+            return f"when {100 * self.gate.when_coverage:g} % hold it"
         return self.kind if self.after is None else f"after {span(self.after)}"
 
 
@@ -295,7 +354,7 @@ def _activate(value: object) -> Activate:
     raise ValueError(f"{quoted(value)} is not understood here: write after {shortened(bare)}")
 
 
-Activation = Annotated[
+_ACTIVATION_WORD: Final = Annotated[
     Activate,
     Read(
         _activate,
@@ -304,6 +363,22 @@ Activation = Annotated[
             "pattern": r"^(immediately|at expiry|after +[0-9P].*)$",
             "examples": ["immediately", "after 30d", "at expiry"],
         },
+    ),
+]
+
+
+def _activation(written: Activate | Gate) -> Activate:
+    return Activate("when covered", gate=written) if isinstance(written, Gate) else written
+
+
+Activation = Annotated[
+    Activate,
+    ReadAs(
+        Annotated[
+            Annotated[_ACTIVATION_WORD, Tag(IN_WORD)] | Annotated[Gate, Tag(IN_SECTION)],
+            Discriminator(form_of),
+        ],
+        _activation,
     ),
 ]
 

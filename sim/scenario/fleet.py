@@ -22,6 +22,7 @@ from sim.scenario.fields import (
     ReadAs,
     Section,
     Share,
+    WeeklyHours,
     YesNo,
     form_of,
 )
@@ -120,7 +121,7 @@ class Group(Section):
     """A CSV file with one row a device, in the scenario's folder or below it."""
     columns: Annotated[dict[str, str], ReadAs(Columns, Columns.headers)] = Field(default_factory=dict)
     """Which column of the inventory holds what, where the headers differ: {id: Device name}."""
-    platform: Literal["android", "ios"] = "android"
+    platform: Literal["android", "ios", "aurora"] = "android"
     """What the devices run (model 5.6)."""
     sync: Sync = Sync()
     """When they synchronize."""
@@ -131,3 +132,5 @@ class Group(Section):
         Discriminator(_presence_form),
     ] = "always"
     """When they are on: always, never, spells {on: DIST, off: DIST}, or except when {away: […]}."""
+    hours: WeeklyHours | None = None
+    """Outside of these hours of the week they are off, whatever `presence` says (model 12.1)."""

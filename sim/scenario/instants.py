@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final, Literal
 
 from sim.scenario.values import parse_duration
@@ -38,31 +38,35 @@ _LAST_DAY: Final = 3_652_059
 class Instant:
     """A point in time as written: absolute, or relative to the start or to the first certificate's expiry.
 
-    Two instants are equal if they mean the same, however they are written.
+    Two instants are equal if they mean the same, however they are written. A date without an offset is by the
+    clocks of the scenario's time zone: `is_local`, with `moment` as if these showed UTC.
     """
 
     text: str = field(compare=False)
     anchor: Literal["date", "start", "expiry"]
     offset_s: int = 0
     moment: datetime | None = None
+    is_local: bool = False
 
     @property
     def depends_on_expiry(self) -> bool:
         """Whether it is counted from the expiry of the certificate that is main at the start."""
         return self.anchor == "expiry"
 
-    def resolve(self, *, start: datetime, expiry_s: int | None) -> int:
+    def resolve(self, *, start: datetime, expiry_s: int | None, zone: tzinfo = UTC) -> int:
         """Seconds from `start`, negative before it (model 1.1).
 
         Args:
             start: the scenario's start, aware.
             expiry_s: when the first certificate expires, in seconds from the start.
+            zone: of dates without an offset.
 
         Raises:
             ValueError: the instant is counted from the expiry, and `expiry_s` is None.
         """
         if self.moment is not None:
-            return int((self.moment - start) // timedelta(seconds=1))
+            moment = self.moment.replace(tzinfo=zone) if self.is_local else self.moment
+            return int((moment - start) // timedelta(seconds=1))
         if self.anchor == "start":
             return self.offset_s
         if expiry_s is None:
@@ -73,8 +77,19 @@ class Instant:
         return self.text
 
 
-def parse_moment(text: str, *, how: str = HOW_DATE) -> datetime:
-    """A date or a date and time as an aware datetime in UTC; without an offset it is UTC.
+def is_date(text: str) -> bool:
+    """Whether a text has the form of a date, or of a date and a time."""
+    return _DATE.fullmatch(text) is not None
+
+
+def has_offset(text: str) -> bool:
+    """Whether a text that `parse_moment` takes says how far its clocks are from UTC."""
+    match = _DATE.fullmatch(text)
+    return match is not None and match[7] is not None
+
+
+def parse_moment(text: str, *, how: str = HOW_DATE, zone: tzinfo = UTC) -> datetime:
+    """A date or a date and time as an aware datetime in UTC; without an offset it is in `zone`.
 
     Raises:
         ValueError: `text` is not one, or no such date exists; the message says what to write instead.
@@ -95,7 +110,8 @@ def parse_moment(text: str, *, how: str = HOW_DATE) -> datetime:
         )
     _check_clock(shown, hour, minute, second)
     try:
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=_zone(shown, match[7]))
+        offset = zone if match[7] is None else _zone(shown, match[7])
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=offset)
         return moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"{shown} falls outside the years 1 to 9999 in UTC: {how}") from error
@@ -121,7 +137,7 @@ def parse_instant(text: str) -> Instant:
         offset_s = parse_duration(match[3])
         return Instant(text, anchor, -offset_s if match[2] == "-" else offset_s)
     if _DATE.fullmatch(text):
-        return Instant(text, "date", moment=parse_moment(text, how=HOW))
+        return Instant(text, "date", moment=parse_moment(text, how=HOW), is_local=not has_offset(text))
     raise ValueError(_mend(text))
 
 
@@ -132,8 +148,8 @@ def _check_clock(shown: str, hour: int, minute: int, second: int) -> None:
         raise ValueError(f"{shown} has no such time of day: write a time from 00:00 to 23:59:59")
 
 
-def _zone(shown: str, offset: str | None) -> timezone:
-    if offset is None or offset in "Zz":
+def _zone(shown: str, offset: str) -> timezone:
+    if offset in "Zz":
         return UTC
     digits = offset[1:].replace(":", "").ljust(4, "0")
     hours, minutes = int(digits[:2]), int(digits[2:])

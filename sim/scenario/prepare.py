@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import visible
-from sim.scenario import fleet, schema
+from sim.scenario import fields, fleet, schema
 from sim.scenario.certificates import FIRST, Custom, read_certificates
 from sim.scenario.inventory import Row
 from sim.scenario.scenario import Scenario
 from sim.world import plan as world
+from sim.world.calendar import Disturbance, Holiday
 from sim.world.certificates import Certificate
 from sim.world.draws import identity_of_group, identity_of_id
-from sim.world.fleet import PHASE_IS_DRAWN, Away, Presence, Profile, Roster, Spells
+from sim.world.fleet import PHASE_IS_DRAWN, Away, Presence, Profile, Roster, Spells, Windows
 from sim.world.timeline import Timeline, play
 
 
@@ -96,7 +97,11 @@ def prepare(scenario: Scenario) -> Prepared:
 def _plan(scenario: Scenario, customs: Mapping[str, Custom]) -> world.Plan:
     """What the server and the operator will do, all instants in seconds from the start."""
     server = scenario.server
-    outages = ((scenario.instant(outage.from_), outage.for_) for outage in server.outages)
+    outages = (
+        (from_s, from_s + outage.for_, outage.server == "off")
+        for outage in server.outages
+        for from_s in [scenario.instant(outage.from_)]
+    )
     actions = (_action(scenario, number, step, customs) for number, step in enumerate(scenario.strategy))
     plan = world.Plan(
         horizon_s=scenario.duration,
@@ -104,8 +109,15 @@ def _plan(scenario: Scenario, customs: Mapping[str, Custom]) -> world.Plan:
         automatic_lead_s=_automatic_lead_s(scenario),
         activation=server.activation,
         actions=tuple(sorted(actions, key=lambda action: action.at_s)),
-        outages=tuple(world.Outage(from_s, from_s + for_s) for from_s, for_s in outages),
+        outages=tuple(world.Outage(*outage) for outage in outages),
         recovery=_recovery(scenario),
+        valid_from=server.valid_from,
+        previous_certificate=server.previous_certificate,
+        holidays=tuple(_holiday(scenario, each) for each in scenario.calendar.holidays),
+        disturbances=tuple(
+            Disturbance(each.name, each.share, each.every, each.lasts, _names(each.groups))
+            for each in scenario.calendar.disturbances
+        ),
     )
     return _with_refusals(plan, customs)
 
@@ -156,6 +168,13 @@ def _action(
         return world.CancelReserve(at_s, step=number)
     if step.restore_previous is not None:
         return world.RestorePrevious(at_s, step=number)
+    if step.push is not None:
+        push = step.push
+        return world.Push(at_s, push.lifetime, push.success, push.group, push.platform, step=number)
+    if step.chase is not None:
+        chase = step.chase
+        lag = (chase.silent_for, chase.per_day, chase.success)
+        return world.Chase(at_s, *lag, chase.group, chase.platform, step=number)
     assert step.reissue is not None
     reissue = _reissue(scenario, at_s, step.reissue, customs.get(f"strategy.{number}.reissue"))
     return replace(reissue, step=number)
@@ -169,6 +188,7 @@ def _reissue(scenario: Scenario, at_s: int, written: schema.Reissue, custom: Cus
         issuer=written.issuer,
         valid_for_s=written.valid_for,
         address=_address_change(scenario, written.address),
+        gate=_gate(written.activate.gate),
     )
     if custom is None:
         return reissue
@@ -179,6 +199,34 @@ def _reissue(scenario: Scenario, at_s: int, written: schema.Reissue, custom: Cus
         unfit=None if custom.unfit is None else f"{visible(custom.file)}: {custom.unfit}",
         identity=custom.identity,
     )
+
+
+def _gate(written: fields.Gate | None) -> world.Gate | None:
+    if written is None:
+        return None
+    return world.Gate(
+        written.when_coverage,
+        written.check_every,
+        written.not_before,
+        written.not_after,
+        written.otherwise,
+        _names(written.of),
+    )
+
+
+def _holiday(scenario: Scenario, written: schema.Holiday) -> Holiday:
+    from_s = scenario.instant(written.from_)
+    return Holiday(written.name, from_s, from_s + written.for_, written.share, _names(written.groups))
+
+
+def _names(written: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if written is None else frozenset(written)
+
+
+def _windows(scenario: Scenario, hours: fields.WeeklyHours | None) -> Windows | None:
+    if hours is None:
+        return None
+    return hours.week.windows(start=scenario.start, zone=scenario.zone, horizon_s=scenario.duration)
 
 
 def _address_change(scenario: Scenario, written: str | schema.AddressChange) -> world.AddressChange | None:
@@ -192,7 +240,14 @@ def _recovery(scenario: Scenario) -> world.Recovery | None:
     written = scenario.recovery
     if written is None:
         return None
-    return world.Recovery(written.technicians, written.begins, written.owner_responds, written.takes)
+    technicians = world.UNLIMITED if written.technicians == "unlimited" else written.technicians
+    return world.Recovery(
+        technicians,
+        written.begins,
+        written.owner_responds,
+        written.takes,
+        _windows(scenario, written.hours),
+    )
 
 
 # --- the devices ---------------------------------------------------------------------------------------
@@ -303,6 +358,7 @@ def _profile(scenario: Scenario, group: fleet.Group) -> Profile:
         success=group.sync.success,
         catch_up=group.sync.catch_up,
         presence=_presence(scenario, group),
+        hours=_windows(scenario, group.hours),
     )
 
 

@@ -204,7 +204,7 @@ class Scenario(Contents):
             LookupError: it is counted from an expiry that has not been read from its file.
         """
         expiry_s = self.expiry_s if instant.depends_on_expiry else None
-        return instant.resolve(start=self.start, expiry_s=expiry_s)
+        return instant.resolve(start=self.start, expiry_s=expiry_s, zone=self.zone)
 
     # --- shown -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -44,16 +45,22 @@ from sim.scenario.fields import (
     ReadAs,
     Section,
     Share,
+    Timezone,
     VariableName,
+    WeeklyHours,
     YesNo,
     form_of,
 )
 from sim.scenario.fleet import Group
+from sim.scenario.hours import zone_named
+from sim.scenario.instants import has_offset, is_date, parse_moment
 from sim.scenario.values import kind_of, read_duration, read_share
 from sim.text import span
 from sim.world.certificates import LONGEST_LIFE_S
 from sim.world.distributions import Distribution
 from sim.world.order import SECONDS_PER_DAY
+
+Platform = Literal["android", "ios", "aurora"]
 
 # --- the server ----------------------------------------------------------------------------------------
 
@@ -117,6 +124,8 @@ class Outage(Section):
     """When it begins."""
     for_: Period = Field(alias="for", examples=["6h"])
     """How long it lasts, in seconds."""
+    server: Literal["off"] | None = None
+    """Off: the server itself stands still and makes no reserve meanwhile; default: only the way to it."""
 
 
 class Server(Section):
@@ -143,6 +152,10 @@ class Server(Section):
     """Whether the server makes a reserve by itself: default (by behaviour and issuer), off or {lead: 90d}."""
     activation: Literal["earliest", "date"] = "earliest"
     """Which wins where a reserve's date lies after the expiry (model 3.5)."""
+    valid_from: Literal["issue", "activation"] = "issue"
+    """From when a new certificate is valid: when it is issued, or when it becomes main (model 3.6)."""
+    previous_certificate: Literal["default", "kept", "invalid"] = "default"
+    """Whether the previous certificate can be restored; default: a custom one, not one of ksc (model 3.9)."""
     outages: tuple[Outage, ...] = ()
     """When no device reaches the server."""
 
@@ -185,11 +198,43 @@ class Empty(Section):
     example: ClassVar[str] = "{}"
 
 
+class Push(Section):
+    """A message asks devices to synchronize now (model 10.2)."""
+
+    example: ClassVar[str] = "{lifetime: 28d}"
+
+    group: Name | None = None
+    """Only this group's devices; default: all."""
+    platform: Platform | None = None
+    """Only this platform's devices; default: all."""
+    lifetime: Duration = 28 * SECONDS_PER_DAY
+    """How long the message waits for a device that is off, in seconds."""
+    success: Share = 1.0
+    """The probability that it reaches a device."""
+
+
+class Chase(Section):
+    """People visit the devices that lag, longest silent first (model 10.3)."""
+
+    example: ClassVar[str] = "{silent_for: 7d, per_day: 20}"
+
+    group: Name | None = None
+    """Only this group's devices; default: all."""
+    platform: Platform | None = None
+    """Only this platform's devices; default: all."""
+    silent_for: Duration = 0
+    """On the list are devices whose last synchronization is at least so long ago, in seconds."""
+    per_day: Annotated[int, Field(ge=1, le=86_400)] = Field(examples=[20])
+    """How many visits a day."""
+    success: Share = 1.0
+    """The probability that a visit finds the device and makes it synchronize."""
+
+
 class Step(Section):
     """One action of the administrator: `at`, and exactly one of the actions (model 3)."""
 
     example: ClassVar[str] = "{at: expiry - 33d, reissue: {activate: after 30d}}"
-    bare_keys: ClassVar[tuple[str, ...]] = ("reissue", "cancel_reserve", "restore_previous")
+    bare_keys: ClassVar[tuple[str, ...]] = ("reissue", "cancel_reserve", "restore_previous", "push", "chase")
 
     at: Instant = Field(examples=["expiry - 33d"])
     """When it is done."""
@@ -199,6 +244,10 @@ class Step(Section):
     """Remove the waiting reserve from the server, not from the devices (model 3.9)."""
     restore_previous: Empty | None = None
     """Put the previous main certificate back (model 3.9)."""
+    push: Push | None = None
+    """Ask devices to synchronize now (model 10.2)."""
+    chase: Chase | None = None
+    """Visit the devices that lag (model 10.3)."""
 
 
 # --- the help desk, and what is promised ---------------------------------------------------------------
@@ -209,14 +258,26 @@ class Recovery(Section):
 
     example: ClassVar[str] = "{technicians: 4}"
 
-    technicians: Annotated[int, Field(ge=1, le=1_000_000)] = 4
-    """How many devices are reinstalled at a time."""
+    technicians: Annotated[
+        Literal["unlimited"] | Annotated[int, Field(ge=1, le=1_000_000)],
+        ReadAs(
+            Annotated[
+                Annotated[int, Field(ge=1, le=1_000_000), Tag("number")]
+                | Annotated[Literal["unlimited"], Tag(IN_WORD)],
+                Discriminator(lambda value: IN_WORD if isinstance(value, str) else "number"),
+            ],
+            lambda value: value,
+        ),
+    ] = 4
+    """How many devices are reinstalled at a time; unlimited: owners do it themselves, and nobody waits."""
     begins: Duration = 4 * 3600
     """How long after its loss a device asks for help, in seconds."""
     owner_responds: RandomDuration = Distribution.exponential(2 * SECONDS_PER_DAY)
     """How long after that its owner is ready."""
     takes: RandomDuration = Distribution.lognormal(20 * 60, 0.5)
     """How long a reinstallation takes."""
+    hours: WeeklyHours | None = None
+    """When a reinstallation may start; default: at any time (model 6.3a)."""
 
 
 def _measure(value: object) -> str:
@@ -269,7 +330,7 @@ class Guarantee(Section):
     """The smallest value that holds."""
     group: Name | None = None
     """Only this group's devices count."""
-    platform: Literal["android", "ios"] | None = None
+    platform: Platform | None = None
     """Only this platform's devices count."""
     within: Period | None = None
     """For reconnected_share and reconnected_devices: how soon after its loss a device counts, in seconds."""
@@ -326,6 +387,54 @@ class Guarantee(Section):
         return filled
 
 
+# --- what many devices have in common --------------------------------------------------------------------
+
+
+class Holiday(Section):
+    """A time in which a share of the devices is away (model 12.2)."""
+
+    example: ClassVar[str] = "{name: Christmas, from: 2026-12-24, for: 14d, share: 50%}"
+
+    name: Name = Field(examples=["Christmas"])
+    """What it is called; no two share a name, by which it is drawn who is away."""
+    from_: Instant = Field(alias="from", examples=["2026-12-24"])
+    """When it begins."""
+    for_: Period = Field(alias="for", examples=["14d"])
+    """How long it lasts, in seconds."""
+    share: Share = 1.0
+    """The probability that a device is away for all of it."""
+    groups: tuple[Name, ...] | None = None
+    """Whose devices; default: all."""
+
+
+class Disturbance(Section):
+    """Something that takes many devices at once, now and then (model 12.3)."""
+
+    example: ClassVar[str] = "{name: site dark, share: 30%, every: {exponential: 120d}, lasts: 3d}"
+
+    name: Name = Field(examples=["site dark"])
+    """What it is called; no two share a name, by which it is drawn."""
+    groups: tuple[Name, ...] | None = None
+    """Whose devices; default: all."""
+    share: Share = 1.0
+    """The probability that an occurrence takes a device."""
+    every: RandomDuration = Field(examples=["{exponential: 120d}"])
+    """How long until the next one, from the start or from the end of the one before."""
+    lasts: RandomDuration = Field(examples=["{lognormal: {median: 3d, sigma: 1}}"])
+    """How long an occurrence lasts."""
+
+
+class Calendar(Section):
+    """What many devices have in common (model 12)."""
+
+    example: ClassVar[str] = "{holidays: [{name: Christmas, from: 2026-12-24, for: 14d, share: 50%}]}"
+
+    holidays: tuple[Holiday, ...] = ()
+    """Times in which shares of the devices are away."""
+    disturbances: tuple[Disturbance, ...] = ()
+    """What takes many devices at once, drawn in each replication."""
+
+
 # --- the whole -----------------------------------------------------------------------------------------
 
 
@@ -341,8 +450,10 @@ class Contents(Section):
     """What the scenario is called in results."""
     description: str = ""
     """Free text."""
+    timezone: Timezone = "UTC"
+    """The time zone (IANA) of dates and times without an offset, and of hours."""
     start: Moment = Field(examples=["2026-03-01"])
-    """When the run begins: a date or a date and time, in UTC unless it names an offset."""
+    """When the run begins: a date or a date and time, in `timezone` unless it names an offset."""
     duration: Period = Field(examples=["120d"])
     """How long the run lasts, in seconds (model 1.3)."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
@@ -353,6 +464,8 @@ class Contents(Section):
     """The devices, in groups."""
     strategy: tuple[Step, ...] = ()
     """What the administrator does, and when, in this order where instants are equal (model 2)."""
+    calendar: Calendar = Calendar()
+    """What many devices have in common: holidays, disturbances."""
     recovery: Annotated[
         Recovery | None, BeforeValidator(lambda written: None if written == "none" else written)
     ] = None
@@ -363,3 +476,17 @@ class Contents(Section):
     """How many times the run is repeated with other draws."""
     first_replication: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """The number of the first of them; replication r draws with (seed, r) (model 7.1)."""
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _start(cls, value: object, info: ValidationInfo) -> object:
+        """By the clocks of the time zone, if it names no offset."""
+        zone = zone_named(info.data.get("timezone", "UTC"))
+        if isinstance(value, str) and zone is not UTC and is_date(value) and not has_offset(value):
+            return parse_moment(value, zone=zone)
+        return value
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone."""
+        return zone_named(self.timezone)
