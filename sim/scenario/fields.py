@@ -308,6 +308,13 @@ class Gate(Section):
     otherwise: Literal["activate", "cancel"] = "activate"
     """What happens at the last look if too few hold it."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _not_a_delay(cls, written: object) -> object:
+        if isinstance(written, Mapping) and list(written) == ["after"]:
+            raise ValueError("a section is not read here: write after 30d or at expiry")
+        return written
+
 
 @dataclass(frozen=True, slots=True)
 class Activate:

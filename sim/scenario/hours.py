@@ -82,7 +82,7 @@ def read_time(value: object) -> int:
     hour, minute, second = (int(part or 0) for part in match.groups())
     seconds = hour * 3600 + minute * 60 + second
     if minute > 59 or second > 59 or seconds > _DAY_S:
-        raise ValueError(f"{quoted(value)} is not a time of day: {HOW_TIME}")
+        raise ValueError(f"{quoted(str(value))} is not a time of day: {HOW_TIME}")
     return seconds
 
 
@@ -103,7 +103,7 @@ class Week:
     def windows(self, *, start: datetime, zone: tzinfo, horizon_s: int) -> Windows:
         """The intervals [from, to) of a run that they cover, in seconds from its start.
 
-        Both ends are what a clock on the wall shows, so a night in which the clocks change is longer or shorter.
+        Both ends are what a clock on the wall shows: a night in which the clocks change is longer or shorter.
         """
         found: list[tuple[int, int]] = []
         for day in self._dates(start, zone, horizon_s):

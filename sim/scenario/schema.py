@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -253,22 +253,34 @@ class Step(Section):
 # --- the help desk, and what is promised ---------------------------------------------------------------
 
 
+def _technicians(value: object) -> int | Literal["unlimited"]:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_TECHNICIANS:
+        return value
+    if value == "unlimited":
+        return "unlimited"
+    shown = (
+        f"the number {value}" if isinstance(value, int) and not isinstance(value, bool) else kind_of(value)
+    )
+    how = f"write a whole number from 1 to {MOST_TECHNICIANS:,}, or unlimited"
+    raise ValueError(f"{shown} does not say how many technicians there are: {how}")
+
+
+MOST_TECHNICIANS: Final = 1_000_000
+Technicians = Annotated[
+    int | Literal["unlimited"],
+    Read(
+        _technicians,
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_TECHNICIANS}, {"const": "unlimited"}]},
+    ),
+]
+
+
 class Recovery(Section):
     """The help desk that reinstalls the app on lost devices (model 6); the defaults are an example desk."""
 
     example: ClassVar[str] = "{technicians: 4}"
 
-    technicians: Annotated[
-        Literal["unlimited"] | Annotated[int, Field(ge=1, le=1_000_000)],
-        ReadAs(
-            Annotated[
-                Annotated[int, Field(ge=1, le=1_000_000), Tag("number")]
-                | Annotated[Literal["unlimited"], Tag(IN_WORD)],
-                Discriminator(lambda value: IN_WORD if isinstance(value, str) else "number"),
-            ],
-            lambda value: value,
-        ),
-    ] = 4
+    technicians: Technicians = 4
     """How many devices are reinstalled at a time; unlimited: owners do it themselves, and nobody waits."""
     begins: Duration = 4 * 3600
     """How long after its loss a device asks for help, in seconds."""

@@ -169,7 +169,9 @@ def test_an_instant_counted_from_an_unknown_expiry_is_refused() -> None:
 
 def test_instants_are_equal_if_they_mean_the_same() -> None:
     assert parse_instant("day 10") == parse_instant("start + 10d") == parse_instant("start+240h")
-    assert parse_instant("2026-03-20T02:00+02:00") == parse_instant("2026-03-20")
+    assert parse_instant("2026-03-20T02:00+02:00") == parse_instant("2026-03-20T00:00Z")
+    assert parse_instant("2026-03-20 00:00") == parse_instant("2026-03-20")
+    assert parse_instant("2026-03-20T00:00Z") != parse_instant("2026-03-20"), "that is by local clocks"
     assert parse_instant("start") != parse_instant("expiry")
     assert isinstance(parse_instant("start"), Instant)
 
