@@ -73,11 +73,6 @@ class Run(BaseModel):
         """Seconds from the start to the end."""
         return self.seconds(self.end)
 
-    @property
-    def looked_at(self) -> int:
-        """Replications of which the devices are looked at."""
-        return min(self.replications, MOST_REPLICATIONS)
-
     def seconds(self, moment: datetime) -> int:
         """Seconds from the start to an instant."""
         return int((moment - self.start).total_seconds())
@@ -297,7 +292,7 @@ def _rows(
             each, rest = divmod(file.metadata.num_rows, run.replications)
             if rest or size not in (None, each) or (size is None and each == 0):
                 raise _edited(path, "the number of rows")
-            left = each * (run.looked_at if most is None else looked_at(run.replications, each, most))
+            left = each * looked_at(run.replications, each, most or run.replications * each)
             for batch in file.iter_batches(columns=schema.names):
                 rows = pa.Table.from_batches([batch]).select(schema.names).cast(schema).to_pandas()
                 for name in (name for name in schema.names if name.endswith("at")):

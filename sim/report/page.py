@@ -19,7 +19,7 @@ from sim.figures import bars, series
 from sim.figures.style import NARROW_IN, WIDE_IN, svg_element
 from sim.report.contents import Contents
 from sim.report.decision import decide
-from sim.studies.at_risk import MOST_LISTED
+from sim.studies.at_risk import MOST_LISTED, MOST_REPLICATIONS
 from sim.studies.plots import curve_of
 from sim.summary import Column, Notes, Table
 from sim.text import number, percent, rounded
@@ -103,6 +103,7 @@ def page_of(contents: Contents) -> bytes:
             verdicts=[_counted(*each) for each in Counter(note.mark for note in promises).items()],
             tables=[part for part in parts if isinstance(part, Table)],
             at_risk=_at_risk(contents),
+            looked_at=min(contents.run.replications, MOST_REPLICATIONS),
             style=_text("page.css"),
             script=script,
             digest=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),

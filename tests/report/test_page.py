@@ -305,7 +305,7 @@ def replaced(document: Any, place: tuple[str | int, ...], value: Any) -> Any:
     return copy
 
 
-EVERY = 100
+EVERY = 90
 """Of so many documents that are accepted, one is made a page of: drawing takes a second."""
 RUN_KEYS = (
     *("scenario", "engine", "seed", "replications", "semantics", "fingerprint"),
@@ -323,6 +323,7 @@ def test_an_edited_document_is_shown_or_refused_and_never_a_traceback(
     document = json.loads((written / name).read_text(encoding="utf-8"))
     if name == "run.json":
         document = {key: document[key] for key in RUN_KEYS}
+        document["measures"] = {"devices": document["measures"]["devices"]}
         document["provenance"] = {
             "versions": document["provenance"]["versions"],
             "resolved": {"description": document["provenance"]["resolved"]["description"]},
@@ -340,7 +341,7 @@ def test_an_edited_document_is_shown_or_refused_and_never_a_traceback(
                 shown += 1
                 if shown % EVERY == 0:
                     assert page_of(contents).startswith(b"<!doctype html>"), (place, value)
-    assert refused > 100
+    assert refused > 50
     assert shown > 10
 
 
