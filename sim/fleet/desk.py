@@ -47,7 +47,6 @@ from sim.fleet.kernels import (
     REINSTALLS,
     RESERVE,
     WAS_LOST,
-    Columns,
     Rows,
     Starts,
     World,
@@ -186,7 +185,7 @@ def work(
     coverage: Ints,
     unseen: Ints,
     unseen_coverage: Ints,
-    columns: Columns,
+    settled: Rows,
     world: World,
 ) -> None:
     """Let the desk work through the calls of the lost devices until the end of the run.
@@ -194,7 +193,8 @@ def work(
     Args:
         rows: (n, PLACES), each at its first loss.
         desk: technicians and laws.
-        starts, tables, visits, totals, coverage, columns, world: as for `run_devices`.
+        starts, tables, visits, totals, coverage, world: as for `run_devices`.
+        settled: (n, columns) for what became of them.
         unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
     epochs, held, kinds, laws, values, masks, pushes = tables
@@ -318,7 +318,7 @@ def work(
             row, identity, last_s, AT_STOP,
                 epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
         )  # fmt: skip
-        settle(row, kind[EVERY_S], columns, totals, world)
+        settle(row, kind[EVERY_S], settled[i], totals, world)
 
 
 work = compiled(work, is_entry=True)

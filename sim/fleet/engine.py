@@ -139,7 +139,9 @@ class _Run(NamedTuple):
             last = min(first + self.chunk, len(fleet))
             own, held = _totals(tables, world)
             paused = np.empty((last - first if recovers else 0, PLACES), dtype=np.int64)
-            count = run_devices(first, last, starts, tables, visits, own, held, columns, paused, world)
+            settled = np.empty((last - first, len(Columns._fields)), dtype=np.int64)
+            count = run_devices(first, last, starts, tables, visits, own, held, settled, paused, world)
+            _fill(columns, slice(first, last), settled)
             return own, held, paused[:count].copy()
 
         with ThreadPoolExecutor(self.threads) as pool:
@@ -161,7 +163,9 @@ class _Run(NamedTuple):
             rows = rows[np.argsort(rows[:, DEVICE])]
             unseen = _totals(tables, world)
             desk = _desk(plan.recovery)
-            work(rows, desk, starts, tables, visits, totals, coverage, *unseen, columns, world)
+            settled = np.empty((len(rows), len(Columns._fields)), dtype=np.int64)
+            work(rows, desk, starts, tables, visits, totals, coverage, *unseen, settled, world)
+            _fill(columns, rows[:, DEVICE], settled)
         return tables, columns, totals, coverage
 
 
@@ -196,6 +200,12 @@ def _columns(n: int) -> Columns:
         "is_lost": np.bool_,
     }
     return Columns(*(np.empty(n, dtype=kinds.get(name, np.int64)) for name in Columns._fields))
+
+
+def _fill(columns: Columns, devices: slice | Ints, settled: Ints) -> None:
+    """What became of some devices, from the kernels' rows into the columns."""
+    for number, name in enumerate(Columns._fields):
+        getattr(columns, name)[devices] = settled[:, number]
 
 
 def _totals(tables: Tables, world: World) -> tuple[Ints, Ints]:

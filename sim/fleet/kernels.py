@@ -857,32 +857,34 @@ def begin(
 
 
 @compiled
-def settle(row: Ints, every_s: int, columns: Columns, totals: Ints, world: World) -> None:
-    """Write what became of a device at the end of the run."""
+def settle(row: Ints, every_s: int, into: Ints, totals: Ints, world: World) -> None:
+    """Write what became of a device at the end of the run, in the order of `Columns`.
+
+    Not into the columns: a look into a tuple of arrays costs a reference count for each of them.
+    """
     disconnect(row, every_s, totals, world)
-    device = row[DEVICE]
     received = row[RECEIVED] == world.latest_reserve and row[RECEIVED_AT] >= 0
-    columns.reserve_received_at_s[device] = row[RECEIVED_AT] if received else -1
-    columns.lost_at_s[device] = row[LOST_AT]
-    columns.lost_cause[device] = row[CAUSE]
-    columns.noticed_at_s[device] = row[NOTICED_AT]
-    columns.reconnected_at_s[device] = row[RECONNECTED_AT]
-    columns.reconnected_by[device] = row[RECONNECTED_BY]
-    columns.times_lost[device] = row[TIMES_LOST]
-    columns.lost_for_s[device] = row[LOST_FOR]
+    into[0] = row[RECEIVED_AT] if received else -1
+    into[1] = row[LOST_AT]
+    into[2] = row[CAUSE]
+    into[3] = row[NOTICED_AT]
+    into[4] = row[RECONNECTED_AT]
+    into[5] = row[RECONNECTED_BY]
+    into[6] = row[TIMES_LOST]
+    into[7] = row[LOST_FOR]
     if row[LOST] == 1:
-        columns.lost_for_s[device] += world.horizon_s - row[LOST_SINCE]
-    columns.syncs[device] = row[SYNCS]
-    columns.last_sync_at_s[device] = row[LAST_SYNC_AT]
-    columns.reinstalls[device] = row[REINSTALLS]
-    columns.helpdesk_s[device] = row[HELPDESK]
-    columns.unreachable[device] = row[UNREACHABLE] == 1
-    columns.unreachable_for_s[device] = row[UNREACHABLE_FOR]
+        into[7] += world.horizon_s - row[LOST_SINCE]
+    into[8] = row[SYNCS]
+    into[9] = row[LAST_SYNC_AT]
+    into[10] = row[REINSTALLS]
+    into[11] = row[HELPDESK]
+    into[12] = row[UNREACHABLE]
+    into[13] = row[UNREACHABLE_FOR]
     if row[UNREACHABLE_SINCE] >= 0:
-        columns.unreachable_for_s[device] += world.horizon_s - row[UNREACHABLE_SINCE]
-    columns.visits_helped[device] = row[VISITS_HELPED]
-    columns.holds[device] = row[MAIN] == world.latest_reserve or row[RESERVE] == world.latest_reserve
-    columns.is_lost[device] = row[LOST] == 1
+        into[13] += world.horizon_s - row[UNREACHABLE_SINCE]
+    into[14] = row[VISITS_HELPED]
+    into[15] = 1 if row[MAIN] == world.latest_reserve or row[RESERVE] == world.latest_reserve else 0
+    into[16] = row[LOST]
 
 
 def run_devices(
@@ -893,7 +895,7 @@ def run_devices(
     visits: Ints,
     totals: Ints,
     coverage: Ints,
-    columns: Columns,
+    settled: Rows,
     paused: Rows,
     world: World,
 ) -> int:
@@ -901,6 +903,7 @@ def run_devices(
 
     Args:
         visits: as for `live`.
+        settled: (last - first, columns) for what became of those that do not call, in the order of `Columns`.
         paused: (last - first, PLACES) for the rows of those that call; (0, PLACES) without a help desk.
 
     Returns:
@@ -914,7 +917,7 @@ def run_devices(
         kind, law = kinds[profiles[device]], laws[profiles[device]]
         begin(row, device, starts, epochs, kind, masks, pushes, visits, world)
         if starts.never_connected[device]:
-            settle(row, kind[EVERY_S], columns, totals, world)
+            settle(row, kind[EVERY_S], settled[device - first], totals, world)
             continue
         stop_on = WAS_LOST if len(paused) > 0 and kind[PRESENCE] != NEVER_ON else AT_STOP
         if world.until_received:
@@ -927,7 +930,7 @@ def run_devices(
             copy(row, paused[waiting])
             waiting += 1
         else:
-            settle(row, kind[EVERY_S], columns, totals, world)
+            settle(row, kind[EVERY_S], settled[device - first], totals, world)
     return waiting
 
 
