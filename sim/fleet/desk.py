@@ -48,7 +48,7 @@ from sim.fleet.kernels import (
     RESERVE,
     WAS_LOST,
     Rows,
-    Starts,
+    Words,
     World,
     copy,
     duration,
@@ -178,7 +178,7 @@ def lasts(identity: np.uint64, purpose: np.uint64, index: int, which: int, desk:
 def work(
     rows: Rows,
     desk: Desk,
-    starts: Starts,
+    identities: Words,
     tables: Tables,
     visits: Ints,
     totals: Ints,
@@ -193,12 +193,12 @@ def work(
     Args:
         rows: (n, PLACES), each at its first loss.
         desk: technicians and laws.
-        starts, tables, visits, totals, coverage, world: as for `run_devices`.
+        identities, tables, visits, totals, coverage, world: as for `run_devices`.
         settled: (n, columns) for what became of them.
         unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
     epochs, held, kinds, laws, values, masks, pushes = tables
-    identities, last_s, n = starts.identity, world.horizon_s - 1, len(rows)
+    last_s, n = world.horizon_s - 1, len(rows)
     trial = np.empty(rows.shape[1], dtype=np.int64)
     status = np.zeros(n, dtype=np.int64)
     version = np.zeros(n, dtype=np.int64)  # of a row's events; those of an older version are overtaken

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,6 @@ from sim.fleet.kernels import (
     QUEUE,
     SYNC_COUNT,
     Columns,
-    Starts,
     World,
     run_devices,
 )  # fmt: skip
@@ -120,16 +119,6 @@ class _Run(NamedTuple):
             latest_reserve=latest_reserve,
             until_received=until_received,
         )
-        starts = Starts(
-            roster.profile,
-            roster.identity,
-            fleet.phase_s,
-            fleet.starts_on,
-            fleet.first_spell_s,
-            roster.silent,
-            roster.holds_reserve,
-            roster.never_connected,
-        )
         columns = _columns(len(fleet))
         totals, coverage = _totals(tables, world)
         recovers = plan.recovery is not None
@@ -140,7 +129,9 @@ class _Run(NamedTuple):
             own, held = _totals(tables, world)
             paused = np.empty((last - first if recovers else 0, PLACES), dtype=np.int64)
             settled = np.empty((last - first, len(Columns._fields)), dtype=np.int64)
-            count = run_devices(first, last, starts, tables, visits, own, held, settled, paused, world)
+            starts = _starts(fleet, slice(first, last))
+            who = (first, last, starts, roster.identity)
+            count = run_devices(*who, tables, visits, own, held, settled, paused, world)
             _fill(columns, slice(first, last), settled)
             return own, held, paused[:count].copy()
 
@@ -164,7 +155,7 @@ class _Run(NamedTuple):
             unseen = _totals(tables, world)
             desk = _desk(plan.recovery)
             settled = np.empty((len(rows), len(Columns._fields)), dtype=np.int64)
-            work(rows, desk, starts, tables, visits, totals, coverage, *unseen, settled, world)
+            work(rows, desk, roster.identity, tables, visits, totals, coverage, *unseen, settled, world)
             _fill(columns, rows[:, DEVICE], settled)
         return tables, columns, totals, coverage
 
@@ -200,6 +191,24 @@ def _columns(n: int) -> Columns:
         "is_lost": np.bool_,
     }
     return Columns(*(np.empty(n, dtype=kinds.get(name, np.int64)) for name in Columns._fields))
+
+
+def _starts(fleet: Fleet, devices: slice) -> Ints:
+    """Where some devices stand at the start, in the order of `kernels.START_PROFILE` and so on."""
+    roster = fleet.roster
+    columns: tuple[NDArray[Any], ...] = (
+        roster.profile,
+        fleet.phase_s,
+        fleet.starts_on,
+        fleet.first_spell_s,
+        roster.silent,
+        roster.holds_reserve,
+        roster.never_connected,
+    )
+    starts = np.empty((devices.stop - devices.start, len(columns)), dtype=np.int64)
+    for number, column in enumerate(columns):
+        starts[:, number] = column[devices]
+    return starts
 
 
 def _fill(columns: Columns, devices: slice | Ints, settled: Ints) -> None:

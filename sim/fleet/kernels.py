@@ -514,6 +514,8 @@ def next_masked_attempt(
     world: World,
 ) -> int:
     """As `next_attempt`, of a device that masks may cover."""
+    if row[CATCH_UP_AT] >= 0:
+        return row[CATCH_UP_AT]
     while row[IS_ON] == 0 or row[DUE] >= row[SPELL_ENDS]:
         turned_s, was_on = row[SPELL_ENDS], row[IS_ON]
         if turned_s > stop_s:
@@ -542,7 +544,6 @@ def next_attempt(
     kind: Ints,
     law: Floats,
     values: Floats,
-    masks: Floats,
     world: World,
 ) -> int:
     """When the device tries next; later than `stop_s` if not by then. Spells are lived through on the way."""
@@ -550,8 +551,6 @@ def next_attempt(
         return row[CATCH_UP_AT]
     if kind[PRESENCE] != SPELLS:
         return row[DUE] if row[IS_ON] == 1 else FAR_S
-    if kind[FIRST_MASK] < kind[LAST_MASK]:
-        return next_masked_attempt(row, identity, stop_s, kind, law, values, masks, world)
     while row[IS_ON] == 0 or row[DUE] >= row[SPELL_ENDS]:
         turned_s = row[SPELL_ENDS]
         if turned_s > stop_s:
@@ -691,12 +690,16 @@ def live(
     """
     platform, every_s = kind[PLATFORM], kind[EVERY_S]
     has_spells = kind[PRESENCE] == SPELLS
+    is_masked = has_spells and kind[FIRST_MASK] < kind[LAST_MASK]
     always_succeeds = law[SUCCESS] == 1.0
     is_regular = not has_spells and kind[JITTER_S] == 0 and always_succeeds
     last_epoch = len(epochs) - 2
     while True:
         wake_s = row[WAKE_AT]
-        at_s = next_attempt(row, identity, min(stop_s, wake_s), kind, law, values, masks, world)
+        if is_masked:
+            at_s = next_masked_attempt(row, identity, min(stop_s, wake_s), kind, law, values, masks, world)
+        else:
+            at_s = next_attempt(row, identity, min(stop_s, wake_s), kind, law, values, world)
         if at_s >= wake_s and wake_s <= stop_s:
             wake(row, identity, at_s, kind, pushes, visits, world)
             continue
@@ -763,17 +766,15 @@ def live(
             row[NOTICED_AT] = at_s
 
 
-class Starts(NamedTuple):
-    """The devices of a fleet at the start, one array a column (see `Fleet` and `Roster`)."""
-
-    profile: Ints32
-    identity: Words
-    phase_s: Ints
-    starts_on: Bools
-    first_spell_s: Ints
-    silent: Bools
-    holds_reserve: Bools
-    never_connected: Bools
+# Columns of the rows with which devices start; see `Fleet` and `Roster`.
+START_PROFILE: Final = 0
+START_PHASE_S: Final = 1
+STARTS_ON: Final = 2
+START_SPELL_S: Final = 3
+STARTS_SILENT: Final = 4
+STARTS_HOLDING: Final = 5
+NEVER_CONNECTED: Final = 6
+START_COLUMNS: Final = 7
 
 
 class Columns(NamedTuple):
@@ -809,7 +810,8 @@ def copy(row: Ints, into: Ints) -> None:
 def begin(
     row: Ints,
     device: int,
-    starts: Starts,
+    identity: np.uint64,
+    start: Ints,
     epochs: Ints,
     kind: Ints,
     masks: Floats,
@@ -820,18 +822,18 @@ def begin(
     """A device's state before anything happens."""
     for place in range(ZEROED):
         row[place] = 0
-    row[PROFILE] = starts.profile[device]
+    row[PROFILE] = start[START_PROFILE]
     row[DEVICE] = device
-    row[PHASE_S] = starts.phase_s[device]
-    row[IS_ON] = starts.starts_on[device]
-    row[SPELL_ENDS] = starts.first_spell_s[device]
-    row[MISSED] = starts.silent[device]
+    row[PHASE_S] = start[START_PHASE_S]
+    row[IS_ON] = start[STARTS_ON]
+    row[SPELL_ENDS] = start[START_SPELL_S]
+    row[MISSED] = start[STARTS_SILENT]
     row[CATCH_UP_AT] = -1
     row[MAIN] = epochs[0, PRESENTED]
     row[RESERVE] = NO_CERTIFICATE
     row[RECEIVED] = NO_CERTIFICATE
     row[RECEIVED_AT] = -1
-    if starts.holds_reserve[device]:
+    if start[STARTS_HOLDING] == 1:
         row[RESERVE] = world.first_reserve
         row[RECEIVED] = world.first_reserve
         row[RECEIVED_AT] = 0
@@ -845,10 +847,10 @@ def begin(
     row[WAKE_AT] = FAR_S
     if kind[FIRST_PUSH] < kind[LAST_PUSH] or len(visits) > 0:
         set_wake(row, -1, kind, pushes, visits)
-    row[DUE] = due_at(row, starts.identity[device], row[ATTEMPT], kind, world)
+    row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
     if kind[PRESENCE] == SPELLS and kind[FIRST_MASK] < kind[LAST_MASK]:
-        begin_masked(row, starts.identity[device], kind, masks, world)
-    if starts.never_connected[device]:
+        begin_masked(row, identity, kind, masks, world)
+    if start[NEVER_CONNECTED] == 1:
         row[MAIN] = NO_CERTIFICATE
         row[RESERVE] = NO_CERTIFICATE
         row[RECEIVED] = NO_CERTIFICATE
@@ -890,7 +892,8 @@ def settle(row: Ints, every_s: int, into: Ints, totals: Ints, world: World) -> N
 def run_devices(
     first: int,
     last: int,
-    starts: Starts,
+    starts: Rows,
+    identities: Words,
     tables: Tables,
     visits: Ints,
     totals: Ints,
@@ -902,6 +905,8 @@ def run_devices(
     """Let devices `first` to `last` live; those that call for help wait at their loss.
 
     Args:
+        starts: (last - first, `START_COLUMNS`) where they stand at the start.
+        identities: of all devices.
         visits: as for `live`.
         settled: (last - first, columns) for what became of those that do not call, in the order of `Columns`.
         paused: (last - first, PLACES) for the rows of those that call; (0, PLACES) without a help desk.
@@ -910,13 +915,13 @@ def run_devices(
         how many rows of `paused` were filled.
     """
     epochs, held, kinds, laws, values, masks, pushes = tables
-    profiles, identities = starts.profile, starts.identity
     waiting = 0
     row = np.empty(PLACES, dtype=np.int64)
     for device in range(first, last):
-        kind, law = kinds[profiles[device]], laws[profiles[device]]
-        begin(row, device, starts, epochs, kind, masks, pushes, visits, world)
-        if starts.never_connected[device]:
+        start = starts[device - first]
+        kind, law = kinds[start[START_PROFILE]], laws[start[START_PROFILE]]
+        begin(row, device, identities[device], start, epochs, kind, masks, pushes, visits, world)
+        if start[NEVER_CONNECTED] == 1:
             settle(row, kind[EVERY_S], settled[device - first], totals, world)
             continue
         stop_on = WAS_LOST if len(paused) > 0 and kind[PRESENCE] != NEVER_ON else AT_STOP
