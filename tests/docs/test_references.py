@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-RULES = {1: 4, 2: 0, 3: 9, 4: 3, 5: 6, 6: 4, 7: 2, 8: 0, 9: 4, 10: 4, 11: 6, 12: 3}
+RULES = {1: 4, 2: 0, 3: 9, 4: 3, 5: 6, 6: 4, 7: 2, 8: 0, 9: 4, 10: 4, 11: 6, 12: 3, 13: 0}
 """How many numbered rules each section of the model has."""
 
 

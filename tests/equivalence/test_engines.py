@@ -53,6 +53,7 @@ def test_engines_agree_on_small_worlds_full_of_coincidences(plan: Plan, fleet: F
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)  # thousands of worlds, on a busy machine
 @settings(
     max_examples=int(os.environ.get("ENGINE_EXAMPLES", "20000")),
     deadline=None,

@@ -20,6 +20,7 @@ def test_engine_and_reference_agree(plan: Plan, fleet: Fleet) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)  # thousands of worlds, on a busy machine
 @settings(
     max_examples=int(os.environ.get("REFERENCE_EXAMPLES", "5000")),
     deadline=None,
