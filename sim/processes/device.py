@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, count, repeat
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sim.processes.clock import Clock, Moment, priority
 from sim.processes.tally import Tally
@@ -16,13 +17,19 @@ from sim.world.fleet import Away, Fleet, Profile, Spells, Windows
 from sim.world.order import Phase
 from sim.world.server import Server
 
-if TYPE_CHECKING:
-    from sim.processes.helpdesk import Request
-
 Life = Generator[Moment, None, None]
 
 FAR_S: Final = 1 << 62
 """Later than any instant."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One lost device's call for help, from the loss until it is helped or helps itself."""
+
+    device: Device
+    withdrawn: bool = False
+    in_work: bool = False
 
 
 class Device:

@@ -5,25 +5,15 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from collections.abc import Generator
-from dataclasses import dataclass
 
 from sim.processes.clock import Clock, Moment
-from sim.processes.device import Device
+from sim.processes.device import Device, Request
 from sim.world.draws import Purpose
 from sim.world.order import Phase
 from sim.world.plan import Recovery
 from sim.world.server import Server
 
 Life = Generator[Moment, None, None]
-
-
-@dataclass(slots=True)
-class Request:
-    """One lost device's call for help, from the loss until it is helped or helps itself."""
-
-    device: Device
-    withdrawn: bool = False
-    in_work: bool = False
 
 
 Turn = tuple[int, int, Request]

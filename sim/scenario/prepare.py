@@ -16,7 +16,6 @@ from sim.scenario.certificates import FIRST, Custom, read_certificates
 from sim.scenario.inventory import Row
 from sim.scenario.scenario import Scenario
 from sim.world import plan as world
-from sim.world.calendar import Disturbance, Holiday
 from sim.world.certificates import Certificate
 from sim.world.draws import identity_of_group, identity_of_id
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Presence, Profile, Roster, Spells, Windows
@@ -115,7 +114,7 @@ def _plan(scenario: Scenario, customs: Mapping[str, Custom]) -> world.Plan:
         previous_certificate=server.previous_certificate,
         holidays=tuple(_holiday(scenario, each) for each in scenario.calendar.holidays),
         disturbances=tuple(
-            Disturbance(each.name, each.share, each.every, each.lasts, _names(each.groups))
+            world.Disturbance(each.name, each.share, each.every, each.lasts, _names(each.groups))
             for each in scenario.calendar.disturbances
         ),
     )
@@ -214,9 +213,9 @@ def _gate(written: fields.Gate | None) -> world.Gate | None:
     )
 
 
-def _holiday(scenario: Scenario, written: schema.Holiday) -> Holiday:
+def _holiday(scenario: Scenario, written: schema.Holiday) -> world.Holiday:
     from_s = scenario.instant(written.from_)
-    return Holiday(written.name, from_s, from_s + written.for_, written.share, _names(written.groups))
+    return world.Holiday(written.name, from_s, from_s + written.for_, written.share, _names(written.groups))
 
 
 def _names(written: tuple[str, ...] | None) -> frozenset[str] | None:

@@ -2,52 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose, identity_of_disturbance, identity_of_holiday
 from sim.world.fleet import Profile, Windows
-
-if TYPE_CHECKING:
-    from sim.world.plan import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Holiday:
-    """Some devices are away for all of [from_s, to_s) (model 12.2).
-
-    Attributes:
-        name: keys the draws.
-        from_s, to_s: in seconds from the start.
-        share: probability that a device is away.
-        groups: whose devices; None: all.
-    """
-
-    name: str
-    from_s: int
-    to_s: int
-    share: float
-    groups: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Disturbance:
-    """Something that now and then takes many devices at once (model 12.3).
-
-    Attributes:
-        name: keys the draws.
-        share: probability that an occurrence takes a device.
-        every: from the start, or the end of an occurrence, to the next one.
-        lasts: length of an occurrence.
-        groups: whose devices; None: all.
-    """
-
-    name: str
-    share: float
-    every: Distribution
-    lasts: Distribution
-    groups: frozenset[str] | None = None
+from sim.world.plan import Disturbance, Plan
 
 
 class Mask(NamedTuple):

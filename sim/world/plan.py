@@ -9,7 +9,6 @@ from itertools import count
 from math import ceil
 from typing import Final, Literal
 
-from sim.world.calendar import Disturbance, Holiday
 from sim.world.certificates import Certificate, Issuer
 from sim.world.distributions import Distribution
 from sim.world.fleet import Profile, Windows, are_in_order
@@ -191,6 +190,43 @@ class Outage:
     from_s: int
     to_s: int
     server_is_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """Some devices are away for all of [from_s, to_s) (model 12.2).
+
+    Attributes:
+        name: keys the draws.
+        from_s, to_s: in seconds from the start.
+        share: probability that a device is away.
+        groups: whose devices; None: all.
+    """
+
+    name: str
+    from_s: int
+    to_s: int
+    share: float
+    groups: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """Something that now and then takes many devices at once (model 12.3).
+
+    Attributes:
+        name: keys the draws.
+        share: probability that an occurrence takes a device.
+        every: from the start, or the end of an occurrence, to the next one.
+        lasts: length of an occurrence.
+        groups: whose devices; None: all.
+    """
+
+    name: str
+    share: float
+    every: Distribution
+    lasts: Distribution
+    groups: frozenset[str] | None = None
 
 
 UNLIMITED: Final = 1 << 40

@@ -14,13 +14,13 @@ import pytest
 from agreement import outcome_of
 from test_boundaries import after, of, phones
 
-from sim.world.calendar import Disturbance, Holiday, occurrences
+from sim.world.calendar import occurrences
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose, identity_of_holiday
 from sim.world.fleet import Away, Fleet, Presence, Spells, Windows
 from sim.world.outcome import Outcome
-from sim.world.plan import Action, Plan, Recovery, Reissue
+from sim.world.plan import Action, Disturbance, Holiday, Plan, Recovery, Reissue
 
 seconds = Distribution.constant
 

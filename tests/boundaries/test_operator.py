@@ -14,12 +14,11 @@ import pytest
 from agreement import outcome_of
 from test_boundaries import after, of, phones, seconds
 
-from sim.world.calendar import Holiday
 from sim.world.certificates import Certificate
 from sim.world.draws import Draws, Purpose
 from sim.world.fleet import Away, Fleet, Windows
 from sim.world.outcome import Outcome
-from sim.world.plan import Action, CancelReserve, Chase, Gate, Outage, Plan, Push, Recovery, Reissue
+from sim.world.plan import Action, CancelReserve, Chase, Gate, Holiday, Outage, Plan, Push, Recovery, Reissue
 
 DAY_S = 86_400
 

@@ -14,13 +14,12 @@ from test_laws import columns, delayed, ever_lost, fleet_of, fleets, kind, one_r
 
 from sim.fleet.engine import simulate as fleet_engine
 from sim.processes.engine import simulate
-from sim.world.calendar import Disturbance, Holiday
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet
 from sim.world.outcome import Outcome
-from sim.world.plan import Action, Chase, Gate, Plan, Push, Reissue
+from sim.world.plan import Action, Chase, Disturbance, Gate, Holiday, Plan, Push, Reissue
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 FALSE_ALARM = 1e-6

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from sim.world.calendar import Disturbance, Holiday
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
@@ -19,7 +18,9 @@ from sim.world.plan import (
     AddressChange,
     CancelReserve,
     Chase,
+    Disturbance,
     Gate,
+    Holiday,
     Outage,
     Plan,
     Push,
