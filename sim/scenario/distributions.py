@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from sim.scenario.fields import IN_SECTION, IN_WORD, Duration, Period, Read, ReadAs, Section, form_of
+from sim.scenario.fields import IN_SECTION, IN_WORD, Duration, Period, ReadAs, Section, form_of
 from sim.scenario.problems import Mistake
 from sim.scenario.values import LONGEST_S, read_duration, read_share
 from sim.text import quoted, shortened, span
@@ -64,7 +64,7 @@ def _points(value: object) -> tuple[tuple[int, float], ...]:
 
 StillAway = Annotated[
     tuple[tuple[int, float], ...],
-    Read(_points, {"type": "object", "examples": [{"10d": "50%", "35d": "10%", "120d": "0%"}]}),
+    read_by(_points, {"type": "object", "examples": [{"10d": "50%", "35d": "10%", "120d": "0%"}]}),
 ]
 
 

@@ -20,7 +20,7 @@ from pydantic import (
     Discriminator,
     Field,
     GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
+    GetPydanticSchema,
     Tag,
     model_validator,
 )
@@ -107,30 +107,17 @@ def form_of(value: object) -> str:
     return IN_SECTION if isinstance(value, Mapping | Section) else IN_WORD
 
 
-@dataclass(frozen=True)
-class Read:
-    """Marks a field whose value a function reads.
+def read_by(read: Callable[[Any], object], json: Mapping[str, Any]) -> GetPydanticSchema:
+    """Marks a field whose value a function reads, where a ValueError is a mistake in the file.
 
-    Attributes:
-        read: gives the value; a ValueError of it is a mistake in the file.
+    Args:
+        read: gives the value; it replaces every other check.
         json: what editors are told.
     """
-
-    read: Callable[[Any], object]
-    json: Mapping[str, Any]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Reading replaces every other check of the field."""
-        return core_schema.no_info_plain_validator_function(self.read)
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        """As given."""
-        return dict(self.json)
-
-    def __hash__(self) -> int:
-        return id(self)
+    return GetPydanticSchema(
+        lambda _source, _handler: core_schema.no_info_plain_validator_function(read),
+        lambda _schema, _handler: dict(json),
+    )
 
 
 @dataclass(frozen=True)
@@ -195,13 +182,13 @@ def _yes_or_no(value: object) -> bool:
     raise ValueError(f"{kind_of(value)} is neither yes nor no: write {mend}")
 
 
-YesNo = Annotated[bool, Read(_yes_or_no, {"enum": [True, False, "yes", "no"]})]
+YesNo = Annotated[bool, read_by(_yes_or_no, {"enum": [True, False, "yes", "no"]})]
 
-Share = Annotated[float, Read(read_share, SHARE_SCHEMA)]
-PositiveShare = Annotated[float, Read(partial(read_share, above_zero=True), SHARE_SCHEMA)]
+Share = Annotated[float, read_by(read_share, SHARE_SCHEMA)]
+PositiveShare = Annotated[float, read_by(partial(read_share, above_zero=True), SHARE_SCHEMA)]
 Confidence = Annotated[
     float,
-    Read(partial(read_share, above_zero=True, below_one=True), SHARE_SCHEMA),
+    read_by(partial(read_share, above_zero=True, below_one=True), SHARE_SCHEMA),
 ]
 
 
@@ -238,13 +225,13 @@ _life = partial(
     why=", and no certificate is valid for more than 397 days",
 )
 
-Duration = Annotated[int, Read(read_duration, DURATION_SCHEMA)]
+Duration = Annotated[int, read_by(read_duration, DURATION_SCHEMA)]
 """Whole seconds, 0 included."""
-Period = Annotated[int, Read(partial(read_duration, least_s=1), DURATION_SCHEMA)]
+Period = Annotated[int, read_by(partial(read_duration, least_s=1), DURATION_SCHEMA)]
 """Whole seconds, at least 1."""
-CertificateLife = Annotated[int, Read(_life, DURATION_SCHEMA)]
-Instant = Annotated[instants.Instant, Read(_instant, INSTANT_SCHEMA)]
-Moment = Annotated[datetime, Read(_moment, MOMENT_SCHEMA)]
+CertificateLife = Annotated[int, read_by(_life, DURATION_SCHEMA)]
+Instant = Annotated[instants.Instant, read_by(_instant, INSTANT_SCHEMA)]
+Moment = Annotated[datetime, read_by(_moment, MOMENT_SCHEMA)]
 
 
 def _phase(value: object) -> object:
@@ -257,18 +244,19 @@ def _phase(value: object) -> object:
 
 Phase = Annotated[
     Literal["random", "even"] | int,
-    Read(_phase, {"anyOf": [{"enum": ["random", "even"]}, DURATION_SCHEMA]}),
+    read_by(_phase, {"anyOf": [{"enum": ["random", "even"]}, DURATION_SCHEMA]}),
 ]
 
 
 Timezone = Annotated[
-    str, Read(hours.read_zone, {"type": "string", "examples": ["Europe/Berlin", "America/New_York"]})
+    str, read_by(hours.read_zone, {"type": "string", "examples": ["Europe/Berlin", "America/New_York"]})
 ]
 Days = Annotated[
-    tuple[int, ...], Read(hours.read_days, {"type": ["string", "array"], "examples": ["mon-fri"]})
+    tuple[int, ...], read_by(hours.read_days, {"type": ["string", "array"], "examples": ["mon-fri"]})
 ]
 TimeOfDay = Annotated[
-    int, Read(hours.read_time, {"type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}", "examples": ["07:00"]})
+    int,
+    read_by(hours.read_time, {"type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}", "examples": ["07:00"]}),
 ]
 
 
@@ -363,7 +351,7 @@ def _activate(value: object) -> Activate:
 
 _ACTIVATION_WORD: Final = Annotated[
     Activate,
-    Read(
+    read_by(
         _activate,
         {
             "type": "string",
@@ -424,9 +412,9 @@ def _variable(value: object) -> str:
 
 Address = Annotated[
     str,
-    Read(read_address, {"type": "string", "examples": ["mdm.example.com:13292"]}),
+    read_by(read_address, {"type": "string", "examples": ["mdm.example.com:13292"]}),
 ]
 VariableName = Annotated[
     str,
-    Read(_variable, {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
+    read_by(_variable, {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
 ]

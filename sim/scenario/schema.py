@@ -34,7 +34,6 @@ from sim.scenario.fields import (
     Name,
     Period,
     PositiveShare,
-    Read,
     ReadAs,
     Section,
     Share,
@@ -43,6 +42,7 @@ from sim.scenario.fields import (
     WeeklyHours,
     YesNo,
     form_of,
+    read_by,
 )
 from sim.scenario.fleet import Group
 from sim.scenario.hours import zone_named
@@ -261,7 +261,7 @@ def _technicians(value: object) -> int | Literal["unlimited"]:
 MOST_TECHNICIANS: Final = 1_000_000
 Technicians = Annotated[
     int | Literal["unlimited"],
-    Read(
+    read_by(
         _technicians,
         {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_TECHNICIANS}, {"const": "unlimited"}]},
     ),
@@ -291,9 +291,9 @@ def _measure(value: object) -> str:
     raise PydanticKnownError("literal_error", {"expected": ", ".join(f"'{name}'" for name in MEASURES)})
 
 
-MeasureName = Annotated[str, Read(_measure, {"enum": list(MEASURES)})]
+MeasureName = Annotated[str, read_by(_measure, {"enum": list(MEASURES)})]
 Threshold = Annotated[
-    float, Read(lambda value: value, {"type": ["number", "string"], "examples": [0, "99.9%", "2d"]})
+    float, read_by(lambda value: value, {"type": ["number", "string"], "examples": [0, "99.9%", "2d"]})
 ]
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
@@ -46,7 +45,7 @@ def read_tree(text: str, *, file: str) -> tuple[Node, list[Problem]]:
     Raises:
         ScenarioError: the text is not YAML, is too deep or too large, or holds no document or several.
     """
-    return _Builder(file).read(text)
+    return _Builder(text, file).read()
 
 
 def with_overrides(node: Node, overrides: Sequence[tuple[str, str]]) -> tuple[Node, list[Problem]]:
@@ -76,108 +75,95 @@ def _of_override(problem: Problem, place: Place, key: str) -> Problem:
     return Problem.at(place, key=shown, message=problem.message)
 
 
-@dataclass(slots=True)
-class _Built:
-    node: Node
-    size: int
-    height: int
-
-
 class _Builder:
     """Builds the tree from PyYAML's events, stopping as soon as a bound is passed."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
         self.file = file
+        self.events: Iterator[Event] = iter(())
         self.problems: list[Problem] = []
-        self.anchors: dict[str, _Built] = {}
+        self.anchors: dict[str, Node] = {}
         self.nodes = 0
         self.steps: list[str | int] = []
 
-    def read(self, text: str) -> tuple[Node, list[Problem]]:
+    def read(self) -> tuple[Node, list[Problem]]:
         try:
-            events = iter(yaml.parse(text, Loader=_LOADER))
-            root = self._document(events)
+            self.events = iter(yaml.parse(self.text, Loader=_LOADER))
+            root = self._document()
         except yaml.YAMLError as error:
-            raise ScenarioError([*self.problems, _syntax_problem(error, text=text, file=self.file)]) from None
+            raise ScenarioError([*self.problems, _syntax_problem(error, self.text, self.file)]) from None
         except (ValueError, OverflowError) as error:  # PyYAML's own scanner hands \UFFFFFFFF to chr()
             message = f"this is not YAML ({error}): quote texts that hold special characters"
             raise ScenarioError([*self.problems, Problem(self.file, 1, 1, "", message)]) from None
         return root, self.problems
 
-    def _document(self, events: Iterator[Event]) -> Node:
-        next(events)  # the start of the stream
-        first = next(events)
-        if isinstance(first, StreamEndEvent):
+    def _document(self) -> Node:
+        next(self.events)  # the start of the stream
+        if isinstance(next(self.events), StreamEndEvent):
             message = "the file is empty: `reissue new` prints a scenario to start from"
             raise self._stop(Place(self.file, 1, 1), message)
-        root = self._build(next(events), events).node
-        next(events)  # the end of the document
-        after = next(events)
+        root = self._build(next(self.events))
+        next(self.events)  # the end of the document
+        after = next(self.events)
         if isinstance(after, DocumentStartEvent):
             message = "a second document starts here: keep one scenario per file"
             raise self._stop(self._place(after), message)
         return root
 
-    def _build(self, event: Event, events: Iterator[Event]) -> _Built:
+    def _build(self, event: Event) -> Node:
         place = self._place(event)
         if isinstance(event, AliasEvent):
             return self._alias(event, place)
         self._count(1, place)
         if isinstance(event, ScalarEvent):
-            built = self._scalar(event, place)
-        elif len(self.steps) >= DEEPEST:
-            raise self._stop(place, f"nested more than {DEEPEST} deep: no part of a scenario is")
+            node = self._scalar(event, place)
         elif isinstance(event, MappingStartEvent):
-            built = self._mapping(event, events)
+            self._check_depth(1, place)
+            node = self._mapping(event, place)
         else:
-            built = self._sequence(event, events)
+            self._check_depth(1, place)
+            node = self._sequence(event, place)
         if isinstance(event, NodeEvent) and event.anchor is not None:
-            self.anchors[event.anchor] = built
-        return built
+            self.anchors[event.anchor] = node
+        return node
 
-    def _alias(self, event: AliasEvent, place: Place) -> _Built:
-        built = self.anchors.get(event.anchor or "")
-        if built is None:
+    def _alias(self, event: AliasEvent, place: Place) -> Node:
+        node = self.anchors.get(event.anchor or "")
+        if node is None:
             name = shortened(event.anchor or "")
             mend = f"write &{name} before the value meant"
-            self._report(place, f'"*{name}" refers to nothing above it: {mend}')
-            return _Built(Node(None, place, is_wrong=True), 1, 0)
-        self._count(built.size, place)
-        if len(self.steps) + built.height > DEEPEST:
-            raise self._stop(place, f"nested more than {DEEPEST} deep: no part of a scenario is")
-        return built
+            return self._wrong(place, f'"*{name}" refers to nothing above it: {mend}')
+        size, height = _extent(node)
+        self._count(size, place)
+        self._check_depth(height, place)
+        return node
 
-    def _scalar(self, event: ScalarEvent, place: Place) -> _Built:
-        wrong = self._refuses_tag(event, place)
-        value: Scalar = event.value
+    def _scalar(self, event: ScalarEvent, place: Place) -> Node:
+        if self._refuses_tag(event, place):
+            return Node(None, place, is_wrong=True)
         if _is_cut(event.value):
-            self._report(place, "half of a surrogate pair is no character: write the character itself")
-            wrong = True
-        elif event.implicit[0] and event.tag is None and not event.style:
-            try:
-                value = resolve_scalar(event.value)
-            except ValueError as error:
-                self._report(place, str(error))
-                wrong = True
-        return _Built(Node(None if wrong else value, place, is_wrong=wrong), 1, 0)
+            return self._wrong(place, "half of a surrogate pair is no character: write the character itself")
+        is_plain = event.implicit[0] and event.tag is None and not event.style
+        try:
+            return Node(resolve_scalar(event.value) if is_plain else event.value, place)
+        except ValueError as error:
+            return self._wrong(place, str(error))
 
-    def _sequence(self, event: Event, events: Iterator[Event]) -> _Built:
-        place = self._place(event)
+    def _sequence(self, event: Event, place: Place) -> Node:
         wrong = self._refuses_tag(event, place)
-        items: list[_Built] = []
-        while not isinstance(inner := next(events), SequenceEndEvent):
-            items.append(self._below(len(items), inner, events))
-        return _Built(Node(tuple(item.node for item in items), place, is_wrong=wrong), *_extent(items))
+        items: list[Node] = []
+        while not isinstance(inner := next(self.events), SequenceEndEvent):
+            items.append(self._below(len(items), inner))
+        return Node(tuple(items), place, is_wrong=wrong)
 
-    def _mapping(self, event: Event, events: Iterator[Event]) -> _Built:
-        place = self._place(event)
+    def _mapping(self, event: Event, place: Place) -> Node:
         wrong = self._refuses_tag(event, place)
-        items: dict[str, _Built] = {}
+        items: dict[str, Node] = {}
         key_places: dict[str, Place] = {}
-        while not isinstance(inner := next(events), MappingEndEvent):
-            name = self._key(inner, events)
-            key_place = self._place(inner)
-            value = self._below(name or "?", next(events), events)
+        while not isinstance(inner := next(self.events), MappingEndEvent):
+            name, key_place = self._key(inner), self._place(inner)
+            value = self._below(name or "?", next(self.events))
             if name is None:
                 wrong = True
             elif name in items:
@@ -187,29 +173,27 @@ class _Builder:
                 self._report(key_place, message, name)
             else:
                 items[name], key_places[name] = value, key_place
-        node = Node({name: item.node for name, item in items.items()}, place, key_places, is_wrong=wrong)
-        return _Built(node, *_extent(list(items.values())))
+        return Node(items, place, key_places, is_wrong=wrong)
 
-    def _key(self, event: Event, events: Iterator[Event]) -> str | None:
+    def _key(self, event: Event) -> str | None:
         """The text of a key, or None where it cannot be one (which is reported)."""
         place = self._place(event)
         if not isinstance(event, ScalarEvent):
             if not isinstance(event, AliasEvent):
-                self._below("?", event, events)
+                self._below("?", event)
             self._report(place, "a key must be a plain word: write key: value")
             return None
         self._count(1, place)
         if event.tag is not None or event.anchor is not None:
             self._report(place, f"the key {quoted(event.value)} has a tag or an anchor: write the key alone")
-            return None
-        if event.value == "<<" and not event.style:
+        elif event.value == "<<" and not event.style:
             message = "merge keys (<<) are not read: write the keys out, or use an alias for a whole value"
             self._report(place, message)
-            return None
-        if _is_cut(event.value):
+        elif _is_cut(event.value):
             self._report(place, "half of a surrogate pair is no character: write the key as a plain word")
-            return None
-        return event.value
+        else:
+            return event.value
+        return None
 
     def _refuses_tag(self, event: Event, place: Place) -> bool:
         tag = event.tag if isinstance(event, ScalarEvent | CollectionStartEvent) else None
@@ -225,16 +209,25 @@ class _Builder:
             mend = "list devices in an inventory"
             raise self._stop(place, f"more than {MOST_NODES:,} values, counting aliases written out: {mend}")
 
+    def _check_depth(self, below: int, place: Place) -> None:
+        if len(self.steps) + below > DEEPEST:
+            raise self._stop(place, f"nested more than {DEEPEST} deep: no part of a scenario is")
+
     def _place(self, event: Event) -> Place:
         mark = event.start_mark
         assert mark is not None
         return Place(self.file, mark.line + 1, mark.column + 1)
 
-    def _below(self, step: str | int, event: Event, events: Iterator[Event]) -> _Built:
+    def _below(self, step: str | int, event: Event) -> Node:
         self.steps.append(step)
-        built = self._build(event, events)
+        node = self._build(event)
         self.steps.pop()
-        return built
+        return node
+
+    def _wrong(self, place: Place, message: str) -> Node:
+        """A value that cannot be read, which is reported."""
+        self._report(place, message)
+        return Node(None, place, is_wrong=True)
 
     def _report(self, place: Place, message: str, *below: str) -> None:
         self.problems.append(Problem.at(place, key=self._key_of_here(*below), message=message))
@@ -253,9 +246,13 @@ def _is_cut(text: str) -> bool:
     return not text.isascii() and re.search("[\ud800-\udfff]", text) is not None
 
 
-def _extent(items: list[_Built]) -> tuple[int, int]:
-    """Values in a collection with these items, and how deep they go below it."""
-    return 1 + sum(item.size for item in items), 1 + max((item.height for item in items), default=0)
+def _extent(node: Node) -> tuple[int, int]:
+    """How many values a tree has, aliases written out, and how deep its sections and lists go."""
+    if not isinstance(node.value, dict | tuple):
+        return 1, 0
+    inner = node.value.values() if isinstance(node.value, dict) else node.value
+    extents = [_extent(each) for each in inner]
+    return 1 + sum(size for size, _ in extents), 1 + max((height for _, height in extents), default=0)
 
 
 # --- scalars -------------------------------------------------------------------------------------------
@@ -310,7 +307,7 @@ _MENDS: Final = {
 """What the parser says (as a pattern), and what to do about it; the first that fits counts."""
 
 
-def _syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
+def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     """The problem that the parser met, in words that say what to change."""
     said, context, mark, opened = "", "", None, None
     if isinstance(error, yaml.MarkedYAMLError):

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sim.scenario import Activate, AddressChange, Empty, Scenario, ScenarioError, Spells
+from sim.scenario import Scenario, ScenarioError
+from sim.scenario.fields import Activate
+from sim.scenario.fleet import Spells
+from sim.scenario.schema import AddressChange, Empty
 from sim.world.distributions import Distribution
 
 MINIMAL: dict[str, Any] = {
