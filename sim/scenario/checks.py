@@ -15,20 +15,12 @@ from sim.errors import UnreadableError
 from sim.files import inside, read_bytes
 from sim.results.measures import Key, measures_with
 from sim.scenario.document import Node
-from sim.scenario.fleet import MOST_DEVICES, Absence, Away, Group
+from sim.scenario.fleet import MOST_DEVICES, Absence, Away, Disturbance, Group, Holiday
 from sim.scenario.instants import Instant
 from sim.scenario.inventory import Inventory
 from sim.scenario.problems import Mistake
 from sim.scenario.problems import Path as KeyPath
-from sim.scenario.schema import (
-    AddressChange,
-    CertificateSource,
-    Contents,
-    Disturbance,
-    Guarantee,
-    Holiday,
-    Step,
-)
+from sim.scenario.schema import AddressChange, CertificateSource, Contents, Guarantee, Step
 from sim.text import closest, listed, quoted, span, visible
 
 MOST_CERTIFICATE_BYTES = 1_000_000

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from sim.scenario.fields import IN_SECTION, IN_WORD, Duration, Period, ReadAs, Section, form_of
+from sim.scenario.fields import IN_SECTION, IN_WORD, Duration, Period, ReadAs, Section, form_of, read_by
 from sim.scenario.problems import Mistake
 from sim.scenario.values import LONGEST_S, read_duration, read_share
 from sim.text import quoted, shortened, span

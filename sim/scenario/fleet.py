@@ -1,4 +1,4 @@
-"""`fleet:` groups of devices that live alike (model 5)."""
+"""`fleet:` groups of devices that live alike (model 5); `calendar:` what they have in common (model 12)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,9 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from sim.scenario.distributions import Spell
-from sim.scenario.fields import (
-    IN_OTHER,
-    IN_SECTION,
-    IN_WORD,
-    Duration,
-    FilePath,
-    Header,
-    Instant,
-    Name,
-    Period,
-    Phase,
-    ReadAs,
-    Section,
-    Share,
-    WeeklyHours,
-    YesNo,
-    form_of,
-)
+from sim.scenario import fields
+from sim.scenario.distributions import RandomDuration, Spell
+from sim.scenario.fields import IN_OTHER, IN_SECTION, IN_WORD, ReadAs, Section, form_of
 
 MOST_DEVICES: Final = 100_000_000
 
@@ -46,9 +30,9 @@ class Absence(Section):
 
     example: ClassVar[str] = "{from: day 20, for: 12d}"
 
-    from_: Instant = Field(alias="from", examples=["day 20"])
+    from_: fields.Instant = Field(alias="from", examples=["day 20"])
     """When it begins."""
-    for_: Period = Field(alias="for", examples=["12d"])
+    for_: fields.Period = Field(alias="for", examples=["12d"])
     """How long it lasts, in seconds."""
 
 
@@ -71,15 +55,15 @@ class Sync(Section):
 
     example: ClassVar[str] = "{every: 6h, success: 95%}"
 
-    every: Period = 6 * 3600
+    every: fields.Period = 6 * 3600
     """The synchronization period, in seconds."""
-    phase: Phase = "random"
+    phase: fields.Phase = "random"
     """Where in the period a device begins: random, even over the group, or a duration (seconds) for all."""
-    jitter: Duration = 0
+    jitter: fields.Duration = 0
     """Each attempt is late by up to this, in seconds; shorter than `every`."""
-    success: Share = 1.0
+    success: fields.Share = 1.0
     """The probability that an attempt that reaches the server succeeds."""
-    catch_up: YesNo = True
+    catch_up: fields.YesNo = True
     """Whether a device that missed an attempt while off makes one as soon as it comes on."""
 
 
@@ -88,17 +72,17 @@ class Columns(Section):
 
     example: ClassVar[str] = "{id: Device name}"
 
-    id: Header = "id"
+    id: fields.Header = "id"
     """The header of the column that holds the device's identity."""
-    platform: Header = "platform"
+    platform: fields.Header = "platform"
     """The header of the column that holds android or ios."""
-    last_sync: Header = "last_sync"
+    last_sync: fields.Header = "last_sync"
     """The header of the column that holds the date and time of the last synchronization."""
-    sync_every: Header = "sync_every"
+    sync_every: fields.Header = "sync_every"
     """The header of the column that holds the synchronization period, a duration."""
-    holds_reserve: Header = "holds_reserve"
+    holds_reserve: fields.Header = "holds_reserve"
     """The header of the column that holds whether the device holds the reserve, yes or no."""
-    group: Header = "group"
+    group: fields.Header = "group"
     """The header of the column that holds the group under which the device is counted."""
 
     def headers(self) -> dict[str, str]:
@@ -111,13 +95,13 @@ class Group(Section):
 
     example: ClassVar[str] = "{name: phones, devices: 100}"
 
-    name: Name = Field(examples=["office phones"])
+    name: fields.Name = Field(examples=["office phones"])
     """The group's name; no two groups share one."""
     devices: Annotated[int, Field(ge=0, le=MOST_DEVICES)] | None = None
     """How many devices; required, unless `inventory` lists them."""
     first: Annotated[int, Field(ge=0, le=MOST_DEVICES)] = 0
     """The number of the group's first device, which is part of every device's identity (model 7.2)."""
-    inventory: FilePath | None = None
+    inventory: fields.FilePath | None = None
     """A CSV file with one row a device, in the scenario's folder or below it."""
     columns: Annotated[dict[str, str], ReadAs(Columns, Columns.headers)] = Field(default_factory=dict)
     """Which column of the inventory holds what, where the headers differ: {id: Device name}."""
@@ -132,5 +116,53 @@ class Group(Section):
         Discriminator(_presence_form),
     ] = "always"
     """When they are on: always, never, spells {on: DIST, off: DIST}, or except when {away: […]}."""
-    hours: WeeklyHours | None = None
+    hours: fields.WeeklyHours | None = None
     """Outside of these hours of the week they are off, whatever `presence` says (model 12.1)."""
+
+
+# --- what many devices have in common --------------------------------------------------------------------
+
+
+class Holiday(Section):
+    """A time in which a share of the devices is away (model 12.2)."""
+
+    example: ClassVar[str] = "{name: Christmas, from: 2026-12-24, for: 14d, share: 50%}"
+
+    name: fields.Name = Field(examples=["Christmas"])
+    """What it is called; no two share a name, by which it is drawn who is away."""
+    from_: fields.Instant = Field(alias="from", examples=["2026-12-24"])
+    """When it begins."""
+    for_: fields.Period = Field(alias="for", examples=["14d"])
+    """How long it lasts, in seconds."""
+    share: fields.Share = 1.0
+    """The probability that a device is away for all of it."""
+    groups: tuple[fields.Name, ...] | None = None
+    """Whose devices; default: all."""
+
+
+class Disturbance(Section):
+    """Something that takes many devices at once, now and then (model 12.3)."""
+
+    example: ClassVar[str] = "{name: site dark, share: 30%, every: {exponential: 120d}, lasts: 3d}"
+
+    name: fields.Name = Field(examples=["site dark"])
+    """What it is called; no two share a name, by which it is drawn."""
+    groups: tuple[fields.Name, ...] | None = None
+    """Whose devices; default: all."""
+    share: fields.Share = 1.0
+    """The probability that an occurrence takes a device."""
+    every: RandomDuration = Field(examples=["{exponential: 120d}"])
+    """How long until the next one, from the start or from the end of the one before."""
+    lasts: RandomDuration = Field(examples=["{lognormal: {median: 3d, sigma: 1}}"])
+    """How long an occurrence lasts."""
+
+
+class Calendar(Section):
+    """What many devices have in common (model 12)."""
+
+    example: ClassVar[str] = "{holidays: [{name: Christmas, from: 2026-12-24, for: 14d, share: 50%}]}"
+
+    holidays: tuple[Holiday, ...] = ()
+    """Times in which shares of the devices are away."""
+    disturbances: tuple[Disturbance, ...] = ()
+    """What takes many devices at once, drawn in each replication."""

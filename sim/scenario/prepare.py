@@ -213,7 +213,7 @@ def _gate(written: fields.Gate | None) -> world.Gate | None:
     )
 
 
-def _holiday(scenario: Scenario, written: schema.Holiday) -> world.Holiday:
+def _holiday(scenario: Scenario, written: fleet.Holiday) -> world.Holiday:
     from_s = scenario.instant(written.from_)
     return world.Holiday(written.name, from_s, from_s + written.for_, written.share, _names(written.groups))
 

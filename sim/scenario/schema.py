@@ -18,33 +18,10 @@ from pydantic_core import PydanticKnownError
 from pydantic_core.core_schema import ValidationInfo
 
 from sim.results.measures import MEASURES, Bound, Selection, measures_with
+from sim.scenario import fields
 from sim.scenario.distributions import RandomDuration
-from sim.scenario.fields import (
-    IN_SECTION,
-    IN_WORD,
-    Activate,
-    Activation,
-    Address,
-    CertificateLife,
-    Confidence,
-    Duration,
-    FilePath,
-    Instant,
-    Moment,
-    Name,
-    Period,
-    PositiveShare,
-    ReadAs,
-    Section,
-    Share,
-    Timezone,
-    VariableName,
-    WeeklyHours,
-    YesNo,
-    form_of,
-    read_by,
-)
-from sim.scenario.fleet import Group
+from sim.scenario.fields import IN_SECTION, IN_WORD, Activate, ReadAs, Section, form_of, read_by
+from sim.scenario.fleet import Calendar, Group
 from sim.scenario.hours import zone_named
 from sim.scenario.instants import has_offset, is_date, parse_moment
 from sim.scenario.values import kind_of, read_duration, read_share
@@ -63,11 +40,11 @@ class CertificateSource(Section):
 
     issuer: Literal["ksc", "custom"] = "ksc"
     """Who issues it: Kaspersky Security Center (ksc), or it is the planner's own (custom)."""
-    file: FilePath | None = None
+    file: fields.FilePath | None = None
     """Issuer custom: the real certificate, PKCS #12, or X.509 with `key`; without, a made-up one."""
-    key: FilePath | None = None
+    key: fields.FilePath | None = None
     """Issuer custom, X.509 only: the file with the private key."""
-    password_env: VariableName | None = None
+    password_env: fields.VariableName | None = None
     """The name of the environment variable that holds the password; never the password."""
 
 
@@ -76,9 +53,9 @@ class Certificate(CertificateSource):
 
     example: ClassVar[str] = "{expires: day 61}"
 
-    expires: Instant | None = None
+    expires: fields.Instant | None = None
     """When it expires; default: `valid_for` after the start."""
-    valid_for: CertificateLife = LONGEST_LIFE_S
+    valid_for: fields.CertificateLife = LONGEST_LIFE_S
     """How long it is valid in all, in seconds; at most 397 days (model 3.2)."""
 
 
@@ -100,7 +77,7 @@ class Lead(Section):
 
     example: ClassVar[str] = "{lead: 90d}"
 
-    lead: Period = AutomaticReissue().lead
+    lead: fields.Period = AutomaticReissue().lead
     """How long before the main certificate expires, in seconds."""
 
 
@@ -113,9 +90,9 @@ class Outage(Section):
 
     example: ClassVar[str] = "{from: day 20 08:00, for: 6h}"
 
-    from_: Instant = Field(alias="from", examples=["day 20 08:00"])
+    from_: fields.Instant = Field(alias="from", examples=["day 20 08:00"])
     """When it begins."""
-    for_: Period = Field(alias="for", examples=["6h"])
+    for_: fields.Period = Field(alias="for", examples=["6h"])
     """How long it lasts, in seconds."""
     server: Literal["off"] | None = None
     """Off: the server itself stands still and makes no reserve meanwhile; default: only the way to it."""
@@ -128,7 +105,7 @@ class Server(Section):
 
     behaviour: Literal["ksmm-6.0", "ksmm-4.1"] = "ksmm-6.0"
     """The product version whose rules apply (model 3.7)."""
-    address: Address = "mdm.example.com:13292"
+    address: fields.Address = "mdm.example.com:13292"
     """The connection address of the devices, host:port."""
     certificate: Certificate = Certificate()
     """The main certificate at the start."""
@@ -161,11 +138,11 @@ class AddressChange(Section):
 
     example: ClassVar[str] = "{change_to: new.example.com:13292}"
 
-    change_to: Address = Field(examples=["new.example.com:13292"])
+    change_to: fields.Address = Field(examples=["new.example.com:13292"])
     """The new address, host:port."""
-    opens: Instant | None = None
+    opens: fields.Instant | None = None
     """When the new address opens; default: at activation."""
-    old_address_stays: Duration = 0
+    old_address_stays: fields.Duration = 0
     """How long after activation the old address stays open, in seconds."""
 
 
@@ -174,9 +151,9 @@ class Reissue(CertificateSource):
 
     example: ClassVar[str] = "{activate: after 30d}"
 
-    activate: Activation = Activate("after", 30 * SECONDS_PER_DAY)
+    activate: fields.Activation = Activate("after", 30 * SECONDS_PER_DAY)
     """When it becomes main: immediately, after DURATION, or at expiry."""
-    valid_for: CertificateLife | None = None
+    valid_for: fields.CertificateLife | None = None
     """How long it is valid, in seconds; default: as the certificate it succeeds (model 3.6)."""
     address: Annotated[
         Annotated[Literal["keep"], Tag(IN_WORD)] | Annotated[AddressChange, Tag(IN_SECTION)],
@@ -196,13 +173,13 @@ class Push(Section):
 
     example: ClassVar[str] = "{lifetime: 28d}"
 
-    group: Name | None = None
+    group: fields.Name | None = None
     """Only this group's devices; default: all."""
     platform: Platform | None = None
     """Only this platform's devices; default: all."""
-    lifetime: Duration = 28 * SECONDS_PER_DAY
+    lifetime: fields.Duration = 28 * SECONDS_PER_DAY
     """How long the message waits for a device that is off, in seconds."""
-    success: Share = 1.0
+    success: fields.Share = 1.0
     """The probability that it reaches a device."""
 
 
@@ -211,15 +188,15 @@ class Chase(Section):
 
     example: ClassVar[str] = "{silent_for: 7d, per_day: 20}"
 
-    group: Name | None = None
+    group: fields.Name | None = None
     """Only this group's devices; default: all."""
     platform: Platform | None = None
     """Only this platform's devices; default: all."""
-    silent_for: Duration = 0
+    silent_for: fields.Duration = 0
     """On the list are devices whose last synchronization is at least so long ago, in seconds."""
     per_day: Annotated[int, Field(ge=1, le=86_400)] = Field(examples=[20])
     """How many visits a day."""
-    success: Share = 1.0
+    success: fields.Share = 1.0
     """The probability that a visit finds the device and makes it synchronize."""
 
 
@@ -229,7 +206,7 @@ class Step(Section):
     example: ClassVar[str] = "{at: expiry - 33d, reissue: {activate: after 30d}}"
     bare_keys: ClassVar[tuple[str, ...]] = ("reissue", "cancel_reserve", "restore_previous", "push", "chase")
 
-    at: Instant = Field(examples=["expiry - 33d"])
+    at: fields.Instant = Field(examples=["expiry - 33d"])
     """When it is done."""
     reissue: Reissue | None = None
     """Specify a new certificate."""
@@ -275,13 +252,13 @@ class Recovery(Section):
 
     technicians: Technicians = 4
     """How many devices are reinstalled at a time; unlimited: owners do it themselves, and nobody waits."""
-    begins: Duration = 4 * 3600
+    begins: fields.Duration = 4 * 3600
     """How long after its loss a device asks for help, in seconds."""
     owner_responds: RandomDuration = Distribution.exponential(2 * SECONDS_PER_DAY)
     """How long after that its owner is ready."""
     takes: RandomDuration = Distribution.lognormal(20 * 60, 0.5)
     """How long a reinstallation takes."""
-    hours: WeeklyHours | None = None
+    hours: fields.WeeklyHours | None = None
     """When a reinstallation may start; default: at any time (model 6.3a)."""
 
 
@@ -333,19 +310,19 @@ class Guarantee(Section):
     """The largest value that holds: a number, a share, or for time_to_reconnect a duration (seconds)."""
     at_least: Threshold | None = None
     """The smallest value that holds."""
-    group: Name | None = None
+    group: fields.Name | None = None
     """Only this group's devices count."""
     platform: Platform | None = None
     """Only this platform's devices count."""
-    within: Period | None = None
+    within: fields.Period | None = None
     """For reconnected_share and reconnected_devices: how soon after its loss a device counts, in seconds."""
-    quantile: Share | None = None
+    quantile: fields.Share | None = None
     """For time_to_reconnect: which quantile over the devices; default 100%, the slowest."""
-    probability: PositiveShare | None = None
+    probability: fields.PositiveShare | None = None
     """The share of replications in which it must hold; default: in every one that is run."""
-    confidence: Confidence | None = None
+    confidence: fields.Confidence | None = None
     """With `probability`: how sure the verdict must be; default 95%."""
-    allow_vacuous: YesNo = False
+    allow_vacuous: fields.YesNo = False
     """Whether it passes where nothing exercised it."""
 
     @property
@@ -392,54 +369,6 @@ class Guarantee(Section):
         return filled
 
 
-# --- what many devices have in common --------------------------------------------------------------------
-
-
-class Holiday(Section):
-    """A time in which a share of the devices is away (model 12.2)."""
-
-    example: ClassVar[str] = "{name: Christmas, from: 2026-12-24, for: 14d, share: 50%}"
-
-    name: Name = Field(examples=["Christmas"])
-    """What it is called; no two share a name, by which it is drawn who is away."""
-    from_: Instant = Field(alias="from", examples=["2026-12-24"])
-    """When it begins."""
-    for_: Period = Field(alias="for", examples=["14d"])
-    """How long it lasts, in seconds."""
-    share: Share = 1.0
-    """The probability that a device is away for all of it."""
-    groups: tuple[Name, ...] | None = None
-    """Whose devices; default: all."""
-
-
-class Disturbance(Section):
-    """Something that takes many devices at once, now and then (model 12.3)."""
-
-    example: ClassVar[str] = "{name: site dark, share: 30%, every: {exponential: 120d}, lasts: 3d}"
-
-    name: Name = Field(examples=["site dark"])
-    """What it is called; no two share a name, by which it is drawn."""
-    groups: tuple[Name, ...] | None = None
-    """Whose devices; default: all."""
-    share: Share = 1.0
-    """The probability that an occurrence takes a device."""
-    every: RandomDuration = Field(examples=["{exponential: 120d}"])
-    """How long until the next one, from the start or from the end of the one before."""
-    lasts: RandomDuration = Field(examples=["{lognormal: {median: 3d, sigma: 1}}"])
-    """How long an occurrence lasts."""
-
-
-class Calendar(Section):
-    """What many devices have in common (model 12)."""
-
-    example: ClassVar[str] = "{holidays: [{name: Christmas, from: 2026-12-24, for: 14d, share: 50%}]}"
-
-    holidays: tuple[Holiday, ...] = ()
-    """Times in which shares of the devices are away."""
-    disturbances: tuple[Disturbance, ...] = ()
-    """What takes many devices at once, drawn in each replication."""
-
-
 # --- the whole -----------------------------------------------------------------------------------------
 
 
@@ -451,15 +380,15 @@ class Contents(Section):
 
     example: ClassVar[str] = "{name: Phones, start: 2026-03-01, duration: 120d, fleet: [...]}"
 
-    name: Name = Field(examples=["Delayed activation"])
+    name: fields.Name = Field(examples=["Delayed activation"])
     """What the scenario is called in results."""
     description: str = ""
     """Free text."""
-    timezone: Timezone = "UTC"
+    timezone: fields.Timezone = "UTC"
     """The time zone (IANA) of dates and times without an offset, and of hours."""
-    start: Moment = Field(examples=["2026-03-01"])
+    start: fields.Moment = Field(examples=["2026-03-01"])
     """When the run begins: a date or a date and time, in `timezone` unless it names an offset."""
-    duration: Period = Field(examples=["120d"])
+    duration: fields.Period = Field(examples=["120d"])
     """How long the run lasts, in seconds (model 1.3)."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     """The seed of every draw (model 7.1)."""
