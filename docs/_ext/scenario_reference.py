@@ -66,7 +66,7 @@ BOUNDS = {
     "hours": "a number of days or hours, as the name says",
     "duration": "a duration",
 }
-RULE = re.compile(r"\((model (\d)[\d., ]*)\)")
+RULE = re.compile(r"\((model (\d+)[\da., ]*)\)")
 
 Schema = Mapping[str, Any]
 
@@ -190,6 +190,8 @@ def _default(described: Schema, key: str, of: type[Section] | None) -> str:
             return "its defaults"
         case () | {}:
             return "empty"
+        case (0, 1, 2, 3, 4):
+            return "`mon-fri`"
         case None:
             return "none"
     raise TypeError(f"{of.__name__}.{key}: no words for the default {value!r}")
@@ -217,7 +219,7 @@ def _sentences(text: str) -> str:
 def _model_sections() -> dict[str, str]:
     """The anchor of each numbered section of the model."""
     headings = re.findall(
-        r"^## ((\d)\. .+)$", (PAGE.parent / "model.md").read_text(encoding="utf-8"), re.MULTILINE
+        r"^## ((\d+)\. .+)$", (PAGE.parent / "model.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     return {
         number: re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading, number in headings

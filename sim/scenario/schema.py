@@ -152,7 +152,7 @@ class Reissue(CertificateSource):
     example: ClassVar[str] = "{activate: after 30d}"
 
     activate: fields.Activation = Activate("after", 30 * SECONDS_PER_DAY)
-    """When it becomes main: immediately, after DURATION, or at expiry."""
+    """When it becomes main: immediately, after DURATION, at expiry, or once enough devices hold it."""
     valid_for: fields.CertificateLife | None = None
     """How long it is valid, in seconds; default: as the certificate it succeeds (model 3.6)."""
     address: Annotated[
