@@ -110,7 +110,7 @@ class Table:
                 self.faults.append(RowFault(first, column, _csv_mend(str(error))))
 
     def _fit(self, fields: list[str], line: int) -> bool:
-        """Make a row as wide as the header; not if cells with content would be left over."""
+        """Make a row at least as wide as the header; not if cells with content would be left over."""
         width = len(self.header)
         if any(map(str.strip, fields[width:])):
             self.faults.append(
@@ -124,7 +124,6 @@ class Table:
             return False
         if not any(map(str.strip, fields)):
             return False
-        fields[width:] = []
         fields.extend([""] * (width - len(fields)))
         self.ragged += 1
         return True

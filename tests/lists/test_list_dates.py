@@ -155,6 +155,11 @@ def test_a_short_year_is_last_unless_the_key_says_first() -> None:
     assert moments(read("26/02/27", order="year first")) == ["2026-02-27 00:00:00"]
 
 
+def test_two_digits_of_a_year_are_of_1969_to_2068() -> None:
+    assert moments(read("30.12.99", "31.12.68")) == ["1999-12-30 00:00:00", "2068-12-31 00:00:00"]
+    assert read("1/1/70").kind.tolist() == [NEVER]
+
+
 def test_five_forms_in_one_column() -> None:
     cells = ("2026-02-27T13:35:59Z", "2/27/2026, 1:35:59 PM", "27.02.2026 13:35:59", "1772199359", "Never")
     dates = read(*cells)
