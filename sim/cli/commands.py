@@ -6,7 +6,7 @@ import os
 
 import click
 
-from sim.cli import cert, check, decisions, devices, lists, new, options, run, sweep
+from sim.cli import cert, lists, options, run, scenarios, studies, sweep
 
 
 @click.group(
@@ -26,20 +26,20 @@ def cli() -> None:
 
 for _command in (
     run.run,
-    check.check,
-    decisions.compare,
-    decisions.curve,
-    decisions.plan,
+    scenarios.check,
+    studies.compare,
+    studies.curve,
+    studies.plan,
     sweep.sweep,
     lists.inventory,
     lists.forecast,
-    devices.why,
-    check.verify,
-    check.exact,
+    studies.why,
+    studies.verify,
+    studies.exact,
     cert.cert,
-    devices.rehearse,
+    studies.rehearse,
     run.report,
-    new.new,
-    new.schema,
+    scenarios.new,
+    scenarios.schema,
 ):
     cli.add_command(_command)

@@ -1,4 +1,4 @@
-"""`reissue check`, `reissue verify` and `reissue exact`."""
+"""`reissue check`, `reissue new` and `reissue schema`."""
 
 from __future__ import annotations
 
@@ -88,37 +88,43 @@ def _worst_cases(
                 yield f"{file}: worst case, {line}"
 
 
-@click.command(epilog=options.examples("reissue verify scenarios/immediate_taken_back.yaml"))
-@options.one_file
-@options.as_json
-@options.overrides
-def verify(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...]) -> int:
-    """Run both engines and compare everything: one fingerprint, or the first difference."""
-    from sim.studies.verify import verify as study
+@click.command(epilog=options.examples("reissue new --list", "reissue new delayed > plan.yaml"))
+@click.argument("template", required=False)
+@click.option("--list", "lists", is_flag=True, help="Print the names of the templates, and what each shows.")
+@click.option(
+    "--sample", is_flag=True, help="Print instead a sample of the device list that the template names."
+)
+def new(template: str | None, lists: bool, sample: bool) -> int:
+    """Print a scenario to start from: TEMPLATE, or a delayed activation."""
+    from sim.scenario.templates import DEFAULT, TEMPLATES, template_files, template_text
 
-    (scenario,) = options.read_all([file], overrides)
-    with output.progress(scenario.name) as calls:
-        verification = study(scenario, **calls)
-    if as_json:
-        output.show_json(verification.to_json())
-    else:
-        click.echo(verification.summary().answer)
-    return DONE if verification.equal else FAILS
+    if lists:
+        width = max(map(len, TEMPLATES))
+        for name, shows in TEMPLATES.items():
+            click.echo(f"{name:{width}}  {shows}")
+        return DONE
+    name = template or DEFAULT
+    try:
+        text, beside = template_text(name), template_files(name)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if sample and not beside:
+        raise click.UsageError(f"the template {name} names no device list: try inventory")
+    click.echo("".join(beside.values()) if sample else text, nl=False)
+    if beside and not sample:
+        files = ", ".join(beside)
+        click.echo(f"Save your own {files} beside it, or: reissue new {name} --sample > {files}", err=True)
+    return DONE
 
 
-@click.command(epilog=options.examples("reissue exact scenarios/delayed_30d.yaml"))
-@options.one_file
-@options.as_json
-@options.overrides
-def exact(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...]) -> int:
-    """The probabilities without simulation: lost devices, and the chance of a device of each group."""
-    from sim.studies.exact import exact as study
-    from sim.summary.terminal import to_text
+@click.command(epilog=options.examples("reissue schema > reissue.schema.json"))
+def schema() -> int:
+    """Print the JSON Schema of scenario files, for editors.
 
-    (scenario,) = options.read_all([file], overrides)
-    found = study(scenario)
-    if as_json:
-        output.show_json(found.to_json())
-    else:
-        click.echo(to_text(found.summary()))
+    An editor with yaml-language-server uses it where the scenario's first line is
+    "# yaml-language-server: $schema=reissue.schema.json".
+    """
+    from sim.scenario.json_schema import json_schema
+
+    output.show_json(json_schema())
     return DONE
