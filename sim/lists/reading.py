@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError, UnreadableError
-from sim.lists import cells
+from sim.lists import columns
 from sim.lists.dates import KNOWN, Dates, Order, read_dates
-from sim.lists.headers import HEADERS, UTC_HEADERS, HeaderError, candidates, folded, index_of
-from sim.lists.table import Table, open_table
+from sim.lists.table import ListProblem, Table, open_table
 from sim.lists.zones import is_zone, moment_of, zone_in
 from sim.text import date, listed, plural, quoted, visible
 
@@ -60,16 +59,6 @@ class ListOptions:
     only: Mapping[str, Sequence[str]] = field(default_factory=dict)
     gone_after_s: int | None = None
     suggests: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ListProblem:
-    """A mistake in the list, at a line and column of the file, or in an option (`key`, as in a scenario)."""
-
-    line: int | None
-    column: int | None
-    key: str
-    message: str
 
 
 class ListError(InputError):
@@ -186,9 +175,9 @@ class _Reading:
                 self._say(key, f"{quoted(zone)} is no time zone: write one such as Europe/Berlin or UTC")
         wanted = [options.columns.get(name, name) for name in COLUMNS] + list(options.only)
         if options.suggests:
-            wanted += [each for names in HEADERS.values() for each in names]
+            wanted += [each for names in columns.HEADERS.values() for each in names]
         try:
-            self.table = open_table(content, wanted=map(folded, wanted), encoding=options.encoding)
+            self.table = open_table(content, wanted=map(columns.folded, wanted), encoding=options.encoding)
         except UnreadableError as error:
             key = "list.encoding" if error.line is None else ""
             self.problems.append(ListProblem(error.line, error.column, key, f"the list {error}"))
@@ -205,12 +194,15 @@ class _Reading:
         only: dict[str, int] = {}
         for header in self.options.only:
             try:
-                only[header] = index_of(self.table.header, header, is_needed=True) or 0
-            except HeaderError as error:
+                only[header] = columns.index_of(self.table.header, header, is_needed=True) or 0
+            except columns.HeaderError as error:
                 self._say(f"list.only.{header}", str(error))
         if "id" not in self.where and not self.problems:
             shown = ", ".join(quoted(each) for each in self.table.header[:8])
-            such = visible((candidates(self.table.header, "id") or self.table.header)[0][:40]) or "Device"
+            such = (
+                visible((columns.candidates(self.table.header, "id") or self.table.header)[0][:40])
+                or "Device"
+            )
             message = f"no column is called id (there is {shown}): name it, such as columns: {{id: {such}}}"
             self.problems.append(ListProblem(self.table.header_line, 1, "", message))
         return only
@@ -219,15 +211,17 @@ class _Reading:
         """The place of a column; of several that consoles name so, the user must choose."""
         header, is_named = self.table.header, name in self.options.columns
         try:
-            at = index_of(header, self.options.columns.get(name, name), is_needed=is_named)
-        except HeaderError as error:
+            at = columns.index_of(header, self.options.columns.get(name, name), is_needed=is_named)
+        except columns.HeaderError as error:
             if error.index is None or is_named:
                 self._say(key, str(error))
             else:
                 place = self.table.place(self.table.header_line, error.index)
                 self.problems.append(ListProblem(*place, "", str(error)))
             return None
-        found = candidates(header, name) if self.options.suggests and at is None and not is_named else []
+        found = (
+            columns.candidates(header, name) if self.options.suggests and at is None and not is_named else []
+        )
         if len(found) == 1:
             self.notes.append(f"the column {quoted(found[0])} is taken as {name}")
             return header.index(found[0])
@@ -243,25 +237,24 @@ class _Reading:
         """Fill `cells` and `lines` with the rows of devices; the others are left out and counted."""
         table = self.table
         table.read([*self.where.values(), *only.values()])
-        for fault in table.faults[:MOST_REPORTED]:
-            self.problems.append(ListProblem(fault.line, fault.column, "", fault.message))
-        self.unreported += max(0, len(table.faults) - MOST_REPORTED)
+        self.problems += table.problems[:MOST_REPORTED]
+        self.unreported += max(0, len(table.problems) - MOST_REPORTED)
         if table.is_requoted:
             self.notes.append("each line was in quotes as a whole, and was read without them")
         if table.ragged:
             self.notes.append(
                 f"{plural(table.ragged, 'row')} shorter or longer than the header by empty cells"
             )
-        columns = [[cell.strip() for cell in column] for column in zip(*table.rows, strict=True)]
+        texts = [[cell.strip() for cell in column] for column in zip(*table.rows, strict=True)]
         if '="' in table.text:
-            columns = [[re.sub(r'^="(.*)"$', r"\1", cell) for cell in column] for column in columns]
+            texts = [[re.sub(r'^="(.*)"$', r"\1", cell) for cell in column] for column in texts]
         n = len(table.rows)
-        columns = columns or [[] for _ in range(len(self.where) + len(only))]
-        by_name = dict(zip(self.where, columns, strict=False))
+        texts = texts or [[] for _ in range(len(self.where) + len(only))]
+        by_name = dict(zip(self.where, texts, strict=False))
         keep = np.ones(n, dtype=bool)
         blank = np.array([not any(row) for row in zip(*by_name.values(), strict=True)], dtype=bool)
         self._leave_out("nothing in the columns that are used", keep, blank)
-        for header, column in zip(only, columns[len(self.where) :], strict=True):
+        for header, column in zip(only, texts[len(self.where) :], strict=True):
             taken = {each.strip().lower() for each in self.options.only[header]}
             others = np.array([cell.lower() not in taken for cell in column], dtype=bool)
             self._leave_out(f"by list: {{only: {{{visible(header)}: ...}}}}", keep, others, column)
@@ -271,7 +264,7 @@ class _Reading:
         self._leave_out("below the table", keep, self._is_footer(by_name, keep), by_name["id"])
         if "platform" in by_name:
             column = by_name["platform"]
-            names = {text for text in set(column) if cells.is_other_system(text)}
+            names = {text for text in set(column) if columns.is_other_system(text)}
             others = np.array([text in names for text in column], dtype=bool)
             self._leave_out("another system", keep, others, column)
         at = np.flatnonzero(keep).tolist()
@@ -290,12 +283,12 @@ class _Reading:
             self.left_out.append(LeftOut(reason, int(rows.size), tuple(such)[:3]))
             keep[rows] = False
 
-    def _is_footer(self, columns: Mapping[str, list[str]], keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _is_footer(self, texts: Mapping[str, list[str]], keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which of the last rows say `Total: 1 device`, and have nothing else in the columns."""
         footer = np.zeros(len(keep), dtype=bool)
         for i in np.flatnonzero(keep)[:-6:-1].tolist():
-            text, others = columns["id"][i], sum(bool(column[i]) for column in columns.values()) - 1
-            if others or not _FOOTER.match(text) or (len(columns) == 1 and ":" not in text):
+            text, others = texts["id"][i], sum(bool(column[i]) for column in texts.values()) - 1
+            if others or not _FOOTER.match(text) or (len(texts) == 1 and ":" not in text):
                 break
             footer[i] = True
         return footer
@@ -317,9 +310,9 @@ class _Reading:
             self.notes.append("dates have no time of day: 00:00 is taken, so ages are up to a day too long")
         self._check_ids(self.cells.get("id", []))
         every_s = self._values("sync_every", self._period_s, 0)
-        held = self._values("holds_reserve", cells.read_yes, False)
-        platforms = self._values("platform", cells.read_platform, None)
-        groups = self._values("group", cells.read_group, None)
+        held = self._values("holds_reserve", columns.read_yes, False)
+        platforms = self._values("platform", columns.read_platform, None)
+        groups = self._values("group", columns.read_group, None)
         return DeviceList(
             sha256=self.sha256,
             ids=tuple(self.cells.get("id", ())),
@@ -347,7 +340,7 @@ class _Reading:
         """The zone of dates that name none: that of the options, else of the header, else the default."""
         given = self.options.timezone
         header = self.table.header[self.where["last_sync"]] if "last_sync" in self.where else ""
-        named = "UTC" if folded(header) in UTC_HEADERS else zone_in(header)
+        named = "UTC" if columns.folded(header) in columns.UTC_HEADERS else zone_in(header)
         self.is_zone_named = named is not None
         if named is not None and given is None:
             self.notes.append(f"the header {quoted(header)} gives the zone of dates without one: {named}")
@@ -393,9 +386,9 @@ class _Reading:
 
     def _check_ids(self, ids: list[str]) -> None:
         """Every device has an id of its own, which no spreadsheet has rounded."""
-        errors = cells.wrong_ids(ids)
-        rounded = [i for i, text in enumerate(ids) if "+" in text and cells.ROUNDED.fullmatch(text)]
-        self._report("id", rounded, lambda i: cells.rounded_message(ids[i]), has_one_cause=True)
+        errors = columns.wrong_ids(ids)
+        rounded = [i for i, text in enumerate(ids) if "+" in text and columns.ROUNDED.fullmatch(text)]
+        self._report("id", rounded, lambda i: columns.rounded_message(ids[i]), has_one_cause=True)
         if errors:
             self._report("id", [i for i, text in enumerate(ids) if text in errors], lambda i: errors[ids[i]])
         if len(set(ids)) < len(ids):

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from sim.errors import UnreadableError
 from sim.files import position
-from sim.lists.headers import folded
+from sim.lists.columns import folded
 from sim.text import quoted
 
 MOST_BYTES: Final = 256_000_000
@@ -33,25 +33,17 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_NO_ENCODINGS: Final = frozenset(
-    (
-        "idna",
-        "punycode",
-        "utf-7",
-        "unicode-escape",
-        "unicode_escape",
-        "raw-unicode-escape",
-        "raw_unicode_escape",
-    )
-)
+_NO_ENCODINGS: Final = frozenset(("idna", "punycode", "utf-7", "unicode-escape", "raw-unicode-escape"))
+"""Encodings that are not those of a file, or take more than linear time."""
 
 
 @dataclass(frozen=True, slots=True)
-class RowFault:
-    """A row that cannot be taken apart: where, and what would be right."""
+class ListProblem:
+    """A mistake in the list, at a line and column of the file, or in an option (`key`, as in a scenario)."""
 
-    line: int
-    column: int
+    line: int | None
+    column: int | None
+    key: str
     message: str
 
 
@@ -64,7 +56,7 @@ class Table:
         header_line: their line, from 1.
         rows: of each row the cells of the picked columns.
         line: the first line of each row.
-        faults: rows that cannot be taken apart; they are not among `rows`.
+        problems: rows that cannot be taken apart; they are not among `rows`.
         ragged: rows that were shorter or longer than the header, by empty cells.
     """
 
@@ -76,7 +68,7 @@ class Table:
     is_requoted: bool = False
     rows: list[tuple[str, ...]] = field(default_factory=list, repr=False)
     line: array[int] = field(default_factory=lambda: array("q"), repr=False)
-    faults: list[RowFault] = field(default_factory=list)
+    problems: list[ListProblem] = field(default_factory=list)
     ragged: int = 0
     _lines: list[str] = field(default_factory=list, repr=False)
 
@@ -98,7 +90,7 @@ class Table:
                         continue
                     if len(self.rows) == MOST_ROWS:
                         message = f"has more than {MOST_ROWS:,} rows, the most that are read: split the list"
-                        self.faults.append(RowFault(first, 1, message))
+                        self.problems.append(ListProblem(first, 1, "", message))
                         return
                     self.rows.append(cells(fields))
                     self.line.append(first)
@@ -107,20 +99,17 @@ class Table:
                 first, line = line + 1, self.header_line - 1 + reader.line_num
                 is_first = False
                 column = self._text_of(first).rfind('"') + 1 or 1
-                self.faults.append(RowFault(first, column, _csv_mend(str(error))))
+                self.problems.append(ListProblem(first, column, "", _csv_mend(str(error))))
 
     def _fit(self, fields: list[str], line: int) -> bool:
         """Make a row at least as wide as the header; not if cells with content would be left over."""
         width = len(self.header)
         if any(map(str.strip, fields[width:])):
-            self.faults.append(
-                RowFault(
-                    line,
-                    1,
-                    f"has {len(fields)} fields where the header has {width}: "
-                    "quote fields that hold the separator, and leave none out",
-                )
+            message = (
+                f"has {len(fields)} fields where the header has {width}: "
+                "quote fields that hold the separator, and leave none out"
             )
+            self.problems.append(ListProblem(line, 1, "", message))
             return False
         if not any(map(str.strip, fields)):
             return False
@@ -196,7 +185,7 @@ def decoded(content: bytes, encoding: str | None) -> tuple[str, str]:
     name = encoding or marked or "utf-8"
     try:
         codec = codecs.lookup(name)
-        if codec.name in _NO_ENCODINGS or not codec._is_text_encoding:
+        if codec.name.replace("_", "-") in _NO_ENCODINGS or not codec._is_text_encoding:
             raise LookupError
     except (LookupError, UnicodeError, ValueError):
         message = f"{quoted(name)} is not an encoding: write one such as utf-8, cp1252, cp1251 or utf-16"
