@@ -14,7 +14,8 @@ import sim
 from sim.pki.reading import read
 from sim.scenario.findings import Finding, findings_of
 from sim.scenario.prepare import prepare
-from sim.world.timeline import play
+from sim.world.plan import Plan
+from sim.world.timeline import Timeline, play
 
 DAY = timedelta(days=1)
 D = 86_400
@@ -358,3 +359,54 @@ def test_a_link_out_of_the_scenarios_folder_is_refused(plans: Plans, openssl: Op
     (plans.folder / "link.pem").symlink_to(openssl.certificate())
     with pytest.raises(sim.ScenarioError, match=r"leads out of the scenario's folder"):
         plans.scenario(first={"issuer": "custom", "file": "link.pem"})
+
+
+# --- read once -----------------------------------------------------------------------------------------
+
+
+def test_files_are_read_once_and_the_server_is_played_once(
+    plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = plans.scenario(first=plans.custom("first.pem"), strategy=[plans.reissue("next.pem")])
+    reads: list[Path] = []
+    played: list[Plan] = []
+
+    def counted_read(path: Path, **more: Any) -> Any:
+        reads.append(path)
+        return read(path, **more)
+
+    def counted_play(plan: Plan) -> Timeline:
+        played.append(plan)
+        return play(plan)
+
+    monkeypatch.setattr("sim.pki.reading.read", counted_read)
+    monkeypatch.setattr("sim.scenario.prepare.play", counted_play)
+    prepared = prepare(scenario)
+    assert len(played) == 1, "to know the address that each certificate comes to serve"
+    assert prepared.timeline is prepared.timeline
+    prepared.roster()
+    other = prepared.with_plan(prepared.plan.with_delay(0, 5 * D))
+    assert other.timeline.switches
+    assert [path.name for path in reads] == ["first.pem", "next.pem"]
+    assert len(played) == 4, "for each plan once without refusals, and once with them"
+
+
+def test_who_refuses_a_certificate_is_judged_at_the_address_of_each_plan(plans: Plans) -> None:
+    moves = {"at": "day 5", "reissue": {"activate": "after 10d", "address": NEW}}
+    scenario = plans.scenario(strategy=[moves, plans.reissue("next.pem", "after 20d")])
+    prepared = prepare(scenario)
+    assert prepared.plan.reissue(1).refused_by == frozenset(), "specified before the address changes"
+    sooner = prepared.with_plan(prepared.plan.with_delay(0, 2 * D))
+    assert sooner.plan.reissue(1).refused_by == {"ios"}, "specified when the new address is main"
+    assert [action.step for action in sooner.plan.actions] == [0, 1]
+
+
+def test_a_scenario_that_was_prepared_knows_when_its_first_certificate_expires(plans: Plans) -> None:
+    scenario = plans.scenario(
+        first=plans.custom("first.pem"), strategy=[{"at": "expiry - 9d", "reissue": {}}]
+    )
+    with pytest.raises(LookupError, match=r"first\.pem"):
+        _ = scenario.expiry_s
+    prepared = prepare(scenario)
+    assert prepared.scenario.expiry_s == prepared.plan.first.not_after_s
+    assert prepared.instant_of(0) == prepared.plan.action(0).at_s == prepared.scenario.expiry_s - 9 * D
