@@ -382,13 +382,13 @@ def test_files_are_read_once_and_the_server_is_played_once(
     monkeypatch.setattr("sim.pki.reading.read", counted_read)
     monkeypatch.setattr("sim.scenario.prepare.play", counted_play)
     prepared = prepare(scenario)
-    assert len(played) == 1, "to know the address that each certificate comes to serve"
+    assert not played, "no address changes, so that nobody has to know which one a certificate serves"
     assert prepared.timeline is prepared.timeline
     prepared.roster()
     other = prepared.with_plan(prepared.plan.with_delay(0, 5 * D))
     assert other.timeline.switches
     assert [path.name for path in reads] == ["first.pem", "next.pem"]
-    assert len(played) == 4, "for each plan once without refusals, and once with them"
+    assert played == [prepared.plan, other.plan]
 
 
 def test_who_refuses_a_certificate_is_judged_at_the_address_of_each_plan(plans: Plans) -> None:
