@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.lists.dates import KNOWN
-from sim.lists.reading import DeviceList
+from sim.lists.devices import KNOWN, DeviceList
 from sim.lists.zones import to_local
 
 Ints = NDArray[np.int64]
@@ -45,9 +44,14 @@ class Ages:
     first: float
 
     @classmethod
-    def of(cls, devices: DeviceList) -> Ages:
-        """The ages of all devices with a date, those that hold the reserve included."""
-        period_s = period_of(devices)
+    def of(cls, devices: DeviceList, *, every_s: int = DEFAULT_PERIOD_S) -> Ages:
+        """The ages of all devices with a date, those that hold the reserve included.
+
+        Args:
+            devices: the list.
+            every_s: how often devices synchronize where no row says so.
+        """
+        period_s = period_of(devices, every_s=every_s)
         return cls.from_ages(devices.ages_s[devices.contact == KNOWN], period_s=period_s)
 
     @classmethod
@@ -113,10 +117,10 @@ def _factor(ratios: Floats, total: float) -> float:
     return float(brentq(lambda c: np.minimum(1.0, c * positive).sum() - total, 0.0, most))
 
 
-def period_of(devices: DeviceList) -> int:
+def period_of(devices: DeviceList, *, every_s: int = DEFAULT_PERIOD_S) -> int:
     """How often most devices synchronize, but no less than their dates can tell."""
     written = devices.sync_every_s[devices.sync_every_s > 0]
-    period_s = int(np.median(written)) if written.size else DEFAULT_PERIOD_S
+    period_s = int(np.median(written)) if written.size else every_s
     return period_s if devices.has_times else max(period_s, DAY_S)
 
 

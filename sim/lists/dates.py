@@ -9,24 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sim.lists.devices import KNOWN, NEVER, UNKNOWN, WRONG, Order
 from sim.lists.zones import to_utc, zone_named
 from sim.text import listed, quoted
 
-Order = Literal["day first", "month first", "year first"]
 Ints = NDArray[np.int64]
-
-KNOWN: Final = 0
-UNKNOWN: Final = 1
-NEVER: Final = 2
-WRONG: Final = 3
-"""What a cell says: an instant, nothing, that there never was a contact; or it cannot be read."""
 
 HOW: Final = "write a date and time such as 2026-02-27 13:35"
 LONGEST: Final = 64

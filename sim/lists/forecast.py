@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.lists.ages import DAY_S, Ages, clean_up_days, contact_hours
-from sim.lists.dates import KNOWN, NEVER, UNKNOWN
+from sim.lists.devices import GONE, KNOWN, NEVER, UNKNOWN, DeviceList
 from sim.lists.history import History
-from sim.lists.reading import GONE, DeviceList
 from sim.lists.zones import moment_of
 from sim.summary import Column, Notes, Summary, Table, Tone, notes
 from sim.text import date, iso, plural, rounded

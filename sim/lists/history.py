@@ -16,8 +16,8 @@ import numpy as np
 from sim.errors import InputError, UnreadableError
 from sim.files import read_bytes
 from sim.lists.ages import DAY_S, Ages
-from sim.lists.dates import KNOWN
-from sim.lists.reading import DeviceList, ListError, ListOptions, read_list
+from sim.lists.devices import KNOWN, DeviceList, ListOptions
+from sim.lists.reading import ListError, read_list
 from sim.lists.table import MOST_BYTES
 from sim.lists.zones import moment_of
 from sim.summary import Column, Notes, Table, notes

@@ -10,9 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from sim.lists.ages import DAY_S, Ages, presence_of
-from sim.lists.dates import KNOWN
+from sim.lists.devices import KNOWN, DeviceList, ListOptions
 from sim.lists.forecast import DELAYS_DAYS, counts, exported_text, limits
-from sim.lists.reading import DeviceList, ListOptions
 from sim.summary import Column, Notes, Summary, Table, notes
 from sim.text import plural, span
 

@@ -102,8 +102,8 @@ def check_instants(draft: Draft) -> Iterator[Mistake]:
 
 def check_names(draft: Draft, inventories: Mapping[int, Inventory]) -> Iterator[Mistake]:
     """The groups that guarantees name are those of the fleet and of its inventories."""
-    rows = [row for inventory in inventories.values() for row in inventory.rows]
-    names = {group.name for group in draft.contents.fleet} | {row.group for row in rows if row.group}
+    names = {group.name for group in draft.contents.fleet}
+    names |= {name for inventory in inventories.values() for name in inventory.devices.groups if name}
     for path, name in _groups_named(draft.contents):
         if name not in names:
             meant = closest(name, sorted(names))
@@ -171,6 +171,15 @@ def _group(group: Group, path: KeyPath) -> Iterator[Mistake]:
     if "columns" in group.model_fields_set and not is_listed:
         message = "columns belong to an inventory: name it, or leave columns out"
         yield Mistake((*path, "columns"), message, at_key=True)
+    if "list_" in group.model_fields_set and not is_listed:
+        message = "this says how an inventory is read: name it, or leave list out"
+        yield Mistake((*path, "list"), message, at_key=True)
+    if group.list_.exported is not None and group.list_.exported.depends_on_expiry:
+        message = "a list is not made at a time counted from an expiry: write a date, or start - 3d"
+        yield Mistake((*path, "list", "exported"), message)
+    if group.presence == "from list" and not is_listed:
+        message = "without an inventory there is no list: name it, or write presence: {on: …, off: …}"
+        yield Mistake((*path, "presence"), message)
     every = span(group.sync.every)
     for key, value in (("jitter", group.sync.jitter), ("phase", group.sync.phase)):
         if isinstance(value, int) and value >= group.sync.every:

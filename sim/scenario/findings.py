@@ -13,15 +13,19 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sim.lists.devices import GONE, KNOWN, NEVER
 from sim.results.measures import MEASURES
 from sim.scenario import schema
 from sim.scenario.certificates import FIRST, Custom
-from sim.scenario.fleet import Away
-from sim.scenario.prepare import Prepared, prepare
+from sim.scenario.inventory import Inventory
+from sim.scenario.prepare import Prepared, explains_silence, prepare, presence_of
 from sim.scenario.scenario import Scenario
 from sim.text import plural, span
 from sim.world.certificates import Certificate
+from sim.world.distributions import LONGEST_S
+from sim.world.fleet import Spells
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.server import Event
 
@@ -30,6 +34,8 @@ NO_RESERVE: Final = f"{REISSUING}; support.kaspersky.ru/help/KSMM/4.1/en-US/2743
 APPLE: Final = "support.apple.com/en-us/103769"
 LANGUAGE: Final = "with a file, the validity comes from the file"
 ASSUMED: Final = "an assumption of the model, not documented"
+LISTS: Final = "how lists are read (docs/lists.md)"
+_RARE: Final = 0.001
 ADVISED_S: Final = 30 * SECONDS_PER_DAY
 
 
@@ -211,39 +217,111 @@ def _expiries(prepared: Prepared) -> Iterator[Finding]:
 
 
 def _inventories(prepared: Prepared) -> Iterator[Finding]:
-    """Rows that the rest of the scenario does not explain."""
-    scenario = prepared.scenario
-    for number, inventory in scenario.inventories.items():
-        group, rows, key = scenario.fleet[number], inventory.rows, f"fleet.{number}"
-        seen = [(row, scenario.start - row.last_sync) for row in rows if row.last_sync is not None]
-        later = [row for row, silence in seen if silence < timedelta(0)]
-        if later:  # the list is younger than the plan
+    """What was read of lists, and what the rest of the scenario does not explain."""
+    for number, inventory in prepared.scenario.inventories.items():
+        key, devices = f"fleet.{number}", inventory.devices
+        if devices.left_out:
+            message = "; ".join(map(str, devices.left_out))
+            yield Finding("rows-left-out", key, message, LISTS)
+        if devices.notes:
+            yield Finding("how-the-list-was-read", key, "; ".join(devices.notes), LISTS)
+        unconnected = devices.count(NEVER) + devices.count(GONE)
+        if unconnected:
+            gone = f", {devices.count(GONE):,} of them gone by gone_after" if devices.count(GONE) else ""
             yield Finding(
-                "last-sync-after-start",
+                "never-connected",
                 key,
-                f"{len(later):,} of {len(rows):,} devices (the first is {later[0].id}) have a last_sync "
-                f"after the start, {_date(prepared, 0)}: only their schedule is taken from it; let the "
-                "plan start when the list was exported",
-                ASSUMED,
+                f"{unconnected:,} of {plural(len(inventory), 'device')} never connected{gone}: they are "
+                "never on, and neither lost nor saved; take out of the list what is no device any more",
+                LISTS,
             )
-        every_s = group.sync.every
-        silent = [row for row, silence in seen if silence.total_seconds() > (row.sync_every or every_s)]
-        if silent and (group.presence == "always" or _begins_on(scenario, group.presence)):
-            yield Finding(
-                "silent-devices-stay-off",
-                key,
-                f"{len(silent):,} of {len(rows):,} devices (the first is {silent[0].id}) were silent for "
-                "longer than their synchronization period, and presence does not say when they return: they "
-                "stay off; write presence: {on: …, off: …}, or {away: […]} from the start",
-                ASSUMED,
-            )
+        if (devices.contact == KNOWN).any():
+            yield from _silences(prepared, number, inventory)
 
 
-def _begins_on(scenario: Scenario, presence: object) -> bool:
-    """Whether nobody is away from the start, so that no absence explains a silence."""
-    if not isinstance(presence, Away):
-        return False
-    return all(scenario.instant(absence.from_) > 0 for absence in presence.away)
+def _silences(prepared: Prepared, number: int, inventory: Inventory) -> Iterator[Finding]:
+    """Silences, held against the start and the presence of a group with a list."""
+    scenario, devices, key = prepared.scenario, inventory.devices, f"fleet.{number}"
+    group = scenario.fleet[number]
+    presence = presence_of(scenario, group, inventory)
+    ages_s = devices.ages_s[devices.contact == KNOWN]
+    every_s = np.where(devices.sync_every_s > 0, devices.sync_every_s, group.sync.every)
+    is_silent = devices.ages_s >= every_s
+    silent = int(np.count_nonzero(is_silent))
+    share = f"{silent:,} of {plural(len(inventory), 'device')} ({100 * silent / len(inventory):.3g} %)"
+    assert inventory.exported is not None
+    older_s = int((scenario.start - inventory.exported).total_seconds())
+    taken = f"the fleet is taken to be at the start as the list shows it, with {share} silent"
+    if older_s < 0:
+        yield Finding(
+            "list-after-start",
+            key,
+            f"the list was made {span(-older_s)} after the start, {_date(prepared, 0)}: {taken}; let the "
+            "plan start when the list was made",
+            LISTS,
+        )
+    elif older_s > int(every_s.min()):
+        yield Finding(
+            "list-before-start",
+            key,
+            f"the list was made {span(older_s)} before the start: {taken}; say with list: {{exported: …}} "
+            "when it was made, or take a list made shortly before the start, on the same day of the week",
+            LISTS,
+        )
+    first = "" if not silent else f" (the first is {devices.ids[int(np.argmax(is_silent))]})"
+    if silent and presence != "never" and not explains_silence(presence):
+        yield Finding(
+            "silent-devices-stay-off",
+            key,
+            f"{silent:,} of {len(inventory):,} devices{first} were silent for their synchronization period "
+            "or longer, and presence does not say when they return: they stay off; write presence: from "
+            "list, {on: …, off: …}, or {away: […]} from the start",
+            ASSUMED,
+        )
+    if isinstance(presence, Spells) and silent:
+        yield from _beyond_the_law(key, presence, ages_s, devices.ages_s[is_silent])
+
+
+def _beyond_the_law(
+    key: str, spells: Spells, ages_s: NDArray[np.int64], silent_s: NDArray[np.int64]
+) -> Iterator[Finding]:
+    """Silences that the law of absences forbids, or makes too rare (model 5.3)."""
+    mend = "write presence: from list, a law with longer absences, or list: {gone_after: …}"
+    impossible = silent_s[spells.off.survival(silent_s.astype(np.float64)) <= 0.0]
+    if impossible.size:
+        yield Finding(
+            "silent-beyond-the-law",
+            key,
+            f"{plural(impossible.size, 'device')} were silent for {span(int(impossible.min()))} or longer, "
+            f"and presence has no absence of that length: they stay off; {mend}",
+            ASSUMED,
+        )
+    limit_s = _rare_silence_s(spells)
+    longer, expected = int(np.count_nonzero(ages_s > limit_s)), ages_s.size * _RARE
+    if longer and longer > impossible.size and _poisson_tail(longer, expected) < _RARE:
+        yield Finding(
+            "more-silent-than-the-law",
+            key,
+            f"{longer:,} of {plural(ages_s.size, 'device')} were silent for longer than {span(limit_s)}, "
+            f"where presence lets expect {100 * _RARE:g} % of them, about {expected:.2g}: {mend}",
+            ASSUMED,
+        )
+
+
+def _rare_silence_s(spells: Spells) -> int:
+    """What only so small a share of devices is silent for in equilibrium: the law's 99.9 % quantile."""
+    t = np.concatenate([[0.0], np.geomspace(1.0, LONGEST_S, 4000)])
+    survival = spells.off.survival(t)
+    pieces = np.diff(t) * (survival[1:] + survival[:-1]) / 2
+    beyond = np.append(np.cumsum(pieces[::-1])[::-1], 0.0) / (spells.on.mean_s + spells.off.mean_s)
+    return int(t[int(np.argmax(beyond <= _RARE))])
+
+
+def _poisson_tail(count: int, mean: float) -> float:
+    """The probability of so many or more."""
+    from scipy.special import pdtrc
+
+    return float(pdtrc(count - 1, mean))
 
 
 def _horizon(prepared: Prepared) -> Iterator[Finding]:
@@ -340,7 +418,7 @@ def _becoming_main(prepared: Prepared, custom: Custom, certificate: Certificate)
         listed = prepared.scenario.inventories.get(number)
         devices = group.devices or 0 if group.platform == "ios" else 0
         if listed is not None:
-            devices = sum((row.platform or group.platform) == "ios" for row in listed.rows)
+            devices = sum((each or group.platform) == "ios" for each in listed.devices.platforms)
         if devices:
             yield Finding(
                 "ios-refuses-the-certificate",

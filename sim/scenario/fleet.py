@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag
 from sim.scenario import fields
 from sim.scenario.distributions import RandomDuration, Spell
 from sim.scenario.fields import IN_OTHER, IN_SECTION, IN_WORD, ReadAs, Section, form_of
+from sim.text import quoted
 
 MOST_DEVICES: Final = 100_000_000
 
@@ -75,7 +76,7 @@ class Columns(Section):
     id: fields.Header = "id"
     """The header of the column that holds the device's identity."""
     platform: fields.Header = "platform"
-    """The header of the column that holds android or ios."""
+    """The header of the column that holds the platform: android, ios or aurora, as consoles write them."""
     last_sync: fields.Header = "last_sync"
     """The header of the column that holds the date and time of the last synchronization."""
     sync_every: fields.Header = "sync_every"
@@ -88,6 +89,45 @@ class Columns(Section):
     def headers(self) -> dict[str, str]:
         """The headers that are written, by the names of the language."""
         return {name: getattr(self, name) for name in self.attributes() if name in self.model_fields_set}
+
+
+def _only(value: object) -> dict[str, tuple[str, ...]]:
+    """By header, the texts that cells may have; one text may stand without brackets."""
+    how = "write headers with texts, such as {OS: [Android, iOS/iPadOS]}"
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError(f"this does not say which rows to take: {how}")
+    taken: dict[str, tuple[str, ...]] = {}
+    for header, texts in value.items():
+        several = tuple(texts) if isinstance(texts, list | tuple) else (texts,)
+        if not several or not all(isinstance(text, str) for text in several):
+            raise ValueError(f"the cells under {quoted(str(header))} are texts: {how}, in quotes if need be")
+        taken[str(header)] = several
+    return taken
+
+
+Only = Annotated[
+    dict[str, tuple[str, ...]],
+    fields.read_by(_only, {"type": "object", "examples": [{"OS": ["Android", "iOS/iPadOS"]}]}),
+]
+
+
+class ListForm(Section):
+    """How an inventory is to be read, where that is not found out (model 11.1)."""
+
+    example: ClassVar[str] = "{exported: 2026-11-27 09:00}"
+
+    exported: fields.Instant | None = None
+    """When the list was made: silence is counted from there. By default, its newest last_sync."""
+    timezone: fields.Timezone | None = None
+    """The IANA time zone of dates in the file without an offset; by default that of the scenario."""
+    dates: Literal["day first", "month first", "year first"] | None = None
+    """The order of day, month and year; by default what the whole column allows, if that is one."""
+    encoding: Annotated[str, Field(min_length=1, max_length=40, examples=["cp1252"])] | None = None
+    """The file's encoding; by default by its byte order mark, else UTF-8."""
+    only: Only = Field(default_factory=dict)
+    """The rows to take, by header: {OS: [Android, iOS/iPadOS]}."""
+    gone_after: fields.Period | None = None
+    """Devices that are silent for longer, in seconds, count as never connected (model 11.2)."""
 
 
 class Group(Section):
@@ -105,12 +145,14 @@ class Group(Section):
     """A CSV file with one row a device, in the scenario's folder or below it."""
     columns: Annotated[dict[str, str], ReadAs(Columns, Columns.headers)] = Field(default_factory=dict)
     """Which column of the inventory holds what, where the headers differ: {id: Device name}."""
+    list_: ListForm = Field(default=ListForm(), alias="list")
+    """How the inventory is to be read: {exported: 2026-11-27 09:00}."""
     platform: Literal["android", "ios", "aurora"] = "android"
     """What the devices run (model 5.6)."""
     sync: Sync = Sync()
     """When they synchronize."""
     presence: Annotated[
-        Annotated[Literal["always", "never"], Tag(IN_WORD)]
+        Annotated[Literal["always", "never", "from list"], Tag(IN_WORD)]
         | Annotated[Spells, Tag(IN_SECTION)]
         | Annotated[Away, Tag(IN_OTHER)],
         Discriminator(_presence_form),

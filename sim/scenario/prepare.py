@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import visible
+from sim.lists.devices import GONE, KNOWN, NEVER
 from sim.scenario import fields, fleet, schema
 from sim.scenario.certificates import FIRST, Custom, read_certificates
-from sim.scenario.inventory import Row
+from sim.scenario.inventory import Inventory
 from sim.scenario.scenario import Scenario
 from sim.world import plan as world
 from sim.world.certificates import Certificate
@@ -85,7 +86,7 @@ def prepare(scenario: Scenario) -> Prepared:
         scenario = scenario.with_validity(
             not_before=first.not_valid_before_utc, not_after=first.not_valid_after_utc
         )
-    rows = sum(len(inventory.rows) for inventory in scenario.inventories.values())
+    rows = sum(len(inventory) for inventory in scenario.inventories.values())
     size = rows + sum(group.devices or 0 for group in scenario.fleet if group.inventory is None)
     return Prepared(scenario, certificates, _plan(scenario, certificates), size)
 
@@ -252,9 +253,8 @@ def _recovery(scenario: Scenario) -> world.Recovery | None:
 # --- the devices ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """One device of an inventory."""
+class _Listed(NamedTuple):
+    """One device of an inventory; `silent_for_s` is -1 where the list tells nothing."""
 
     id: str
     profile: Profile
@@ -262,6 +262,8 @@ class _Listed:
     silent: bool
     seen: bool
     holds_reserve: bool
+    silent_for_s: int
+    never_connected: bool
 
 
 def _roster(scenario: Scenario, within: range) -> Roster:
@@ -269,7 +271,7 @@ def _roster(scenario: Scenario, within: range) -> Roster:
     listed: dict[str, list[_Listed]] = {group.name: [] for group in scenario.fleet}
     for number, group in enumerate(scenario.fleet):
         if group.inventory is not None:
-            for device in _listed(scenario, group, scenario.inventories[number].rows):
+            for device in _listed(scenario, group, scenario.inventories[number]):
                 listed.setdefault(device.profile.group, []).append(device)
     names = sorted(listed)
     kinds: dict[Profile, int] = {}
@@ -313,6 +315,8 @@ class _Columns(NamedTuple):
     silent: NDArray[np.bool_]
     seen: NDArray[np.bool_]
     holds_reserve: NDArray[np.bool_]
+    silent_for_s: NDArray[np.int64]
+    never_connected: NDArray[np.bool_]
 
     @classmethod
     def numbered(cls, group: fleet.Group, kind: int, positions: range, n: int) -> _Columns:
@@ -327,6 +331,8 @@ class _Columns(NamedTuple):
             silent=np.zeros(count, dtype=np.bool_),
             seen=np.zeros(count, dtype=np.bool_),
             holds_reserve=np.zeros(count, dtype=np.bool_),
+            silent_for_s=np.full(count, -1, dtype=np.int64),
+            never_connected=np.zeros(count, dtype=np.bool_),
         )
 
     @classmethod
@@ -339,6 +345,8 @@ class _Columns(NamedTuple):
             silent=np.array([row.silent for row in rows], dtype=np.bool_),
             seen=np.array([row.seen for row in rows], dtype=np.bool_),
             holds_reserve=np.array([row.holds_reserve for row in rows], dtype=np.bool_),
+            silent_for_s=np.array([row.silent_for_s for row in rows], dtype=np.int64),
+            never_connected=np.array([row.never_connected for row in rows], dtype=np.bool_),
         )
 
 
@@ -348,7 +356,7 @@ def _overlap(within: range, first: int, n: int) -> range:
     return range(begin, max(begin, min(within.stop - first, n)))
 
 
-def _profile(scenario: Scenario, group: fleet.Group) -> Profile:
+def _profile(scenario: Scenario, group: fleet.Group, listed: Inventory | None = None) -> Profile:
     return Profile(
         group=group.name,
         platform=group.platform,
@@ -356,13 +364,19 @@ def _profile(scenario: Scenario, group: fleet.Group) -> Profile:
         jitter_s=group.sync.jitter,
         success=group.sync.success,
         catch_up=group.sync.catch_up,
-        presence=_presence(scenario, group),
+        presence=presence_of(scenario, group, listed),
         hours=_windows(scenario, group.hours),
     )
 
 
-def _presence(scenario: Scenario, group: fleet.Group) -> Presence:
+def presence_of(scenario: Scenario, group: fleet.Group, listed: Inventory | None) -> Presence:
+    """When the devices of a group are on; `listed` is its inventory, which `from list` reads (model 11.6)."""
     written = group.presence
+    if written == "from list":
+        assert listed is not None
+        spells = listed.presence(group.sync.every)
+        assert spells is not None
+        return spells
     if isinstance(written, str):
         return written
     if isinstance(written, fleet.Away):
@@ -383,29 +397,43 @@ def _phases(group: fleet.Group, positions: range, n: int) -> NDArray[np.int64]:
             return np.full(len(positions), phase_s, dtype=np.int64)
 
 
-def _listed(scenario: Scenario, group: fleet.Group, rows: tuple[Row, ...]) -> list[_Listed]:
-    """An inventory's devices; what a row does not say comes from the group (language 1.2)."""
-    shared = _profile(scenario, group)
+def _listed(scenario: Scenario, group: fleet.Group, inventory: Inventory) -> Iterator[_Listed]:
+    """An inventory's devices, by id; what a row does not say comes from the group (language 1.2).
+
+    The list is taken to show the fleet as it is at the start: silence is counted from when it was made, and
+    schedules go on from there (model 11.1).
+    """
+    devices = inventory.devices
+    shared = _profile(scenario, group, inventory)
+    returns = explains_silence(shared.presence)
+    columns = (devices.platforms, devices.groups, devices.sync_every_s.tolist(), devices.contact.tolist())
+    rows = list(zip(*columns, devices.ages_s.tolist(), devices.holds_reserve.tolist(), strict=True))
+    order = sorted(range(len(rows)), key=devices.ids.__getitem__)
     defaults_s = _phases(group, range(len(rows)), len(rows)).tolist()
-    devices = []
-    for row, default_s in zip(sorted(rows, key=lambda row: row.id), defaults_s, strict=True):
-        profile = replace(
-            shared,
-            group=row.group or shared.group,
-            platform=row.platform or shared.platform,
-            every_s=row.sync_every or shared.every_s,
+    kinds: dict[tuple[str | None, str | None, int, bool], Profile] = {}
+    for index, default_s in zip(order, defaults_s, strict=True):
+        platform, name, written_s, contact, age_s, holds = rows[index]
+        every_s = written_s or shared.every_s
+        silent, known = age_s >= every_s, contact == KNOWN
+        stays_off = silent and not returns  # nothing says when it would come back
+        kind = (platform, name, every_s, stays_off)
+        if kind not in kinds:
+            kinds[kind] = replace(
+                shared,
+                group=name or shared.group,
+                platform=platform or shared.platform,
+                every_s=every_s,
+                presence="never" if stays_off else shared.presence,
+            )
+        phase_s = -age_s % every_s if known else default_s
+        if not known and default_s != PHASE_IS_DRAWN:
+            phase_s = default_s % every_s
+        never = contact in (NEVER, GONE)
+        yield _Listed(
+            devices.ids[index], kinds[kind], phase_s, silent, known and not silent, holds, age_s, never
         )
-        phase_s, silent = default_s, False
-        if row.last_sync is not None:
-            last_s = int((row.last_sync - scenario.start).total_seconds())
-            phase_s, silent = last_s % profile.every_s, -last_s > profile.every_s
-        elif default_s != PHASE_IS_DRAWN:
-            phase_s = default_s % profile.every_s
-        is_explained = isinstance(profile.presence, Spells) or (
-            isinstance(profile.presence, Away) and not profile.presence.starts_on
-        )
-        if silent and not is_explained:
-            profile = replace(profile, presence="never")  # nothing says when it would come back
-        seen = row.last_sync is not None and not silent
-        devices.append(_Listed(row.id, profile, phase_s, silent, seen, row.holds_reserve))
-    return devices
+
+
+def explains_silence(presence: Presence) -> bool:
+    """Whether it says when a device that is silent at the start comes back."""
+    return isinstance(presence, Spells) or (isinstance(presence, Away) and not presence.starts_on)

@@ -225,7 +225,7 @@ class Scenario(Contents):
         """How many devices each group has."""
         lists = {} if self._origin is None else self._origin.inventories
         return [
-            len(lists[number].rows) if number in lists else group.devices or 0
+            len(lists[number]) if number in lists else group.devices or 0
             for number, group in enumerate(self.fleet)
         ]
 

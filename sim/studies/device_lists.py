@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from sim.errors import InputError, UnreadableError
 from sim.files import read_bytes
-from sim.lists.dates import Order
+from sim.lists.devices import DeviceList, ListOptions, Order
 from sim.lists.forecast import Forecast, forecast_of
 from sim.lists.history import backtest, read_history
 from sim.lists.inventory import Inventory
-from sim.lists.reading import DeviceList, ListError, ListOptions, read_list
+from sim.lists.reading import ListError, read_list
 from sim.lists.table import MOST_BYTES
 from sim.scenario.instants import parse_moment
 from sim.scenario.values import parse_duration

@@ -8,6 +8,8 @@ from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import Final, Literal, Protocol
 
+import numpy as np
+
 from sim.results.tally import Tally, total
 from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario
@@ -191,9 +193,8 @@ def attempts_of(prepared: Prepared) -> float:
         if group.inventory is None:
             tries += (group.devices or 0) / group.sync.every
         else:
-            tries += sum(
-                1 / (row.sync_every or group.sync.every) for row in scenario.inventories[number].rows
-            )
+            every_s = scenario.inventories[number].devices.sync_every_s
+            tries += float(np.sum(1 / np.where(every_s > 0, every_s, group.sync.every)))
     return prepared.plan.horizon_s * tries
 
 

@@ -181,8 +181,8 @@ def _as_counted(name: str, value: float) -> float | int | None:
 
 def groups_of(scenario: Scenario) -> tuple[str, ...]:
     """The names of the groups that devices are counted under, in order."""
-    rows = (row for each in scenario.inventories.values() for row in each.rows)
-    return tuple(sorted({group.name for group in scenario.fleet} | {row.group for row in rows if row.group}))
+    listed = {name for each in scenario.inventories.values() for name in each.devices.groups if name}
+    return tuple(sorted({group.name for group in scenario.fleet} | listed))
 
 
 def values(
@@ -343,7 +343,7 @@ def _unpickled(content: bytes) -> object:
 
 def _inventories(scenario: Scenario, shared: dict[object, bytes]) -> bytes:
     listed = dict(scenario.inventories)
-    name = tuple((number, each.sha256, *sorted(each.columns.items())) for number, each in listed.items())
+    name = tuple((number, each.sha256, repr(each.options)) for number, each in listed.items())
     if name not in shared:
         shared[name] = zlib.compress(pickle.dumps(listed), 1)
     return shared[name]
@@ -360,6 +360,7 @@ def _document(scenario: Scenario) -> dict[str, Any]:
     return {
         "name": "world",
         "start": scenario.start.isoformat(),
+        "timezone": scenario.timezone,
         "duration": f"{scenario.duration}s",
         "seed": scenario.seed,
         "fleet": written,
@@ -379,5 +380,6 @@ def _fleet(scenario: Scenario) -> dict[str, Any]:
         if number in scenario.inventories:
             told["inventory"] = scenario.inventories[number].sha256
         groups.append(told)
-    dated = {"start": scenario.start.isoformat()} if scenario.inventories else {}
+    is_dated = scenario.inventories or any(group.hours for group in scenario.fleet)
+    dated = {"start": scenario.start.isoformat(), "timezone": scenario.timezone} if is_dated else {}
     return {"groups": sorted(groups, key=lambda told: str(told["name"])), **dated}

@@ -507,7 +507,7 @@ TOGETHER = [
     top("columns without inventory", "  |columns: {id: Device}", "belong to an inventory"),
     top("a mistyped platform", "  platform: |andriod", "did you mean android?"),
     top("a mistyped presence", "  presence: |allways", "did you mean always?"),
-    top("an unknown presence", "  presence: |sometimes", "write always, never, {on:"),
+    top("an unknown presence", "  presence: |sometimes", "write always, never, from list, {on:"),
     top("catch up maybe", "  sync: {catch_up: |maybe}", "yes or no"),
     top("catch up in capitals", "  sync: {catch_up: |YES}", "write yes"),
     top("catch up as 1", "  sync: {catch_up: |1}", "yes or no"),

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sim.lists.dates import KNOWN, NEVER, UNKNOWN, WRONG, Dates, Order, read_dates
+from sim.lists.dates import Dates, read_dates
+from sim.lists.devices import KNOWN, NEVER, UNKNOWN, WRONG, Order
 
 
 def read(*cells: str, zone: str = "UTC", order: Order | None = None, has_zone: bool = False) -> Dates:

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 import sim
 from sim.cli.commands import cli
 from sim.errors import InputError
-from sim.lists.reading import ListOptions, read_list
+from sim.lists.devices import ListOptions
+from sim.lists.reading import read_list
 from sim.scenario.values import parse_duration
 from sim.summary.card import to_html
 from sim.summary.terminal import to_text

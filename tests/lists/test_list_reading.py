@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.lists.dates import KNOWN, NEVER, UNKNOWN
-from sim.lists.reading import GONE, DeviceList, ListOptions, read_list
+from sim.lists.devices import GONE, KNOWN, NEVER, UNKNOWN, DeviceList, ListOptions
+from sim.lists.reading import read_list
 from sim.scenario.values import parse_duration
 
 

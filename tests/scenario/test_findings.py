@@ -252,22 +252,75 @@ def test_a_horizon_that_ends_before_the_activation(tmp_path: Path, duration: str
     ("last_sync", "presence", "found"),
     [
         ("2026-02-28 17:59:59", "", ["silent-devices-stay-off"]),
-        ("2026-02-28 18:00:00", "", []),  # silent for exactly one period
-        ("2025-03-01", ", presence: {on: 1d, off: 1d}", []),
-        ("2025-03-01", ", presence: never", []),
-        ("2026-03-01", "", []),  # the start
-        ("2026-03-01 00:00:01", "", ["last-sync-after-start"]),
-        ("2026-03-05", ", presence: {on: 1d, off: 1d}", ["last-sync-after-start"]),
+        ("2026-02-28 18:00:00", "", ["silent-devices-stay-off"]),  # silent for exactly one period
+        ("2026-02-28 18:00:01", "", []),
+        ("2025-03-01 12:00", ", presence: {on: 1d, off: 1d}", ["silent-beyond-the-law"]),
+        ("2025-03-01 12:00", ", presence: {on: 1d, off: {exponential: 400d}}", []),
+        ("2025-03-01 12:00", ", presence: never", []),
+        ("2026-03-01 00:00:00", "", []),  # the start
     ],
 )
 def test_silent_devices_of_which_nothing_says_when_they_return(
     tmp_path: Path, last_sync: str, presence: str, found: list[str]
 ) -> None:
     (tmp_path / "devices.csv").write_text(f"id,last_sync\na,{last_sync}\nb,\n")
-    fleet = f"fleet:\n  - {{name: phones, inventory: devices.csv, sync: {{every: 6h}}{presence}}}\n"
+    list_ = "list: {exported: start}, sync: {every: 6h}"
+    fleet = f"fleet:\n  - {{name: phones, inventory: devices.csv, {list_}{presence}}}\n"
     text = plan("at: day 20, reissue: {activate: after 30d}", fleet=fleet)
     assert rules(text, tmp_path) == found
     assert {finding.line for finding in judge(text, tmp_path)} <= {line_of(text, "devices.csv")}
+
+
+@pytest.mark.parametrize(
+    ("exported", "found"),
+    [
+        ("2026-03-01 00:00:01", ["list-after-start"]),
+        ("2026-03-01", []),
+        ("2026-02-28 18:00", []),
+        ("2026-02-28 17:59:59", ["list-before-start"]),  # longer ago than a period
+    ],
+)
+def test_a_list_that_was_not_made_at_the_start(tmp_path: Path, exported: str, found: list[str]) -> None:
+    (tmp_path / "devices.csv").write_text("id,last_sync\na,2026-02-28 17:30\nb,2026-02-01 09:00\nc,\n")
+    list_ = f"list: {{exported: {exported}}}, presence: {{on: 1d, off: {{exponential: 9d}}}}"
+    list_ += ", sync: {every: 6h}"
+    fleet = f"fleet:\n  - {{name: phones, inventory: devices.csv, {list_}}}\n"
+    text = plan("at: day 20, reissue: {activate: after 30d}", fleet=fleet)
+    assert rules(text, tmp_path) == found
+    for finding in judge(text, tmp_path):
+        assert finding.line == line_of(text, "devices.csv")
+        silent = 2 if exported == "2026-03-01 00:00:01" else 1
+        assert f"{silent} of 3 devices" in finding.message
+
+
+def test_silences_that_are_more_than_the_law_lets_expect(tmp_path: Path) -> None:
+    # On for 16 h, off for 8 h on average: e^-(t / 8 h) / 3 are silent for longer than t; 0.1 % than 46.5 h.
+    found = []
+    for silent in (0, 1, 40):
+        rows = ["2026-01-17 08:02"] * silent + ["2026-02-28 23:00"] * (400 - silent)
+        text = "".join(f"p{i},{row}\n" for i, row in enumerate(rows))
+        (tmp_path / "devices.csv").write_text(f"id,last_sync\n{text}")
+        presence = "list: {exported: start}, presence: {on: {exponential: 16h}, off: {exponential: 8h}}"
+        fleet = f"fleet:\n  - {{name: phones, inventory: devices.csv, {presence}}}\n"
+        found += [judge(plan("at: day 20, reissue: {activate: after 30d}", fleet=fleet), tmp_path)]
+    assert [[each.rule for each in some] for some in found] == [[], [], ["more-silent-than-the-law"]]
+    assert "40 of 400 devices were silent for longer than 1d22h" in found[2][0].message
+
+
+def test_rows_left_out_and_devices_that_never_connected(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text(
+        "id,last_sync,platform\na,2026-02-28 23:00,Android 14\nb,never,iOS\nc,0001-01-01T00:00:00Z,iPadOS\n"
+        "d,2025-01-01,Aurora OS 5\ne,2026-02-28,Windows\nf,2026-02-28,macOS\n"
+    )
+    list_ = "list: {exported: start, gone_after: 180d}"
+    fleet = f"fleet:\n  - {{name: phones, inventory: devices.csv, {list_}}}\n"
+    text = plan("at: day 20, reissue: {activate: after 30d}", fleet=fleet)
+    never, left_out = judge(text, tmp_path)
+    assert (never.rule, left_out.rule) == ("never-connected", "rows-left-out")
+    assert "3 of 4 devices" in never.message
+    assert "1 of them gone" in never.message
+    assert "2 rows left out" in left_out.message
+    assert {never.line, left_out.line} == {line_of(text, "devices.csv")}
 
 
 # --- how they are told ---------------------------------------------------------------------------------

@@ -127,7 +127,10 @@ def test_an_absence_from_the_start_explains_a_silence(tmp_path: Any) -> None:
     (tmp_path / "devices.csv").write_text("id,last_sync\na,2026-01-01 00:00\n")
     rules = []
     for begins in ("start", "day 1"):
-        written = {**scenario().document, "fleet": [{"name": "g", "inventory": "devices.csv"}]}
+        written = {
+            **scenario().document,
+            "fleet": [{"name": "g", "inventory": "devices.csv", "list": {"exported": "start"}}],
+        }
         written["fleet"][0]["presence"] = {"away": [{"from": begins, "for": "10d"}]}
         made = sim.Scenario.from_document(written, folder=tmp_path)
         rules.append([f.rule for f in findings_of(made) if f.rule == "silent-devices-stay-off"])

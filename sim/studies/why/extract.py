@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from sim.errors import OutputError
 from sim.files import write_new_files
-from sim.scenario.inventory import Inventory, Row, read_inventory
+from sim.lists.devices import ListOptions
+from sim.scenario.inventory import Inventory, Row
 from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario
 from sim.scenario.yaml_text import to_yaml
 from sim.text import quoted, span
-from sim.world.fleet import PHASE_IS_DRAWN
+from sim.world.fleet import PHASE_IS_DRAWN, Spells
 
 _ONE_ROW: Final = "device.csv"
 _LONGEST_NAME: Final = 200
@@ -38,13 +39,20 @@ def extract(prepared: Prepared, device: str, index: int) -> Scenario:
     number, row = _origin(scenario, device)
     group: dict[str, Any] = dict(scenario.document["fleet"][number])
     inventories: dict[int, Inventory] = {}
-    for key in ("devices", "first", "inventory", "columns"):
+    for key in ("devices", "first", "inventory", "columns", "list"):
         group.pop(key, None)
     if row is None:
         group |= {"devices": 1, "first": int(device.rpartition("/")[2])}
     else:
         group["inventory"] = _ONE_ROW
-        inventories[0] = _inventory(row)
+        listed = scenario.inventories[number]
+        exported_s = listed.devices.exported_s
+        options = ListOptions(exported_s=exported_s, default_timezone=scenario.timezone)
+        inventories[0] = _inventory(row, options)
+        if listed.exported is not None:
+            group["list"] = {"exported": _utc(listed.exported)}
+        if scenario.fleet[number].presence == "from list":
+            group["presence"] = _written(listed.presence(scenario.fleet[number].sync.every))
     if scenario.fleet[number].sync.phase == "even":
         phase_s = int(roster.phase_s[0])
         follows = row is not None and row.last_sync is not None
@@ -77,22 +85,35 @@ def _origin(scenario: Scenario, device: str) -> tuple[int, Row | None]:
     return next(i for i, g in enumerate(scenario.fleet) if g.name == name and g.inventory is None), None
 
 
-def _inventory(row: Row) -> Inventory:
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _written(spells: Spells | None) -> dict[str, Any]:
+    """The spells of a list, as a scenario writes them."""
+    assert spells is not None
+    points = {f"{seconds:.0f}s": share for seconds, share in zip(*spells.off.points, strict=True)}
+    return {"on": {"exponential": f"{spells.on.a:.0f}s"}, "off": {"still_away": points}}
+
+
+def _inventory(row: Row, options: ListOptions) -> Inventory:
     """An inventory of one row, under the language's own headers."""
     cells = {
         "id": row.id,
         "platform": row.platform,
-        "last_sync": None if row.last_sync is None else f"{row.last_sync.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "last_sync": None if row.last_sync is None else _utc(row.last_sync),
         "sync_every": None if row.sync_every is None else span(row.sync_every),
         "holds_reserve": "yes" if row.holds_reserve else None,
         "group": row.group,
     }
+    if row.never_connected:
+        cells["last_sync"] = "never"
     filled = {name: cell for name, cell in cells.items() if cell is not None}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerows([list(filled), list(filled.values())])
-    inventory, problems = read_inventory(text.getvalue().encode(), path=_ONE_ROW, file=_ONE_ROW, columns={})
-    assert not problems, problems
+    inventory = Inventory.of(text.getvalue().encode(), path=_ONE_ROW, options=options)
+    assert not inventory.devices.problems, inventory.devices.problems
     return inventory
 
 
