@@ -188,8 +188,8 @@ def verify(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...]) ->
     if as_json:
         output.show_json(verification.to_json())
     else:
-        click.echo(verification.summary().answer)
-    return DONE if verification.equal else FAILS
+        output.show_summary(verification.summary())
+    return DONE if verification.equal and verification.is_explained else FAILS
 
 
 @click.command(epilog=options.examples("reissue exact scenarios/delayed_30d.yaml"))

@@ -62,12 +62,12 @@ class Losses:
         """A bound of the numerical error of each probability."""
         return max((error for _, _, _, error in self.kinds), default=0.0)
 
-    def law(self, *, group: str | None = None, platform: str | None = None) -> Law:
-        """The law of the number of lost devices of the fleet, a group or a platform."""
+    def law(self, *, group: str | None = None, platform: str | None = None, replications: int = 1) -> Law:
+        """The law of the number of lost devices of the fleet, a group or a platform, over replications."""
         chosen = Law()
         for kind, devices, probability, _ in self.kinds:
             if group in (None, kind.profile.group) and platform in (None, kind.profile.platform):
-                chosen.add(devices, probability)
+                chosen.add(devices * replications, probability)
         return chosen
 
 

@@ -1,4 +1,4 @@
-"""Both engines on one scenario, the whole outcome compared (language 2, `verify`)."""
+"""Both engines on one scenario, the whole outcome compared; and both with probabilities (model 13)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from sim.exact.losses import NotExactError, losses
+from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
+from sim.studies.result import Result
 from sim.studies.run import run
-from sim.summary import Summary
+from sim.summary import Column, Summary, Table, notes
 from sim.world.outcome import SERIES, Outcome
 
 _IN_JSON: Final = ("device", "at_s", "column", "process", "fleet", "replication")
@@ -47,34 +50,98 @@ class Difference:
         )
 
 
+FALSE_ALARM: Final = 1e-6
+"""The probability with which right engines and right probabilities disagree, over all groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Lost devices of a group, over all replications, beside their law.
+
+    Attributes:
+        group: its name.
+        lost: simulated.
+        mean: expected, without simulation.
+        z: how many standard deviations lie between; 0 where nothing is left to chance.
+        tail: the probability of a number at least as far out, on its side.
+        is_explained: whether that is more than the false-alarm rate allows.
+    """
+
+    group: str
+    lost: int
+    mean: float
+    z: float
+    tail: float
+    is_explained: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether the engines agree.
+    """Whether the engines agree, with each other and with probabilities that take no draw.
 
     Attributes:
         fingerprint: of the process engine's outcome.
         difference: the first; None where the outcomes are equal.
+        witnesses: one for each group; none where the probabilities take a simulation.
+        no_witness: why there is none.
     """
 
     fingerprint: str
     difference: Difference | None
+    witnesses: tuple[Witness, ...] = ()
+    no_witness: str = ""
 
     @property
     def equal(self) -> bool:
         """Whether every column, event and sample is equal."""
         return self.difference is None
 
+    @property
+    def is_explained(self) -> bool:
+        """Whether the probabilities, where there are any, explain what was simulated."""
+        return all(witness.is_explained for witness in self.witnesses)
+
     def summary(self) -> Summary:
-        """One fingerprint, or the first difference."""
-        if self.difference is None:
-            return Summary("Both engines", f"equal: {self.fingerprint}", tone="good")
-        return Summary("Both engines", f"different: {self.difference.sentence}", tone="bad")
+        """One fingerprint, or the first difference; and the probabilities beside the simulated numbers."""
+        if self.difference is not None:
+            return Summary("Both engines", f"different: {self.difference.sentence}", tone="bad")
+        columns = (
+            Column("group"),
+            Column("lost", "count"),
+            Column("expected", "number"),
+            Column("z", "tenths"),
+        )
+        rows = tuple((each.group, each.lost, each.mean, each.z) for each in self.witnesses)
+        if self.no_witness:
+            judged = f"The probabilities without simulation say nothing here: {self.no_witness}."
+        elif self.is_explained:
+            judged = (
+                f"The probabilities without simulation agree (false alarms: 1 in {1 / FALSE_ALARM:,.0f})."
+            )
+        else:
+            judged = "The probabilities without simulation do not explain these numbers: please report it."
+        return Summary(
+            "Both engines",
+            f"equal: {self.fingerprint}",
+            (Table(columns, rows), notes(judged)),
+            tone="good" if self.is_explained else "bad",
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue verify --json` prints."""
         document: dict[str, Any] = {"equal": self.equal, "fingerprint": self.fingerprint}
         if self.difference is not None:
             document["difference"] = {name: getattr(self.difference, name) for name in _IN_JSON}
+        if self.no_witness:
+            document["exact"] = {"refused": self.no_witness}
+        else:
+            document["exact"] = {
+                "agrees": self.is_explained,
+                "false_alarm": FALSE_ALARM,
+                "groups": {
+                    each.group: {"lost": each.lost, "mean": each.mean, "z": each.z} for each in self.witnesses
+                },
+            }
         return document
 
 
@@ -98,7 +165,32 @@ def verify(
             if difference is not None:
                 return Verification(process.fingerprint, difference)
     assert process.fingerprint == fleet.fingerprint
-    return Verification(process.fingerprint, None)
+    try:
+        witnesses = tuple(_witnesses(scenario, fleet))
+    except NotExactError as error:
+        return Verification(process.fingerprint, None, no_witness=str(error))
+    return Verification(process.fingerprint, None, witnesses)
+
+
+def _witnesses(scenario: Scenario, result: Result) -> Iterator[Witness]:
+    """Each group's lost devices beside their law; all replications are independent.
+
+    Raises:
+        NotExactError: the probabilities take a simulation.
+    """
+    prepared = prepare(scenario)
+    found = losses(prepared.plan, prepared.timeline, prepared.roster())
+    groups = sorted({kind.profile.group for kind, *_ in found.kinds})
+    for group in groups:
+        law = found.law(group=group, replications=result.replications)
+        lost = sum(
+            int(tally.column("lost")[[p.group == group for p in tally.profiles]].sum())
+            for tally in result.tallies
+        )
+        tail = min(law.at_most(lost), 1.0 - law.at_most(lost - 1))
+        allowed = FALSE_ALARM / (2 * len(groups))
+        z = (lost - law.mean) / law.sd if law.sd else 0.0
+        yield Witness(group, lost, law.mean, z, tail, tail > allowed)
 
 
 def first_difference(process: Outcome, fleet: Outcome, *, replication: int = 0) -> Difference | None:

@@ -1,0 +1,68 @@
+"""`verify`: both engines, and probabilities that take no draw beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import sim
+from sim.exact import losses
+
+PHONES: dict[str, Any] = {
+    "name": "spells",
+    "start": "2026-03-01",
+    "duration": "30h",
+    "server": {"certificate": {"expires": "day 100"}, "automatic_reissue": "off"},
+    "fleet": [
+        {
+            "name": "phones",
+            "devices": 12_000,
+            "sync": {"every": "6h", "success": 0.9},
+            "presence": {"on": {"exponential": "16h"}, "off": {"lognormal": {"median": "8h", "sigma": 1.1}}},
+        },
+        {"name": "punctual", "devices": 100, "sync": {"every": "1d", "phase": "even"}},
+    ],
+    "strategy": [{"at": "day 1", "reissue": {"activate": "after 1h"}}],
+}
+
+
+@pytest.fixture(scope="module")
+def scenario() -> sim.Scenario:
+    return sim.Scenario.from_document(PHONES)
+
+
+def test_engines_and_probabilities_agree(scenario: sim.Scenario) -> None:
+    found = sim.verify(scenario)
+    assert found.equal
+    assert [witness.group for witness in found.witnesses] == ["phones", "punctual"]
+    assert found.is_explained
+    punctual = found.witnesses[1]  # due every 864 s from 432 s on: four of them in the hour
+    assert (punctual.lost, punctual.mean, punctual.z) == (96, 96.0, 0.0)
+
+
+@pytest.mark.parametrize("defect", ["no catch-up", "one cell"])
+def test_a_planted_mistake_is_noticed(
+    scenario: sim.Scenario, defect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = losses.chances
+
+    def wrong(habit: Any, starts: Any, usable: Any) -> Any:
+        if defect == "no catch-up":
+            return right(replace(habit, catch_up=False), starts, usable)
+        return right(habit, starts, [(begin - 6 * 3600 // 32, end) for begin, end in usable])
+
+    monkeypatch.setattr(losses, "chances", wrong)
+    found = sim.verify(scenario)
+    assert found.equal
+    assert not found.is_explained
+    assert found.to_json()["exact"]["agrees"] is False
+
+
+def test_what_takes_a_simulation_has_no_witness(scenario: sim.Scenario) -> None:
+    gate = {"at": "day 1", "reissue": {"activate": {"when_coverage": "50%", "check_every": "1h"}}}
+    found = sim.verify(scenario.changed({"strategy": [gate]}))
+    assert found.equal
+    assert found.witnesses == ()
+    assert "gate" in found.to_json()["exact"]["refused"]
