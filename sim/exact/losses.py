@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -148,7 +148,7 @@ def losses(plan: Plan, timeline: Timeline, roster: Roster) -> Losses:
         raise NotExactError(
             f"the main certificate changes {len(switches)} times in the run: only one change can be solved"
         )
-    if replace(plan, recovery=None).couples_devices:  # a help desk acts after the only loss
+    if plan.levers_that_couple:  # a help desk acts after the only loss
         raise NotExactError("a gate or a chase couples devices: simulate")
     if plan.holidays or plan.disturbances or any(profile.hours is not None for profile in roster.profiles):
         raise NotExactError("hours, holidays and disturbances are not solved yet: simulate")

@@ -8,7 +8,7 @@ docs/guarantees.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -115,7 +115,7 @@ class Proofs:
         measure, value, lost = bound.entry, bound.value(tally), tally.column("lost")
         if measure.decided_by == "scenario":
             return Proof(bound.is_kept(value), "the scenario says how many devices there are")
-        if replace(self._plan, recovery=None).couples_devices:
+        if self._plan.levers_that_couple:
             return None  # what a gate sees and whom a chase visits is drawn, for all devices at once
         kinds = {
             number: kind

@@ -64,7 +64,9 @@ def rehearse(
         raise ValueError("at least one device takes part in a rehearsal")
     if seed is not None:
         scenario = scenario.changed({"seed": seed})
-    experiment = Experiment.of(prepare(scenario))
+    prepared = prepare(scenario)
+    prepared.refuse_levers_that_couple("a rehearsal")
+    experiment = Experiment.of(prepared)
     experiment.notify(notice)
     plan, timeline = experiment.plan, experiment.prepared.timeline
     credentials = credentials_of(experiment.prepared)

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import visible
+from sim.errors import InputError, visible
 from sim.lists.devices import GONE, KNOWN, NEVER
 from sim.scenario import fields, fleet, schema
 from sim.scenario.certificates import FIRST, Custom, read_certificates
 from sim.scenario.inventory import Inventory
 from sim.scenario.scenario import Scenario
+from sim.text import listed
 from sim.world import plan as world
 from sim.world.certificates import Certificate
 from sim.world.draws import identity_of_group, identity_of_id
@@ -61,6 +62,18 @@ class Prepared:
         if not self._whole:
             self._whole.append(_roster(self.scenario, range(self.size)))
         return self._whole[0]
+
+    def refuse_levers_that_couple(self, what: str) -> None:
+        """Refuse a study of devices one by one where a gate or a chase makes them depend on each other.
+
+        Raises:
+            InputError: there is one; the text says what would help.
+        """
+        if levers := self.plan.levers_that_couple:
+            raise InputError(
+                f"{what} looks at devices one by one, and {listed(levers)} couples them: "
+                "leave it out of the strategy, or use reissue run"
+            )
 
     def with_plan(self, plan: world.Plan) -> Prepared:
         """The same scenario, certificates and devices under another plan.

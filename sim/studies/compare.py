@@ -249,10 +249,11 @@ class Comparison:
             yield Difference(a, b, measure, math.fsum(values) / len(values), low, high)
 
     def _by_device(self, i: int, j: int, *, per_device: bool) -> tuple[float | None, float | None]:
-        """The interval from the devices of one replication, which are independent without a help desk."""
+        """The interval from the devices of one replication, where they are independent."""
         results = self.results[i], self.results[j]
         n = results[0].tallies[0].size
-        if n == 0 or any(result.plan.recovery is not None for result in results):
+        plans = [result.plan for result in results]
+        if n == 0 or any(plan.couples_devices or plan.disturbances for plan in plans):
             return None, None
         only_a, only_b = self._discordant[i, j]
         low, high = bonett_price(only_a, only_b, n)

@@ -300,10 +300,14 @@ class Plan:
     @property
     def couples_devices(self) -> bool:
         """Whether what becomes of a device may depend on others: a help desk, a gate, a chase."""
-        return self.recovery is not None or any(
-            isinstance(action, Chase) or (isinstance(action, Reissue) and action.gate is not None)
-            for action in self.actions
-        )
+        return self.recovery is not None or bool(self.levers_that_couple)
+
+    @property
+    def levers_that_couple(self) -> tuple[str, ...]:
+        """The names of its levers by which devices depend on each other, but for the help desk."""
+        has_gate = any(isinstance(action, Reissue) and action.gate is not None for action in self.actions)
+        has_chase = any(isinstance(action, Chase) for action in self.actions)
+        return ("a gate",) * has_gate + ("a chase",) * has_chase
 
     def action(self, step: int) -> Action:
         """The action of a step of the strategy.

@@ -157,7 +157,9 @@ def why(
     """
     expect_scenario(scenario)
     number = scenario.first_replication if replication is None else replication
-    experiment = Experiment.of(prepare(scenario.changed({"first_replication": number})))
+    prepared = prepare(scenario.changed({"first_replication": number}))
+    prepared.refuse_levers_that_couple("why")
+    experiment = Experiment.of(prepared)
     prepared = experiment.prepared
     index = find(prepared, device)
     single = SingleDevice.of(prepared, index, number)

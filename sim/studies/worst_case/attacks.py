@@ -109,7 +109,9 @@ def worst_cases(
     """
     if not scenario.guarantees:
         return []
-    experiment = Experiment.of(prepare(scenario), runs=1)
+    prepared = prepare(scenario)
+    prepared.refuse_levers_that_couple("the worst case")
+    experiment = Experiment.of(prepared, runs=1)
     proofs = Proofs(experiment.prepared.timeline, experiment.rosters())
     tally = experiment.tally(0)
     attacks: list[Attack] = []
