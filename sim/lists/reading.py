@@ -246,9 +246,9 @@ class _Reading:
         header = self.table.header[self.where["last_sync"]] if "last_sync" in self.where else ""
         named = "UTC" if columns.folded(header) in columns.UTC_HEADERS else zone_in(header)
         self.is_zone_named = named is not None
-        if named is not None and given is None:
+        if named is not None and given is None and named != self.options.default_timezone:
             self.notes.append(f"the header {quoted(header)} gives the zone of dates without one: {named}")
-        elif named is not None:
+        elif named is not None and given is not None and named != given:
             self.notes.append(
                 f"the header {quoted(header)} names a zone, but list: {{timezone: {given}}} counts"
             )
