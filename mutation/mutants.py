@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 ROOMS: dict[str, tuple[Path, ...]] = {
     "guarantees": tuple(sorted((ROOT / "sim/guarantees").glob("[!_]*.py"))),
     "results": tuple(sorted((ROOT / "sim/results").glob("[!_]*.py"))),
-    # Without `story.py`, which tells what a device lived through; what it says is tried in `tests/studies`.
-    "processes": tuple(p for p in sorted((ROOT / "sim/processes").glob("[!_]*.py")) if p.stem != "story"),
+    # Without `recording.py`, which records what a device lived through (tried in `tests/studies`).
+    "processes": tuple(p for p in sorted((ROOT / "sim/processes").glob("[!_]*.py")) if p.stem != "recording"),
     "fleet": tuple(ROOT / "sim/fleet" / f"{name}.py" for name in ("desk", "engine", "epochs", "kernels")),
 }
 
