@@ -27,7 +27,7 @@ exclude_patterns = ["_ext"]
 menu = {
     "Plan": ["tutorial", "cookbook", "lists", "decisions", "report", "why", "certificates"],
     "Look up": ["glossary", "language", "reference", "model", "api"],
-    "Trust": ["evidence", "mutation", "guarantees", "rehearsal", "testing"],
+    "Trust": ["evidence", "exact", "mutation", "guarantees", "rehearsal", "testing"],
     "The program": ["sweep", "benchmarks", "design", "extend", "contributing", "changelog"],
 }
 default_role = "code"  # docstrings put code in single backquotes, as the pages do
