@@ -189,7 +189,10 @@ def losses(plan: Plan, timeline: Timeline, roster: Roster) -> Losses:
         starts = [_start(kind, specified_s, after.from_s) for kind in alike]
         distinct = list(dict.fromkeys(starts))
         before = [(after.from_s - from_s, after.from_s - to_s) for from_s, to_s in usable]
-        solved = dict(zip(distinct, chances(habit, distinct, before), strict=True))
+        try:
+            solved = dict(zip(distinct, chances(habit, distinct, before), strict=True))
+        except ValueError as error:
+            raise NotExactError(f"{error}: simulate") from None
         for kind, start in zip(alike, starts, strict=True):
             found[kind] = (_of_phase(solved[start], kind, after.from_s), solved[start].error)
     return Losses(tuple((kind, n, *found[kind]) for kind, n in kinds.items()))

@@ -16,7 +16,7 @@ QUANTILES: Final = {"5%": 0.05, "50%": 0.5, "95%": 0.95}
 
 
 @dataclass(frozen=True, eq=False)
-class Exact:
+class Probabilities:
     """The law of the number of lost devices.
 
     Attributes:
@@ -78,7 +78,7 @@ class Exact:
         return Summary(self.prepared.scenario.name, answer, (table, trust))
 
     def __repr__(self) -> str:
-        return f"<Exact: {self.summary().answer}>"
+        return f"<Probabilities: {self.summary().answer}>"
 
     def _repr_html_(self) -> str:
         from sim.summary.card import to_html
@@ -92,7 +92,7 @@ def _chance(law: Law) -> str:
     return "below 1e-15" if 0.0 < chance < 1e-15 else f"{chance:.3g}"
 
 
-def exact(scenario: Scenario) -> Exact:
+def probabilities(scenario: Scenario) -> Probabilities:
     """The law of the number of devices that lose the server, without simulating any.
 
     Args:
@@ -104,4 +104,4 @@ def exact(scenario: Scenario) -> Exact:
     """
     expect_scenario(scenario)
     prepared = prepare(scenario)
-    return Exact(prepared, losses(prepared.plan, prepared.timeline, prepared.roster()))
+    return Probabilities(prepared, losses(prepared.plan, prepared.timeline, prepared.roster()))

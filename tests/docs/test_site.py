@@ -112,3 +112,8 @@ def test_the_site_builds_without_warnings_and_loads_nothing_from_elsewhere(tmp_p
         assert not re.search(
             r"(?i)(@import|url\()\s*['\"(]?\s*(https?:)?//", style.read_text(encoding="utf-8")
         )
+
+
+def test_no_public_name_is_that_of_a_room() -> None:
+    """A room that is imported takes its name in `sim`, and would hide the function."""
+    assert {path.stem for path in (ROOT / "sim").iterdir()}.isdisjoint(sim.__all__)

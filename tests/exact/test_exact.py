@@ -303,3 +303,9 @@ def test_a_gate_is_refused() -> None:
     reissue = Reissue(10 * DAY, "when covered", issuer="custom", gate=Gate(0.5, HOUR))
     with pytest.raises(NotExactError, match="gate"):
         probability(phones(), replace(delayed(DAY), actions=(reissue,)))
+
+
+def test_too_many_periods_are_refused() -> None:
+    spells = Spells(EXPONENTIAL(DAY), EXPONENTIAL(DAY))
+    with pytest.raises(NotExactError, match="too many"):
+        probability(phones(spells, every_s=30), delayed(35 * DAY))
