@@ -194,7 +194,7 @@ def work(
         rows: (n, PLACES), each at its first loss.
         desk: technicians and laws.
         identities, tables, visits, totals, coverage, world: as for `run_devices`.
-        settled: (n, columns) for what became of them.
+        settled: (columns, n) for what became of them.
         unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
     epochs, held, kinds, laws, values, masks, pushes = tables
@@ -318,7 +318,7 @@ def work(
             row, identity, last_s, AT_STOP,
                 epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
         )  # fmt: skip
-        settle(row, kind[EVERY_S], settled[i], totals, world)
+        settle(row, kind[EVERY_S], settled, i, totals, world)
 
 
 work = compiled(work, is_entry=True)

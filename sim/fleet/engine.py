@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
@@ -128,7 +128,7 @@ class _Run(NamedTuple):
             last = min(first + self.chunk, len(fleet))
             own, held = _totals(tables, world)
             paused = np.empty((last - first if recovers else 0, PLACES), dtype=np.int64)
-            settled = np.empty((last - first, len(Columns._fields)), dtype=np.int64)
+            settled = np.empty((len(Columns._fields), last - first), dtype=np.int64)
             starts = _starts(fleet, slice(first, last))
             who = (first, last, starts, roster.identity)
             count = run_devices(*who, tables, visits, own, held, settled, paused, world)
@@ -154,7 +154,7 @@ class _Run(NamedTuple):
             rows = rows[np.argsort(rows[:, DEVICE])]
             unseen = _totals(tables, world)
             desk = _desk(plan.recovery)
-            settled = np.empty((len(rows), len(Columns._fields)), dtype=np.int64)
+            settled = np.empty((len(Columns._fields), len(rows)), dtype=np.int64)
             work(rows, desk, roster.identity, tables, visits, totals, coverage, *unseen, settled, world)
             _fill(columns, rows[:, DEVICE], settled)
         return tables, columns, totals, coverage
@@ -211,10 +211,10 @@ def _starts(fleet: Fleet, devices: slice) -> Ints:
     return starts
 
 
-def _fill(columns: Columns, devices: slice | Ints, settled: Ints) -> None:
+def _fill(columns: Iterable[NDArray[Any]], devices: slice | Ints, settled: Ints) -> None:
     """What became of some devices, from the kernels' rows into the columns."""
-    for number, name in enumerate(Columns._fields):
-        getattr(columns, name)[devices] = settled[:, number]
+    for column, values in zip(columns, settled, strict=True):
+        column[devices] = values
 
 
 def _totals(tables: Tables, world: World) -> tuple[Ints, Ints]:

@@ -859,34 +859,34 @@ def begin(
 
 
 @compiled
-def settle(row: Ints, every_s: int, into: Ints, totals: Ints, world: World) -> None:
-    """Write what became of a device at the end of the run, in the order of `Columns`.
+def settle(row: Ints, every_s: int, into: Rows, place: int, totals: Ints, world: World) -> None:
+    """Write what became of a device at the end of the run: one row a column, in the order of `Columns`.
 
     Not into the columns: a look into a tuple of arrays costs a reference count for each of them.
     """
     disconnect(row, every_s, totals, world)
     received = row[RECEIVED] == world.latest_reserve and row[RECEIVED_AT] >= 0
-    into[0] = row[RECEIVED_AT] if received else -1
-    into[1] = row[LOST_AT]
-    into[2] = row[CAUSE]
-    into[3] = row[NOTICED_AT]
-    into[4] = row[RECONNECTED_AT]
-    into[5] = row[RECONNECTED_BY]
-    into[6] = row[TIMES_LOST]
-    into[7] = row[LOST_FOR]
+    into[0, place] = row[RECEIVED_AT] if received else -1
+    into[1, place] = row[LOST_AT]
+    into[2, place] = row[CAUSE]
+    into[3, place] = row[NOTICED_AT]
+    into[4, place] = row[RECONNECTED_AT]
+    into[5, place] = row[RECONNECTED_BY]
+    into[6, place] = row[TIMES_LOST]
+    into[7, place] = row[LOST_FOR]
     if row[LOST] == 1:
-        into[7] += world.horizon_s - row[LOST_SINCE]
-    into[8] = row[SYNCS]
-    into[9] = row[LAST_SYNC_AT]
-    into[10] = row[REINSTALLS]
-    into[11] = row[HELPDESK]
-    into[12] = row[UNREACHABLE]
-    into[13] = row[UNREACHABLE_FOR]
+        into[7, place] += world.horizon_s - row[LOST_SINCE]
+    into[8, place] = row[SYNCS]
+    into[9, place] = row[LAST_SYNC_AT]
+    into[10, place] = row[REINSTALLS]
+    into[11, place] = row[HELPDESK]
+    into[12, place] = row[UNREACHABLE]
+    into[13, place] = row[UNREACHABLE_FOR]
     if row[UNREACHABLE_SINCE] >= 0:
-        into[13] += world.horizon_s - row[UNREACHABLE_SINCE]
-    into[14] = row[VISITS_HELPED]
-    into[15] = 1 if row[MAIN] == world.latest_reserve or row[RESERVE] == world.latest_reserve else 0
-    into[16] = row[LOST]
+        into[13, place] += world.horizon_s - row[UNREACHABLE_SINCE]
+    into[14, place] = row[VISITS_HELPED]
+    into[15, place] = 1 if row[MAIN] == world.latest_reserve or row[RESERVE] == world.latest_reserve else 0
+    into[16, place] = row[LOST]
 
 
 def run_devices(
@@ -908,7 +908,7 @@ def run_devices(
         starts: (last - first, `START_COLUMNS`) where they stand at the start.
         identities: of all devices.
         visits: as for `live`.
-        settled: (last - first, columns) for what became of those that do not call, in the order of `Columns`.
+        settled: (columns, last - first) for what became of those that do not call, in the order of `Columns`.
         paused: (last - first, PLACES) for the rows of those that call; (0, PLACES) without a help desk.
 
     Returns:
@@ -922,7 +922,7 @@ def run_devices(
         kind, law = kinds[start[START_PROFILE]], laws[start[START_PROFILE]]
         begin(row, device, identities[device], start, epochs, kind, masks, pushes, visits, world)
         if start[NEVER_CONNECTED] == 1:
-            settle(row, kind[EVERY_S], settled[device - first], totals, world)
+            settle(row, kind[EVERY_S], settled, device - first, totals, world)
             continue
         stop_on = WAS_LOST if len(paused) > 0 and kind[PRESENCE] != NEVER_ON else AT_STOP
         if world.until_received:
@@ -935,7 +935,7 @@ def run_devices(
             copy(row, paused[waiting])
             waiting += 1
         else:
-            settle(row, kind[EVERY_S], settled[device - first], totals, world)
+            settle(row, kind[EVERY_S], settled, device - first, totals, world)
     return waiting
 
 
