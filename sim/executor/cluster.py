@@ -34,6 +34,7 @@ _MORE_S: Final = 10.0
 """How much longer than its limit anything may take, on a busy computer, before it is given up."""
 
 T = TypeVar("T")
+Running = dict[asyncio.Task[bytes], tuple[Task, Any]]
 
 
 class ClusterError(WorkersError):
@@ -46,19 +47,11 @@ class Cluster:
     Args:
         address: of the scheduler, such as tcp://10.0.0.5:8786.
         timeout_s: how long to wait for an answer, and for a first worker; default: `TIMEOUT_S`.
-        without_workers_s: how long to wait, when all workers have gone, for another.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        timeout_s: float | None = None,
-        without_workers_s: float = WITHOUT_WORKERS_S,
-    ) -> None:
+    def __init__(self, address: str, *, timeout_s: float | None = None) -> None:
         self.address = address
         self.timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
-        self.without_workers_s = without_workers_s
         self._loop: _Loop | None = None
         self._client: Any = None  # a distributed.Client, whose methods are not typed
 
@@ -69,7 +62,7 @@ class Cluster:
             ClusterError: dask.distributed is missing, nobody answers, there are no workers, or they differ.
         """
         try:
-            import distributed  # noqa: F401 - whether it is there
+            import distributed
         except ImportError:
             raise ClusterError(
                 "--cluster needs dask.distributed: install it here and on the workers with "
@@ -77,7 +70,7 @@ class Cluster:
             ) from None
         self._loop = _Loop()
         try:
-            self._client = self._connect()
+            self._connect(distributed.Client)
             self._check()
         except BaseException:
             self.close()
@@ -91,21 +84,19 @@ class Cluster:
 
     def close(self) -> None:
         """Disconnect; what the scheduler still has of ours is dropped."""
-        loop, self._loop = self._loop, None
-        client, self._client = self._client, None
-        if loop is None:
-            return
-        try:
-            if client is not None:
-                with suppress(TimeoutError):  # then it ends with its loop
-                    loop.run(lambda: client.close(timeout=self.timeout_s), limit_s=self.timeout_s)
-        finally:
-            loop.end()
+        loop, client, self._loop, self._client = self._loop, self._client, None, None
+        if loop is not None:
+            try:
+                if client is not None:
+                    with suppress(TimeoutError):  # then it ends with its loop
+                        loop.run(lambda: client.close(timeout=self.timeout_s), limit_s=self.timeout_s)
+            finally:
+                loop.end()
 
     @property
     def slots(self) -> int:
         """How many tasks its workers compute at a time."""
-        return sum(self._workers().values())
+        return sum(self._ask("nthreads").values())
 
     def results(self, tasks: Sequence[Task]) -> Results:
         """See `Executor`; a task whose worker died is given to another.
@@ -113,7 +104,7 @@ class Cluster:
         Raises:
             ClusterError: the scheduler or all workers have gone, or a task kills every worker it meets.
         """
-        waiting, running = deque(tasks), dict[asyncio.Task[bytes], tuple[Task, Any]]()
+        waiting, running = deque(tasks), Running()
         alive_s = time.monotonic()
         try:
             while waiting or running:
@@ -123,22 +114,23 @@ class Cluster:
                 done = self._run(partial(self._step, new, running), limit_s=_POLL_S)
                 if done or slots:
                     alive_s = time.monotonic()
-                elif time.monotonic() - alive_s > self.without_workers_s:
-                    raise ClusterError(
-                        f"the cluster {visible(self.address)} has had no worker for "
-                        f"{self.without_workers_s:g} s: start one, and give the same command again; "
-                        "what is done is kept"
+                elif time.monotonic() - alive_s > WITHOUT_WORKERS_S:
+                    raise self._error(
+                        f"has had no worker for {WITHOUT_WORKERS_S:g} s: start one, and give the same "
+                        "command again; what is done is kept"
                     )
                 for task, result in done:
-                    yield task, self._content(result)
+                    try:
+                        content = result.result()
+                    except (Exception, asyncio.CancelledError) as error:
+                        raise self._meaning_of(error) from None
+                    yield task, content
         finally:
             if running and self._client is not None and self._client.status == "running":
                 with suppress(ClusterError):  # whoever is gone drops them, too
                     self._run(partial(self._drop, running), limit_s=self.timeout_s)
 
-    async def _step(
-        self, new: Sequence[Task], running: dict[asyncio.Task[bytes], tuple[Task, Any]]
-    ) -> list[tuple[Task, asyncio.Task[bytes]]]:
+    async def _step(self, new: Sequence[Task], running: Running) -> list[tuple[Task, asyncio.Task[bytes]]]:
         """Hand out some tasks, and take those that are done now or soon."""
         for task in new:
             future = self._client.submit(compute, task, key=f"reissue-{task.key}")
@@ -146,19 +138,65 @@ class Cluster:
         done, _ = await asyncio.wait(running, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
         return [(running.pop(result)[0], result) for result in done]
 
-    async def _drop(self, running: dict[asyncio.Task[bytes], tuple[Task, Any]]) -> None:
+    async def _drop(self, running: Running) -> None:
         for result in running:
             result.cancel()
         await self._client.cancel([future for _, future in running.values()])
 
-    def _content(self, result: asyncio.Task[bytes]) -> bytes:
+    # --- one connection --------------------------------------------------------------------------
+
+    def _connect(self, kind: Callable[..., Any]) -> None:
+        assert self._loop is not None
+
+        async def connected() -> Any:
+            client = kind(self.address, asynchronous=True, timeout=self.timeout_s, set_as_default=False)
+            try:
+                return await client
+            except BaseException:
+                await client.close(timeout=self.timeout_s)
+                raise
+
         try:
-            return result.result()
-        except (Exception, asyncio.CancelledError) as error:
-            raise self._meaning_of(error) from None
+            self._client = self._loop.run(connected, limit_s=self.timeout_s)
+            return
+        except OSError:
+            failure = f"no scheduler answers within {self.timeout_s:g} s"
+        except Exception as error:  # whatever distributed raises for an address it cannot use
+            failure = str(error) or type(error).__name__
+        raise self._error(
+            f"cannot be reached: {visible(failure)[:200]}; "
+            "give the address that `dask scheduler` prints, such as tcp://10.0.0.5:8786"
+        )
+
+    def _check(self) -> None:
+        """See that there are workers, and that each runs this very program."""
+        deadline_s = time.monotonic() + self.timeout_s
+        while not self.slots:
+            if time.monotonic() > deadline_s:
+                raise self._error(f"has no workers: start some with dask worker {visible(self.address)}")
+            time.sleep(0.05)
+        here = platform.python_version().rpartition(".")[0]
+        for worker, version in self._ask("run", platform.python_version).items():
+            if version.rpartition(".")[0] != here:  # before code is sent, which differs, too
+                raise self._error(f"has a worker, {worker}, with Python {version}: install Python {here}")
+        try:
+            programs = self._ask("run", program)
+        except ClusterError:
+            raise
+        except Exception as error:  # a text, of what happened over there
+            raise self._without_program(str(error)) from None
+        for worker, other in programs.items():
+            if other != program():
+                raise self._error(
+                    f"has a worker, {worker}, that runs {visible(other)}, and this is {program()}: "
+                    "install the same"
+                )
+
+    def _ask(self, what: str, *arguments: Any) -> Any:
+        """What a method of the client returns."""
+        return self._run(lambda: getattr(self._client, what)(*arguments), limit_s=self.timeout_s)
 
     def _run(self, work: Callable[[], Awaitable[T]], *, limit_s: float) -> T:
-        """What it returns, called in the loop."""
         assert self._loop is not None, "open the cluster with `with`"
         try:
             return self._loop.run(work, limit_s=limit_s)
@@ -171,72 +209,29 @@ class Cluster:
 
         match error:
             case EngineUnavailableError() | VersionError():
-                return ClusterError(f"a worker of the cluster: {error}")
+                return self._error(f"has a worker that says: {error}")
             case KilledWorker():
-                return ClusterError(
-                    "worker after worker died over the same run, most often for want of memory: give the "
+                return self._error(
+                    "lost worker after worker over the same run, most often for want of memory: give the "
                     "workers more, or fewer threads; what is done is kept"
                 )
             case ImportError() | AttributeError():
-                return self._without_program(visible(str(error)))
+                return self._without_program(str(error))
             case CancelledError() | asyncio.CancelledError() | OSError():  # a time that is over, too
-                return ClusterError(
-                    f"the scheduler {visible(self.address)} has gone: start it again, and give the same "
-                    "command again; what is done is kept"
+                return self._error(
+                    "has gone: start it again, and give the same command again; what is done is kept"
                 )
         return error if isinstance(error, Exception) else RuntimeError(str(error))
 
     def _without_program(self, why: str) -> ClusterError:
-        return ClusterError(
-            f"the workers of {visible(self.address)} cannot import this program ({why[:120]}): install "
-            f"{program().partition(',')[0]} with its extra `cluster` in the environment of every worker"
+        name = program().partition(",")[0]
+        return self._error(
+            f"has workers that cannot import this program ({visible(why)[:120]}): install {name} with its "
+            "extra `cluster` in the environment of every worker"
         )
 
-    def _connect(self) -> Any:
-        assert self._loop is not None
-        try:
-            connect = partial(_connected, self.address, self.timeout_s)
-            return self._loop.run(connect, limit_s=self.timeout_s)
-        except OSError:
-            failure = f"no scheduler answers within {self.timeout_s:g} s"
-        except Exception as error:  # whatever distributed raises for an address it cannot use
-            failure = str(error) or type(error).__name__
-        raise ClusterError(
-            f"the cluster {visible(self.address)} cannot be reached: {visible(failure)[:200]}; "
-            "give the address that `dask scheduler` prints, such as tcp://10.0.0.5:8786"
-        )
-
-    def _check(self) -> None:
-        """See that there are workers, and that each runs this very program."""
-        deadline_s = time.monotonic() + self.timeout_s
-        while not self._workers():
-            if time.monotonic() > deadline_s:
-                raise ClusterError(
-                    f"the scheduler {visible(self.address)} has no workers: start some with "
-                    f"dask worker {visible(self.address)}"
-                )
-            time.sleep(0.05)
-        python = platform.python_version_tuple()[:2]
-        versions = self._run(lambda: self._client.get_versions(), limit_s=self.timeout_s)["workers"]
-        for worker, reported in versions.items():
-            there = str(reported["host"]["python"]).split(".")[:2]
-            if tuple(there) != python:  # before a function is sent: compiled code differs
-                raise ClusterError(
-                    f"the worker {worker} runs Python {'.'.join(there)}, and this is Python "
-                    f"{'.'.join(python)}: install the same"
-                )
-        programs = self._run(lambda: self._client.run(_probe()), limit_s=self.timeout_s)
-        for worker, reported in programs.items():
-            if reported.startswith("missing: "):
-                raise self._without_program(f"{worker}: {reported.removeprefix('missing: ')}")
-            if reported != program():
-                raise ClusterError(
-                    f"the worker {worker} runs {visible(reported)}, and this is {program()}: install the same"
-                )
-
-    def _workers(self) -> dict[str, int]:
-        """Threads by worker."""
-        return dict(self._run(lambda: self._client.nthreads(), limit_s=self.timeout_s))
+    def _error(self, what: str) -> ClusterError:
+        return ClusterError(f"the cluster {visible(self.address)} {what}")
 
 
 class _Loop:
@@ -270,29 +265,3 @@ class _Loop:
         """Cancel what still runs, and end loop and thread."""
         self._loop.call_soon_threadsafe(self._is_over.set)
         self._thread.join(_MORE_S)
-
-
-async def _connected(address: str, timeout_s: float) -> Any:
-    """A client that has connected; one that cannot is closed."""
-    import distributed
-
-    connect: Any = distributed.Client
-    client = connect(address, asynchronous=True, timeout=timeout_s, set_as_default=False)
-    try:
-        return await client
-    except BaseException:
-        await client.close(timeout=timeout_s)
-        raise
-
-
-def _probe() -> Callable[[], str]:
-    """A function that is sent whole, so that it also runs where this package is missing or another."""
-
-    def reported() -> str:
-        try:
-            from sim.executor.task import program as here
-        except ImportError as error:
-            return f"missing: {error}"
-        return here()
-
-    return reported

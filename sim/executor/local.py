@@ -16,10 +16,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Lock, local
-from typing import Final
+from threading import Lock
+from typing import Any, Final
 
 from sim.errors import EngineUnavailableError
 from sim.executor.task import Results, Task, WorkersError, compute
@@ -64,10 +65,21 @@ class Processes:
         Raises:
             WorkersError: process after process dies over the same task.
         """
-        workers, done = _Workers(), SimpleQueue[Future[bytes]]()
-        with ThreadPoolExecutor(min(self.slots, max(len(tasks), 1))) as threads:
+        workers = [Worker() for _ in range(min(self.slots, len(tasks)))]
+        free, done = SimpleQueue[Worker](), SimpleQueue[Future[bytes]]()
+        for worker in workers:
+            free.put(worker)
+
+        def compute_by_one(task: Task) -> bytes:
+            worker = free.get()
             try:
-                asked = {threads.submit(workers.compute, task): task for task in tasks}
+                return worker.compute(task)
+            finally:
+                free.put(worker)
+
+        with ThreadPoolExecutor(max(len(workers), 1)) as threads:
+            try:
+                asked = {threads.submit(compute_by_one, task): task for task in tasks}
                 for future in asked:
                     future.add_done_callback(done.put)
                 while asked:
@@ -78,102 +90,89 @@ class Processes:
                     yield asked.pop(future), future.result()
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
-                workers.close()
+                for worker in workers:
+                    worker.close()
 
 
-class _Workers:
-    """One process for each thread that asks."""
+class Worker:
+    """A process that computes one task after the other; started when it is needed, again after it died."""
 
     def __init__(self) -> None:
-        self._own = local()
-        self._all: list[Worker] = []
+        self._process: subprocess.Popen[bytes] | None = None
         self._lock = Lock()
         self._is_closed = False
 
     def compute(self, task: Task) -> bytes:
-        """The result of a task, by the process of this thread, or by its successor if that dies."""
+        """The result of a task.
+
+        Raises:
+            WorkersError: process after process dies over it.
+            EngineUnavailableError: the engine is not installed.
+            RuntimeError: a defect of ours, with the traceback over there.
+        """
         for _ in range(_TRIES):
             try:
-                return self._of_this_thread().ask(task)
+                kind, content = self._ask(self._started(), task)
             except WorkerDiedError:
-                if self._is_closed:
-                    raise
+                continue
+            if kind == EngineUnavailableError.__name__:
+                raise EngineUnavailableError(content)
+            if kind is not None:
+                raise RuntimeError(content)
+            result: bytes = content
+            return result
         raise WorkersError(
             f"{_TRIES} worker processes died over the same run, most often for want of memory: "
             "allow fewer at a time with --workers; what is done is kept"
         )
 
-    def _of_this_thread(self) -> Worker:
-        worker: Worker | None = getattr(self._own, "worker", None)
-        if worker is None or not worker.is_alive:
-            with self._lock:
-                if self._is_closed:
-                    raise WorkerDiedError
-                self._own.worker = worker = Worker()
-                self._all.append(worker)
-        return worker
-
     def close(self) -> None:
-        """End every process, at work or not."""
+        """End the process, at work or not; it is not started again."""
         with self._lock:
             self._is_closed = True
-        for worker in self._all:
-            worker.end()
+            if self._process is not None:
+                _end(self._process)
 
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._is_closed:
+                raise WorkerDiedError
+            if self._process is None or self._process.poll() is not None:
+                self._process = _start()
+            return self._process
 
-class Worker:
-    """A process that computes tasks, one after the other."""
-
-    def __init__(self) -> None:
-        here = str(Path(__file__).parents[2])
-        path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH")) if part)
-        self._process = subprocess.Popen(  # noqa: S603 - this very Python
-            [sys.executable, "-P", "-c", _PROGRAM],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it can be asked."""
-        return self._process.poll() is None
-
-    def ask(self, task: Task) -> bytes:
-        """The result of a task.
-
-        Raises:
-            WorkerDiedError: it was killed, or could not start.
-            EngineUnavailableError: the engine is not installed.
-            RuntimeError: a defect of ours, with the traceback over there.
-        """
-        questions, answers = self._process.stdin, self._process.stdout
-        assert questions is not None
-        assert answers is not None
+    def _ask(self, process: subprocess.Popen[bytes], task: Task) -> tuple[str | None, Any]:
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            pickle.dump(task, questions)
-            questions.flush()
-            kind, content = pickle.load(answers)  # noqa: S301 - from the process that was started here
+            pickle.dump(task, process.stdin)
+            process.stdin.flush()
+            answer: tuple[str | None, Any] = pickle.load(process.stdout)  # noqa: S301 - our own process
         except (OSError, EOFError, ValueError, pickle.UnpicklingError):
-            self.end()
+            _end(process)
             raise WorkerDiedError from None
-        if kind == EngineUnavailableError.__name__:
-            raise EngineUnavailableError(content)
-        if kind is not None:
-            raise RuntimeError(content)
-        result: bytes = content
-        return result
+        return answer
 
-    def end(self) -> None:
-        """Kill it, and see that it is gone."""
-        self._process.kill()
-        self._process.wait(timeout=_END_S)
-        for stream in (self._process.stdin, self._process.stdout):
-            assert stream is not None
-            try:
-                stream.close()
-            except (OSError, ValueError):  # what was buffered can no longer be written
-                continue
+
+def _start() -> subprocess.Popen[bytes]:
+    here = str(Path(__file__).parents[2])
+    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH")) if part)
+    return subprocess.Popen(  # noqa: S603 - this very Python
+        [sys.executable, "-P", "-c", _PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill it, and see that it is gone."""
+    process.kill()
+    process.wait(timeout=_END_S)
+    for stream in (process.stdin, process.stdout):
+        assert stream is not None
+        with suppress(OSError, ValueError):  # what was buffered can no longer be written
+            stream.close()
 
 
 def main() -> None:
