@@ -94,8 +94,8 @@ def experiment_of(scenario: Scenario, step: int, days: int) -> Experiment:
     prepared = prepare(scenario)
     plan = prepared.plan.with_delay(step, days * SECONDS_PER_DAY)
     end_s = plan.reissue(step).at_s + days * SECONDS_PER_DAY + 1  # what follows changes nothing
-    plan = replace(plan, horizon_s=end_s, recovery=None)  # the help desk helps those that are lost already
-    return Experiment.of(prepared.with_plan(plan), runs=RUNS)
+    plan = replace(plan, recovery=None)  # the help desk helps those that are lost already
+    return Experiment.of(prepared.with_plan(plan).until(end_s), runs=RUNS)
 
 
 def answers_of(experiment: Experiment, step: int, days: int) -> Answers:

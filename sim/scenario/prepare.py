@@ -75,12 +75,24 @@ class Prepared:
                 "leave it out of the strategy, or use reissue run"
             )
 
+    def profile_of(self, group: int) -> Profile:
+        """What the devices of a group, by its index, share; but for what a list says of each."""
+        scenario = self.scenario
+        return _profile(scenario, scenario.fleet[group], scenario.inventories.get(group))
+
     def with_plan(self, plan: world.Plan) -> Prepared:
         """The same scenario, certificates and devices under another plan.
 
         Which platforms refuse a certificate from a file is judged anew, at the address it comes to serve.
         """
         return replace(self, plan=_with_refusals(plan, self.certificates))
+
+    def until(self, horizon_s: int) -> Prepared:
+        """The same, run up to another instant; the plan's actions, and what the hours are until then."""
+        scenario = self.scenario.changed({"duration": f"{horizon_s}s"})
+        recovery = None if self.plan.recovery is None else _recovery(scenario)
+        plan = replace(self.plan, horizon_s=horizon_s, recovery=recovery)
+        return replace(self, scenario=scenario, plan=plan, _whole=[])
 
     def with_fleet(self, scenario: Scenario) -> Prepared:
         """The same certificates and plan for as many devices that live as another scenario says."""

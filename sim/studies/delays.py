@@ -88,6 +88,8 @@ class Waits:
         The server's life does not depend on the devices, so it can be played for each delay.
         """
         plan, own = prepared.plan, prepared.timeline
+        if replace(plan, recovery=None).couples_devices:
+            return None  # when a gate opens, or who is visited, depends on the devices
         reserve, specified_s = own.latest_reserve, plan.reissue(step).at_s
         if plan.first.refused_by or own.server.specified_at_s.get(reserve) != specified_s:
             return None

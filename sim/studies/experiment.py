@@ -64,7 +64,7 @@ class Experiment:
         Args:
             prepared: what to run.
             engine: `auto` takes the one that suits the number of attempts.
-            part: devices at a time, where no help desk couples them; a multiple of `BLOCK`.
+            part: devices at a time, where nothing couples them; a multiple of `BLOCK`.
             runs: how many will be asked for, by which `auto` goes; default: the replications.
 
         Raises:
@@ -74,7 +74,7 @@ class Experiment:
             raise ValueError(f"a part has a multiple of {BLOCK} devices, not {part}")
         runs = prepared.scenario.replications if runs is None else runs
         chosen = chosen_engine(engine, lambda: runs * attempts_of(prepared))
-        return cls(prepared, chosen, part if prepared.plan.recovery is None else max(prepared.size, 1))
+        return cls(prepared, chosen, max(prepared.size, 1) if prepared.plan.couples_devices else part)
 
     @property
     def scenario(self) -> Scenario:

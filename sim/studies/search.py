@@ -121,8 +121,9 @@ class Search:
                 f"not {replications:,}"
             )
         # The help desk helps those that are lost already; what happens from the expiry on changes nothing.
-        plan = replace(prepared.plan, recovery=None, horizon_s=prepared.plan.first.not_after_s)
-        return cls(prepared.with_plan(plan), number, confidence, replications, engine)
+        prepared = prepared.with_plan(replace(prepared.plan, recovery=None))
+        prepared = prepared.until(prepared.plan.first.not_after_s)
+        return cls(prepared, number, confidence, replications, engine)
 
     @property
     def expiry_s(self) -> int:
@@ -138,7 +139,7 @@ class Search:
         """
         prepared = self.prepared if fleet is None else self.prepared.with_fleet(fleet)
         reissue = replace(
-            prepared.plan.reissue(self.step), at_s=specified_s, activate="at expiry", after_s=None
+            prepared.plan.reissue(self.step), at_s=specified_s, activate="at expiry", after_s=None, gate=None
         )
         if reissue.identity is None:  # what the new one's own life allows is asked at the end
             reissue = replace(reissue, valid_for_s=LONGEST_LIFE_S)

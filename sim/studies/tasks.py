@@ -7,6 +7,7 @@ The scenario's name, description and guarantees are not in it; nor is the engine
 
 from __future__ import annotations
 
+import json
 import pickle
 import zlib
 from collections import Counter, deque
@@ -14,24 +15,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from operator import add
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 
 from sim.errors import InputError
 from sim.executor import Resources
-from sim.executor.task import Arrays, Form, Task, key_of, program
+from sim.executor.task import Arrays, Form, Task, key_of, plain, program
 from sim.results.measures import MEASURES, NUMBERS, Selected, Selection
 from sim.results.summary import Row as Measured
 from sim.results.tally import COLUMNS, Tally
 from sim.scenario.fleet import Away
 from sim.scenario.inventory import Inventory
-from sim.scenario.prepare import prepare
+from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import PART, Experiment, Progress, share_of
 from sim.world import SEMANTICS
+from sim.world.certificates import Certificate
 from sim.world.outcome import BLOCK, SERIES
 from sim.world.plan import Plan
+from sim.world.server import Event
 
 MOST_PARTS: Final = 64
 """Parts of a fleet that is split: enough for as many workers, and few enough to add up at once."""
@@ -66,7 +70,7 @@ class Quantity(Protocol[T]):
 
 @dataclass(frozen=True, slots=True)
 class Tallies:
-    """What a replication amounts to; profiles and the server's life are not packed: the plan tells them.
+    """What a replication amounts to; profiles are not packed, since the fleet tells them.
 
     Attributes:
         columns, series: names of what is counted, in the order of the arrays.
@@ -90,11 +94,14 @@ class Tallies:
             "coverage_held": ("<i8", (None, kinds)),
             "series": ("<i8", (len(self.series), -(-plan.horizon_s // plan.sample_s))),
             "blocks": ("|u1", (None, 32)),
+            "server": ("|u1", (None,)),
         }
 
     def pack(self, value: Tally) -> Arrays:
         """See `Quantity`."""
+        server = json.dumps([plain(value.events), plain(value.certificates)]).encode()
         return {
+            "server": np.frombuffer(server, dtype=np.uint8),
             "counts": value.counts,
             "back": value.back,
             "coverage_held": value.coverage_held,
@@ -104,17 +111,24 @@ class Tallies:
 
     def unpack(self, arrays: Arrays, experiment: Experiment) -> Tally:
         """See `Quantity`."""
-        timeline = experiment.prepared.timeline
+        events, certificates = json.loads(arrays["server"].tobytes())
         return Tally(
             profiles=experiment.profiles,
             counts=arrays["counts"],
             back=arrays["back"],
             coverage_held=arrays["coverage_held"],
             series=dict(zip(self.series, arrays["series"], strict=True)),
-            events=timeline.events,
-            certificates=tuple(timeline.server.certificates),
+            events=tuple(Event(**_fields(event)) for event in events),
+            certificates=tuple(
+                Certificate(**_fields(each) | {"refused_by": frozenset(each["refused_by"])})
+                for each in certificates
+            ),
             blocks=tuple(block.tobytes() for block in arrays["blocks"]),
         )
+
+
+def _fields(written: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in written.items() if name != "is"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +250,7 @@ def values(
 
 def split(experiment: Experiment) -> Experiment:
     """The same in smaller parts, the same ones for any number of workers: so an interrupted run goes on."""
-    if experiment.plan.recovery is not None:
+    if experiment.plan.couples_devices:
         return experiment
     blocks = -(-experiment.size // BLOCK)
     return replace(experiment, part=min(PART, BLOCK * max(1, -(-blocks // MOST_PARTS))))
@@ -250,12 +264,18 @@ def check_splits(experiment: Experiment, *, goes_on: bool = False) -> None:
         goes_on: whether more replications will be added.
 
     Raises:
-        NotSplitError: a single replication with a help desk.
+        NotSplitError: a single replication with a help desk, a gate or a chase.
     """
-    if experiment.plan.recovery is not None and experiment.scenario.replications == 1 and not goes_on:
+    plan = experiment.plan
+    if plan.couples_devices and experiment.scenario.replications == 1 and not goes_on:
+        why = (
+            "a help desk cannot be split over workers, since all devices share its queue"
+            if plan.recovery is not None
+            else "a gate or a chase cannot be split over workers, since it asks about all devices"
+        )
+        less = ", or leave recovery out (--set recovery=none)" if plan.recovery is not None else ""
         raise NotSplitError(
-            "one run with a help desk cannot be split over workers, since all devices share its queue: leave "
-            "--cluster out, ask for several --replications, or leave recovery out (--set recovery=none)"
+            f"one run with {why}: leave --cluster out, or ask for several --replications{less}"
         )
 
 
@@ -286,13 +306,12 @@ class World:
             experiment: what is run.
             shared: where inventories that several scenarios have are kept once.
         """
-        scenario, plan = experiment.scenario, experiment.plan
+        scenario, plan, prepared = experiment.scenario, experiment.plan, experiment.prepared
+        devices = _devices(prepared)
         return cls(
-            content=zlib.compress(pickle.dumps((plan, _document(scenario))), 1),
+            content=zlib.compress(pickle.dumps((plan, prepared.size, _document(scenario))), 1),
             inventories=_inventories(scenario, {} if shared is None else shared),
-            digest=key_of(
-                {"semantics": SEMANTICS, "seed": scenario.seed, "plan": plan, "fleet": _fleet(scenario)}
-            ),
+            digest=key_of({"semantics": SEMANTICS, "seed": scenario.seed, "plan": plan, "devices": devices}),
             engine=experiment.engine,
         )
 
@@ -320,7 +339,8 @@ def compute_part(
         EngineUnavailableError: the array engine is asked for, and numba is not installed.
     """
     experiment = _experiment(content, inventories, engine, threads)
-    return quantity.pack(quantity.value(experiment, replication, range(*ends)))
+    counted = replication - experiment.scenario.first_replication
+    return quantity.pack(quantity.value(experiment, counted, range(*ends)))
 
 
 @lru_cache(maxsize=4)
@@ -328,12 +348,11 @@ def _experiment(
     content: bytes, inventories: bytes, engine: Literal["process", "fleet"], threads: int | None
 ) -> Experiment:
     """What a world describes, kept for the next task."""
-    plan, document = cast(tuple[Plan, dict[str, Any]], _unpickled(content))
+    plan, size, document = cast(tuple[Plan, int, dict[str, Any]], _unpickled(content))
     listed = cast(Mapping[int, Inventory], _unpickled(inventories))
-    scenario = Scenario.from_document(document, folder=None, inventories=listed)
-    prepared = prepare(scenario).with_plan(plan)
-    part = PART if plan.recovery is None else max(prepared.size, 1)
-    return Experiment(prepared, engine, part, threads)
+    scenario = Scenario.from_document(document, folder=Path(), inventories=listed)
+    part = max(size, 1) if plan.couples_devices else PART
+    return Experiment(Prepared(scenario, {}, plan, size), engine, part, threads)
 
 
 def _unpickled(content: bytes) -> object:
@@ -350,36 +369,33 @@ def _inventories(scenario: Scenario, shared: dict[object, bytes]) -> bytes:
 
 
 def _document(scenario: Scenario) -> dict[str, Any]:
-    """A scenario with the same devices and draws, which needs no certificate file to be read."""
-    written = scenario.document["fleet"]
-    for group, below in zip(scenario.fleet, written, strict=True):
+    """The scenario but for what the plan says, so that it needs no certificate file."""
+    kept = {key: value for key, value in scenario.document.items() if key not in _IN_PLAN}
+    for group, written in zip(scenario.fleet, kept["fleet"], strict=True):
         if isinstance(group.presence, Away):
-            for absence, spell in zip(group.presence.away, below["presence"]["away"], strict=True):
+            for absence, spell in zip(group.presence.away, written["presence"]["away"], strict=True):
                 instant_s = scenario.instant(absence.from_)
                 spell["from"] = f"start {'-' if instant_s < 0 else '+'} {abs(instant_s)}s"
-    return {
-        "name": "world",
-        "start": scenario.start.isoformat(),
-        "timezone": scenario.timezone,
-        "duration": f"{scenario.duration}s",
-        "seed": scenario.seed,
-        "fleet": written,
-    }
+    return kept
 
 
-def _fleet(scenario: Scenario) -> dict[str, Any]:
+_IN_PLAN: Final = ("server", "strategy", "calendar", "recovery", "guarantees")
+
+
+def _devices(prepared: Prepared) -> list[dict[str, Any]]:
     """All of the devices that can change a number; groups in the order of devices, by name."""
-    groups = []
+    scenario, groups = prepared.scenario, list[dict[str, Any]]()
     for number, group in enumerate(scenario.fleet):
-        told = group.model_dump(mode="json", exclude={"inventory", "presence"})
-        if isinstance(group.presence, Away):
-            told["presence"] = [[scenario.instant(a.from_), a.for_] for a in group.presence.away]
-        else:
-            spells = group.presence
-            told["presence"] = spells if isinstance(spells, str) else spells.model_dump(mode="json")
-        if number in scenario.inventories:
-            told["inventory"] = scenario.inventories[number].sha256
-        groups.append(told)
-    is_dated = scenario.inventories or any(group.hours for group in scenario.fleet)
-    dated = {"start": scenario.start.isoformat(), "timezone": scenario.timezone} if is_dated else {}
-    return {"groups": sorted(groups, key=lambda told: str(told["name"])), **dated}
+        known: dict[str, Any] = {
+            "profile": prepared.profile_of(number),
+            "phase": group.sync.phase,
+            "devices": group.devices,
+            "first": group.first,
+        }
+        listed = scenario.inventories.get(number)
+        if listed is not None:
+            written = group.model_dump(mode="json", exclude={"inventory"})
+            known |= {"inventory": listed.sha256, "options": repr(listed.options), "written": written}
+            known["start"] = scenario.start.isoformat()
+        groups.append(known)
+    return sorted(groups, key=lambda known: str(known["profile"].group))

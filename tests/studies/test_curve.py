@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -186,15 +187,16 @@ def test_exact_is_refused_where_one_run_does_not_tell_all() -> None:
 class Counter:
     """Counts the calls of a function, wherever it is known by a name."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, function: Any, *places: str) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, function: Any) -> None:
         self.calls: list[Any] = []
 
         def counted(first: Any, *arguments: Any, **options: Any) -> Any:
             self.calls.append(first)
             return function(first, *arguments, **options)
 
-        for place in places:
-            monkeypatch.setattr(place, counted)
+        for module in [each for name, each in sys.modules.items() if name.startswith("sim.")]:
+            for name in [name for name, value in vars(module).items() if value is function]:
+                monkeypatch.setattr(module, name, counted)
 
 
 @pytest.mark.parametrize("engine", ["process", "fleet"])
@@ -218,16 +220,9 @@ def test_each_certificate_is_read_once_and_the_server_played_at_most_twice_a_del
         ("strategy.0.reissue", "{issuer: custom, file: second.pem, activate: after 30d}"),
     ]
     written = sim.load(tmp_path / "plan.yaml", overrides=files)
-    importlib.import_module("sim.fleet.engine")
-    plays = Counter(
-        monkeypatch,
-        play,
-        "sim.scenario.prepare.play",
-        "sim.studies.delays.play",
-        "sim.processes.engine.play",
-        "sim.fleet.engine.play",
-    )
-    reads = Counter(monkeypatch, read, "sim.pki.reading.read")
+    for engine_of in ("sim.fleet.engine", "sim.processes.engine"):
+        importlib.import_module(engine_of)
+    plays, reads = Counter(monkeypatch, play), Counter(monkeypatch, read)
     curve = sim.curve(written, engine=engine)
     assert (len(curve.delays_s), curve.runs) == (30, 1 if shares_a_run else 30)
     assert sorted(path.name for path in reads.calls) == ["first.pem", "second.pem"]

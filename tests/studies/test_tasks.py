@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import random_scenarios
+from openssl_command import Openssl
 from sweeps import DELAYS, document, world
 
 import sim
@@ -12,6 +17,7 @@ from sim.executor import Resources
 from sim.executor.cache import Cache
 from sim.executor.local import Here, Processes
 from sim.executor.task import Results, Task
+from sim.results.tally import Tally
 from sim.scenario import Scenario
 from sim.scenario.prepare import prepare
 from sim.studies.delays import Delays
@@ -85,6 +91,109 @@ def test_an_inventory_and_written_absences_travel_to_other_processes(tmp_path: P
     prepared = prepare_sweep(scenario, DELAYS)
     run = sim.run(scenario.changed(prepared.design.points[0]))
     assert prepared.run(Resources(Processes(1))).rows[0]["fingerprint"] == run.fingerprint
+
+
+HOURS = {"days": "mon-fri", "from": "07:00", "to": "18:00"}
+COMMON = {
+    "timezone": "Europe/Berlin",
+    "calendar": {
+        "holidays": [{"name": "Easter", "from": "expiry - 20d", "for": "9d", "share": "60%"}],
+        "disturbances": [
+            {
+                "name": "dark",
+                "share": "40%",
+                "every": {"exponential": "20d"},
+                "lasts": {"uniform": ["1d", "4d"]},
+            }
+        ],
+    },
+    "recovery": {"technicians": 2, "hours": HOURS},
+}
+GATE = {"when_coverage": "80%", "check_every": "1d", "not_after": "25d", "otherwise": "activate"}
+CAMPAIGN = [
+    {"at": "day 10", "reissue": {"activate": GATE}},
+    {"at": "day 14", "push": {"group": "office", "success": "70%"}},
+    {"at": "day 16", "chase": {"silent_for": "3d", "per_day": 4, "success": "90%"}},
+]
+
+
+def with_hours(**more: Any) -> Scenario:
+    fleet = document()["fleet"]
+    return world(fleet=[{**fleet[0], "hours": HOURS}, fleet[1]], **more)
+
+
+def sent(scenario: Scenario) -> tuple[Tally, Tally]:
+    """The second replication by a task, and here."""
+    experiment = Experiment.of(prepare(scenario), engine="process")
+    (by_task,) = values([(experiment, [1])], Tallies(), Resources(Here()))
+    return by_task, experiment.tally(1)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        world(),
+        world(**COMMON),
+        with_hours(**COMMON),
+        with_hours(**COMMON, strategy=CAMPAIGN),
+        world(strategy=CAMPAIGN, first_replication=7),
+        world(start="2026-03-04 13:00", timezone="Asia/Vladivostok", fleet=with_hours().document["fleet"]),
+    ],
+)
+def test_whatever_a_scenario_has_travels(scenario: Scenario) -> None:
+    by_task, here = sent(scenario)
+    assert by_task.equals(here)
+    assert by_task.fingerprint == here.fingerprint
+    assert by_task.events == here.events
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_a_planner_could_have_written_travels(seed: int, tmp_path: Path) -> None:
+    scenario = Scenario.from_document(random_scenarios.document(seed, tmp_path), folder=tmp_path)
+    by_task, here = sent(scenario)
+    assert by_task.equals(here)
+    assert by_task.fingerprint == here.fingerprint
+
+
+def test_a_certificate_file_stays_here_and_its_expiry_travels(openssl: Openssl, tmp_path: Path) -> None:
+    shutil.copy(openssl.certificate(end=datetime(2026, 4, 20, tzinfo=UTC)), tmp_path / "first.pem")
+    server = {"certificate": {"issuer": "custom", "file": "first.pem"}, "automatic_reissue": "off"}
+    away = {"away": [{"from": "expiry - 12d", "for": "9d"}]}
+    fleet = [{**document()["fleet"][0], "presence": away}]
+    written = document(server=server, fleet=fleet, strategy=[{"at": "expiry - 10d", "reissue": {}}])
+    experiment = Experiment.of(prepare(Scenario.from_document(written, folder=tmp_path)))
+    (tmp_path / "first.pem").unlink()
+    (by_task,) = values([(experiment, [0])], Tallies(), Resources(Processes(1)))
+    assert by_task.equals(experiment.tally(0))
+    assert by_task.certificates[0].identity is not None
+
+
+def test_hours_of_the_week_tie_a_key_to_the_date_and_the_time_zone() -> None:
+    keys = {
+        task_of(with_hours(**more)).key
+        for more in ({}, {"start": "2026-03-02"}, {"timezone": "Europe/Berlin"}, {"start": "2026-03-08"})
+    }
+    assert len(keys) == 3  # a week later the hours are the same
+
+
+@pytest.mark.parametrize("what", [CAMPAIGN[:1], [*document()["strategy"], CAMPAIGN[2]]])
+def test_what_couples_devices_is_not_split(what: list[dict[str, Any]]) -> None:
+    big = {"name": "phones", "devices": 2 * BLOCK, "sync": {"every": "20d"}}
+    experiment = Experiment.of(prepare(world(fleet=[big], strategy=what)), part=BLOCK)
+    assert experiment.parts == split(experiment).parts == (range(2 * BLOCK),)
+    with pytest.raises(NotSplitError, match="a gate or a chase"):
+        check_splits(experiment)
+
+
+@pytest.mark.parametrize("reissue", [GATE, "after 20d"])
+def test_a_curve_under_a_campaign_is_that_of_separate_runs(reissue: Any) -> None:
+    strategy = [{"at": "day 10", "reissue": {"activate": reissue}}, *CAMPAIGN[1:]]
+    scenario = world(strategy=strategy)
+    curve = sim.curve(scenario)
+    assert curve.runs == len(curve.delays_s)
+    for day in (1, 5, 9, 20):
+        separate = sim.run(scenario.changed({"strategy.0.reissue.activate": f"after {day}d"}))
+        assert curve.lost[0][day - 1] == separate.measures["lost_devices"], day
 
 
 # --- parts ------------------------------------------------------------------------------------------------
