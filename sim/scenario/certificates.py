@@ -123,11 +123,11 @@ def _read(scenario: Scenario, key: str, source: CertificateSource) -> Custom:
         wrong = error
     if wrong is not None:  # raised here and not above, so that nothing hangs on it
         is_key = source.key is not None and wrong.path == key_path
-        mend = ""
+        advice = ""
         if isinstance(wrong, PasswordNeededError) and source.password_env is None:
-            mend = "; name the environment variable that holds it, such as password_env: MOBILE_PASSWORD"
+            advice = "; name the environment variable that holds it, such as password_env: MOBILE_PASSWORD"
         written, name = (source.key, "key") if is_key else (source.file, "file")
-        raise mistake(scenario, f"{key}.{name}", f"{quoted(written or '')} {wrong.message}{mend}")
+        raise mistake(scenario, f"{key}.{name}", f"{quoted(written or '')} {wrong.message}{advice}")
     certificate = material.certificate
     may_be_secret = source.key or source.password_env or material.key is not None or material.is_pkcs12
     return Custom(

@@ -1,4 +1,4 @@
-"""What no single value shows: checks across the fields of a scenario, each placed where the mend belongs.
+"""What no single value shows: checks across the fields of a scenario, placed where the correction belongs.
 
 They begin once every single value is right. A new check is a function that yields its mistakes, in `check`
 or, where it depends on when the first certificate expires, in `check_instants`.
@@ -107,8 +107,8 @@ def check_names(draft: Draft, inventories: Mapping[int, Inventory]) -> Iterator[
     for path, name in _groups_named(draft.contents):
         if name not in names:
             meant = closest(name, sorted(names))
-            mend = f"did you mean {visible(meant)}?" if meant else f"the groups are {_some(sorted(names))}"
-            yield Mistake(path, f"no group is called {quoted(name)}: {mend}")
+            advice = f"did you mean {visible(meant)}?" if meant else f"the groups are {_some(sorted(names))}"
+            yield Mistake(path, f"no group is called {quoted(name)}: {advice}")
 
 
 def _groups_named(contents: Contents) -> Iterator[tuple[KeyPath, str]]:
@@ -184,8 +184,8 @@ def _group(group: Group, path: KeyPath) -> Iterator[Mistake]:
     for key, value in (("jitter", group.sync.jitter), ("phase", group.sync.phase)):
         if isinstance(value, int) and value >= group.sync.every:
             is_too_long = f"{span(value)} is not shorter than the period of {every}"
-            mend = f"write a {key} below {every}, or lengthen every"
-            yield Mistake((*path, "sync", key), f"{is_too_long}: {mend}")
+            advice = f"write a {key} below {every}, or lengthen every"
+            yield Mistake((*path, "sync", key), f"{is_too_long}: {advice}")
 
 
 def _away(draft: Draft, presence: Away, path: KeyPath) -> Iterator[Mistake]:
@@ -212,8 +212,8 @@ def _away(draft: Draft, presence: Away, path: KeyPath) -> Iterator[Mistake]:
 def _first_certificate(draft: Draft) -> Iterator[Mistake]:
     expires = draft.contents.server.certificate.expires
     if expires is not None and expires.depends_on_expiry:
-        mend = "write a date, or day 61 counted from the start"
-        yield Mistake((*_FIRST, "expires"), f"the expiry cannot be counted from itself: {mend}")
+        advice = "write a date, or day 61 counted from the start"
+        yield Mistake((*_FIRST, "expires"), f"the expiry cannot be counted from itself: {advice}")
         return
     if draft.validity_s is None:
         return
@@ -224,8 +224,8 @@ def _first_certificate(draft: Draft) -> Iterator[Mistake]:
     if draft.file_validity_s is not None:
         begins = f"begins to be valid {span(max(begins_s, 0))} after the start"
         is_not_valid = f"expires {span(-expiry_s)} before the start" if expiry_s < 0 else begins
-        mend = "name the one that is main at the start, or begin the run while this one is valid"
-        yield Mistake((*_FIRST, "file"), f"the certificate in this file {is_not_valid}: {mend}")
+        advice = "name the one that is main at the start, or begin the run while this one is valid"
+        yield Mistake((*_FIRST, "file"), f"the certificate in this file {is_not_valid}: {advice}")
     elif expiry_s < 0:
         is_late = f"the certificate expires {span(-expiry_s)} before the start"
         yield Mistake((*_FIRST, "expires"), f"{is_late}: write an expiry after {_start(draft)}")

@@ -78,7 +78,7 @@ class Node:
             for each in found[:MOST_PROBLEMS]
         ]
         if len(found) > MOST_PROBLEMS:
-            message = f"and {len(found) - MOST_PROBLEMS:,} more mistakes: mend these first"
+            message = f"and {len(found) - MOST_PROBLEMS:,} more mistakes: correct these first"
             problems.append(Problem(self.place.file, None, None, "", message))
         return problems
 
@@ -179,8 +179,8 @@ def with_value(node: Node, key: str, new: Node, *, place: Place) -> tuple[Node, 
     """
     steps = steps_of(key)
     if not steps or any(not step for step in key.split(".")):
-        mend = "write the keys on the way joined by dots, such as fleet.0.devices"
-        return node, [Problem.at(place, key=key, message=f"{quoted(key)} is no key: {mend}")]
+        advice = "write the keys on the way joined by dots, such as fleet.0.devices"
+        return node, [Problem.at(place, key=key, message=f"{quoted(key)} is no key: {advice}")]
     try:
         return _exchanged(node, steps, new, place=place, done=""), []
     except LookupError as error:
@@ -217,7 +217,7 @@ def _wrong_index(items: tuple[Node, ...], step: str | int, done: str) -> str:
     if not items:
         return f"{done} is an empty list: set the whole of it"
     if isinstance(step, str) and (meant := closest(step, names)) is not None:
-        mend = f"write {done}.{names.index(meant)} for {visible(meant)}"
-        return f"{done} is a list, and its items are counted from 0: {mend}"
+        advice = f"write {done}.{names.index(meant)} for {visible(meant)}"
+        return f"{done} is a list, and its items are counted from 0: {advice}"
     last = f"0 to {len(items) - 1}" if len(items) > 1 else "0"
     return f"{done} has no item {shortened(str(step))}: its items are counted {last}"

@@ -1,4 +1,4 @@
-"""The types of fields: how each kind of value is read, and what an editor is told of it (language 1.1).
+"""The types of fields: how each kind of value is read, and what an editor knows of it (language 1.1).
 
 A type is an `Annotated` with what reads the value, where pydantic does not, and its JSON Schema. To add one,
 add an alias here; `messages.py` words what pydantic finds wrong.
@@ -112,7 +112,7 @@ def read_by(read: Callable[[Any], object], json: Mapping[str, Any]) -> GetPydant
 
     Args:
         read: gives the value; it replaces every other check.
-        json: what editors are told.
+        json: its JSON Schema, for editors.
     """
     return GetPydanticSchema(
         lambda _source, _handler: core_schema.no_info_plain_validator_function(read),
@@ -178,8 +178,8 @@ def _yes_or_no(value: object) -> bool:
     if value in ("yes", "no"):
         return value == "yes"
     folded = value.lower() if isinstance(value, str) else ""
-    mend = folded if folded in ("yes", "no") else "yes or no"
-    raise ValueError(f"{kind_of(value)} is neither yes nor no: write {mend}")
+    advice = folded if folded in ("yes", "no") else "yes or no"
+    raise ValueError(f"{kind_of(value)} is neither yes nor no: write {advice}")
 
 
 YesNo = Annotated[bool, read_by(_yes_or_no, {"enum": [True, False, "yes", "no"]})]

@@ -46,7 +46,7 @@ class Finding:
     Attributes:
         rule: its short name.
         key: the part of the scenario it is about.
-        message: what it is and what would mend it.
+        message: what it is, and what would put it right.
         source: who says so.
         line: in the scenario file; None where there is no file.
     """
@@ -59,7 +59,7 @@ class Finding:
 
 
 def findings_of(scenario: Scenario) -> list[Finding]:
-    """Every rule the plan goes against, in the order of the file; what repeats itself is said once.
+    """Every rule the plan goes against, in the order of the file; what repeats itself comes once.
 
     Raises:
         ScenarioError: as `prepare`.

@@ -96,7 +96,7 @@ def parse_moment(text: str, *, how: str = HOW_DATE, zone: tzinfo = UTC) -> datet
     """
     match = _DATE.fullmatch(text)
     if match is None:
-        raise ValueError(_mend_date(text, how=how))
+        raise ValueError(_wrong_date(text, how=how))
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     shown = quoted(text)
     if year < 1:
@@ -138,7 +138,7 @@ def parse_instant(text: str) -> Instant:
         return Instant(text, anchor, -offset_s if match[2] == "-" else offset_s)
     if _DATE.fullmatch(text):
         return Instant(text, "date", moment=parse_moment(text, how=HOW), is_local=not has_offset(text))
-    raise ValueError(_mend(text))
+    raise ValueError(_wrong_instant(text))
 
 
 def _check_clock(shown: str, hour: int, minute: int, second: int) -> None:
@@ -159,7 +159,7 @@ def _zone(shown: str, offset: str) -> timezone:
     return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
-def _mend(written: str) -> str:
+def _wrong_instant(written: str) -> str:
     """The message for a text that is no instant, recognising the usual slips."""
     shown, lower = quoted(written), written.strip().lower()
     if lower != written and (_DAY.fullmatch(lower) or re.match(r"(start|expiry)\b", lower)):
@@ -172,11 +172,11 @@ def _mend(written: str) -> str:
     try:
         parse_duration(lower)
     except ValueError:
-        return _mend_date(written, how=HOW)
+        return _wrong_date(written, how=HOW)
     return f"{shown} is a duration, not an instant: write start + {shortened(lower)}"
 
 
-def _mend_date(written: str, *, how: str) -> str:
+def _wrong_date(written: str, *, how: str) -> str:
     shown = quoted(written)
     if re.search(r":[0-9]{2}[.,][0-9]*[1-9]", written):
         return f"{shown} has parts of a second, and the clock counts whole seconds: leave them out"

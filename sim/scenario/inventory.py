@@ -260,5 +260,5 @@ class Inventories:
         file = str(self._folder / inventory.path)
         self.problems += [Problem(file, line, 1, "", message) for line, message in wrong[:MOST_REPORTED]]
         if len(wrong) > MOST_REPORTED:
-            message = f"and {len(wrong) - MOST_REPORTED:,} more wrong rows: mend these first"
+            message = f"and {len(wrong) - MOST_REPORTED:,} more wrong rows: correct these first"
             self.problems.append(Problem(file, None, None, "", message))

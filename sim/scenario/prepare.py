@@ -160,7 +160,7 @@ def _with_refusals(plan: world.Plan, customs: Mapping[str, Custom]) -> world.Pla
     """The plan with the platforms that refuse each file's certificate, at the address it comes to serve.
 
     Where addresses change, that address depends on what the server did before. Who refuses a certificate
-    changes nothing the server does (model 5.4), so its life is played without, and tells the address of each.
+    changes nothing the server does (model 5.4), so its life is played without, which shows each address.
     """
     if not customs:
         return plan

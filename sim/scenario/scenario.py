@@ -1,6 +1,6 @@
 """A scenario as the rest of the simulator meets it: frozen, checked, every value resolved (language 1).
 
-It is read in rounds: the text, the single values, what ties them together. Each round tells all its mistakes.
+It is read in rounds: the text, the single values, what ties them together. Each reports all its mistakes.
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ class Scenario(Contents):
         node, problems = self._made_of.node, list[Problem]()
         for key, value in changes.items():
             place = Place(f"changed({key})")
-            new, wrong = node_of(value, place=place, key=key)
-            node, mend = with_value(node, key, new, place=place)
-            problems += [*wrong, *mend]
+            new, in_value = node_of(value, place=place, key=key)
+            node, in_key = with_value(node, key, new, place=place)
+            problems += [*in_value, *in_key]
         return _scenario(replace(self._made_of, node=node), problems)
 
     def with_validity(self, *, not_before: datetime, not_after: datetime) -> Scenario:

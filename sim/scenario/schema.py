@@ -293,10 +293,10 @@ def read_threshold(value: object, *, measure: str | None) -> float:
         if math.isfinite(value) and value >= 0:
             return float(value)
         raise ValueError(f"{value:g} is not possible: write a number of at least 0")
-    mend = "write a plain number"
+    advice = "write a plain number"
     if isinstance(value, str) and value.endswith("%") and asked.as_share:
-        mend = f"for a share, bound {asked.as_share}"
-    raise ValueError(f"{kind_of(value)} is not a number: {measure} is counted in {unit}, so {mend}")
+        advice = f"for a share, bound {asked.as_share}"
+    raise ValueError(f"{kind_of(value)} is not a number: {measure} is counted in {unit}, so {advice}")
 
 
 class Guarantee(Section):

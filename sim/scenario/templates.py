@@ -25,8 +25,8 @@ def template_text(name: str = DEFAULT) -> str:
     """
     if name not in TEMPLATES:
         meant = closest(name, TEMPLATES)
-        mend = f"did you mean {meant}?" if meant else f"there are {', '.join(TEMPLATES)}"
-        raise ValueError(f"no template is called {quoted(name)}: {mend}")
+        advice = f"did you mean {meant}?" if meant else f"there are {', '.join(TEMPLATES)}"
+        raise ValueError(f"no template is called {quoted(name)}: {advice}")
     return _read(f"{name}.yaml")
 
 

@@ -56,7 +56,7 @@ def parse_duration(text: str) -> int:
     """
     match = _COMPACT.fullmatch(text) or _ISO.fullmatch(text)
     if match is None or not any(match.groups()):
-        raise ValueError(_mend_duration(text.strip()))
+        raise ValueError(_wrong_duration(text.strip()))
     counts = match.groups(default="0")
     total_s = sum(int(count) * unit_s for count, unit_s in zip(counts, UNITS_S.values(), strict=True))
     if total_s > LONGEST_S:
@@ -94,7 +94,7 @@ def _without_unit(number: float) -> str:
     return f"{number:g} is not a duration: {HOW_DURATION}"
 
 
-def _mend_duration(written: str) -> str:
+def _wrong_duration(written: str) -> str:
     """The message for a text that is not a duration."""
     if re.fullmatch(r"[0-9]{1,15}", written):
         return _without_unit(int(written))

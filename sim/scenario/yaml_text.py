@@ -65,8 +65,8 @@ def with_overrides(node: Node, overrides: Sequence[tuple[str, str]]) -> tuple[No
         if wrong:
             problems += [_of_override(each, place, key) for each in wrong]
         else:
-            node, mend = with_value(node, key, new.moved_to(place), place=place)
-            problems += mend
+            node, wrong = with_value(node, key, new.moved_to(place), place=place)
+            problems += wrong
     return node, problems
 
 
@@ -132,8 +132,8 @@ class _Builder:
         node = self.anchors.get(event.anchor or "")
         if node is None:
             name = shortened(event.anchor or "")
-            mend = f"write &{name} before the value meant"
-            return self._wrong(place, f'"*{name}" refers to nothing above it: {mend}')
+            advice = f"write &{name} before the value meant"
+            return self._wrong(place, f'"*{name}" refers to nothing above it: {advice}')
         size, height = _extent(node)
         self._count(size, place)
         self._check_depth(height, place)
@@ -206,8 +206,10 @@ class _Builder:
     def _count(self, nodes: int, place: Place) -> None:
         self.nodes += nodes
         if self.nodes > MOST_NODES:
-            mend = "list devices in an inventory"
-            raise self._stop(place, f"more than {MOST_NODES:,} values, counting aliases written out: {mend}")
+            advice = "list devices in an inventory"
+            raise self._stop(
+                place, f"more than {MOST_NODES:,} values, counting aliases written out: {advice}"
+            )
 
     def _check_depth(self, below: int, place: Place) -> None:
         if len(self.steps) + below > DEEPEST:
@@ -232,7 +234,9 @@ class _Builder:
     def _report(self, place: Place, message: str, *below: str) -> None:
         self.problems.append(Problem.at(place, key=self._key_of_here(*below), message=message))
         if len(self.problems) >= MOST_PROBLEMS:
-            raise self._stop(place, f"reading stops here, after {MOST_PROBLEMS} mistakes: mend those first")
+            raise self._stop(
+                place, f"reading stops here, after {MOST_PROBLEMS} mistakes: correct those first"
+            )
 
     def _stop(self, place: Place, message: str) -> ScenarioError:
         return ScenarioError([*self.problems, Problem.at(place, key=self._key_of_here(), message=message)])
@@ -288,7 +292,7 @@ def resolve_scalar(text: str) -> Scalar:
 # --- what the parser's complaints mean ------------------------------------------------------------------
 
 _INDENTED: Final = "the indentation is off or a dash is misplaced: align this line with its neighbours"
-_MENDS: Final = {
+_ADVICE: Final = {
     r"'\\t'|tab character|violate indentation": "a tab indents this line: indent with blanks",
     r"mapping values are not allowed": "a second colon, or a key at the wrong depth: align the keys, and "
     "quote a text that holds a colon",
@@ -309,32 +313,34 @@ _MENDS: Final = {
 
 def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     """The problem that the parser met, in words that say what to change."""
-    said, context, mark, opened = "", "", None, None
+    complaint, context, mark, opened = "", "", None, None
     if isinstance(error, yaml.MarkedYAMLError):
-        said, context = error.problem or "", error.context or ""
+        complaint, context = error.problem or "", error.context or ""
         mark, opened = error.problem_mark, error.context_mark
-    if opened is not None and (re.search("simple key", context) or _is_at_end(mark, text, said)):
+    if opened is not None and (re.search("simple key", context) or _is_at_end(mark, text, complaint)):
         mark = opened  # where it begins says more than where the parser gave up
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     lines = lines_of(text)
     if line > len(lines):  # libyaml gives up beyond a last line that does not end
         line, column = len(lines), len(lines[-1]) + 1
     written = lines[line - 1]
-    if "mapping values" in said and ": " not in written[: column - 1]:
+    if "mapping values" in complaint and ": " not in written[: column - 1]:
         column = len(written) - len(written.lstrip(" ")) + 1
     if "\t" in written[:column] and "quoted" not in context:
-        said = f"'\\t' {said}"
-    for pattern, mend in _MENDS.items():
-        if re.search(pattern, said):
-            return Problem(file, line, column, "", f"this is not YAML: {mend}")
-    told = visible(" ".join((said or str(error)).split()))[:100]
-    mend = "check the quotes, colons and indentation here"
-    return Problem(file, line, column, "", f"this is not YAML ({told}): {mend}")
+        complaint = f"'\\t' {complaint}"
+    for pattern, advice in _ADVICE.items():
+        if re.search(pattern, complaint):
+            return Problem(file, line, column, "", f"this is not YAML: {advice}")
+    shown = visible(" ".join((complaint or str(error)).split()))[:100]
+    advice = "check the quotes, colons and indentation here"
+    return Problem(file, line, column, "", f"this is not YAML ({shown}): {advice}")
 
 
-def _is_at_end(mark: yaml.Mark | None, text: str, said: str) -> bool:
+def _is_at_end(mark: yaml.Mark | None, text: str, complaint: str) -> bool:
     """Whether the parser only noticed at the end of the text."""
-    return "end of stream" in said or (mark is not None and not "".join(lines_of(text)[mark.line :]).strip())
+    return "end of stream" in complaint or (
+        mark is not None and not "".join(lines_of(text)[mark.line :]).strip()
+    )
 
 
 # --- written -------------------------------------------------------------------------------------------

@@ -110,7 +110,9 @@ def test_a_row_may_have_several_mistakes(tmp_path: Path) -> None:
 def test_of_a_thousand_wrong_rows_fifty_are_shown_and_the_others_counted(tmp_path: Path) -> None:
     error = refused(tmp_path, b"id,platform\nx,ios\n" + b"".join(b"%d,andriod\n" % i for i in range(1000)))
     assert len(error.problems) == 51
-    assert str(error).splitlines()[-1] == f"{tmp_path / 'd.csv'}: and 950 more wrong rows: mend these first"
+    assert (
+        str(error).splitlines()[-1] == f"{tmp_path / 'd.csv'}: and 950 more wrong rows: correct these first"
+    )
 
 
 def test_a_mapped_column_that_is_not_there_is_a_mistake_of_the_scenario(tmp_path: Path) -> None:
