@@ -286,14 +286,14 @@ def _beyond_the_law(
     key: str, spells: Spells, ages_s: NDArray[np.int64], silent_s: NDArray[np.int64]
 ) -> Iterator[Finding]:
     """Silences that the law of absences forbids, or makes too rare (model 5.3)."""
-    mend = "write presence: from list, a law with longer absences, or list: {gone_after: …}"
+    advice = "write presence: from list, a law with longer absences, or list: {gone_after: …}"
     impossible = silent_s[spells.off.survival(silent_s.astype(np.float64)) <= 0.0]
     if impossible.size:
         yield Finding(
             "silent-beyond-the-law",
             key,
             f"{plural(impossible.size, 'device')} were silent for {span(int(impossible.min()))} or longer, "
-            f"and presence has no absence of that length: they stay off; {mend}",
+            f"and presence has no absence of that length: they stay off; {advice}",
             ASSUMED,
         )
     limit_s = _rare_silence_s(spells)
@@ -303,7 +303,7 @@ def _beyond_the_law(
             "more-silent-than-the-law",
             key,
             f"{longer:,} of {plural(ages_s.size, 'device')} were silent for longer than {span(limit_s)}, "
-            f"where presence lets expect {100 * _RARE:g} % of them, about {expected:.2g}: {mend}",
+            f"where presence lets expect {100 * _RARE:g} % of them, about {expected:.2g}: {advice}",
             ASSUMED,
         )
 
