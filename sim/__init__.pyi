@@ -15,7 +15,7 @@ from sim.studies.curve import curve as curve
 from sim.studies.device_lists import forecast as forecast
 from sim.studies.device_lists import inventory as inventory
 from sim.studies.exact import Probabilities as Probabilities
-from sim.studies.exact import probabilities as probabilities
+from sim.studies.exact import exact as exact
 from sim.studies.plan import Recommendation as Recommendation
 from sim.studies.plan import plan as plan
 from sim.studies.result import Result as Result

@@ -23,7 +23,7 @@ FLOORS: Final = (
     "pki",
     "scenario",
     "processes fleet",
-    "exact",
+    "probabilities",
     "guarantees",
     "executor",
     "figures",

@@ -198,7 +198,7 @@ def verify(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...]) ->
 @options.overrides
 def exact(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...]) -> int:
     """The probabilities without simulation: lost devices, and the chance of a device of each group."""
-    from sim.studies.exact import probabilities as study
+    from sim.studies.exact import exact as study
 
     (scenario,) = options.read_all([file], overrides)
     output.show(study(scenario), as_json=as_json)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from sim.exact.losses import Law, Losses, losses
+from sim.probabilities.losses import Law, Losses, losses
 from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.summary import Column, Notes, Summary, Table, notes
@@ -92,7 +92,7 @@ def _chance(law: Law) -> str:
     return "below 1e-15" if 0.0 < chance < 1e-15 else f"{chance:.3g}"
 
 
-def probabilities(scenario: Scenario) -> Probabilities:
+def exact(scenario: Scenario) -> Probabilities:
     """The law of the number of devices that lose the server, without simulating any.
 
     Args:

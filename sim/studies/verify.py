@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.exact.losses import NotExactError, losses
+from sim.probabilities.losses import NotExactError, losses
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.result import Result

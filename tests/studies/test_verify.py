@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import sim
-from sim.exact import losses
+from sim.probabilities import losses
 
 PHONES: dict[str, Any] = {
     "name": "spells",

@@ -18,7 +18,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.exact.survival import residual_survival
+from sim.probabilities.survival import residual_survival
 from sim.world.distributions import Distribution
 from sim.world.fleet import Spells
 

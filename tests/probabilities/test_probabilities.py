@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from sim.exact.losses import Law, Losses, NotExactError, losses
-from sim.exact.renewal import Habit, Start, chances
-from sim.exact.survival import residual_survival
 from sim.fleet.engine import simulate
+from sim.probabilities.losses import Law, Losses, NotExactError, losses
+from sim.probabilities.renewal import Habit, Start, chances
+from sim.probabilities.survival import residual_survival
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group

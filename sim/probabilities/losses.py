@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.exact.renewal import Chance, Habit, Start, chances
+from sim.probabilities.renewal import Chance, Habit, Start, chances
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Profile, Roster, Spells
 from sim.world.plan import Plan, Push
 from sim.world.timeline import Timeline
