@@ -7,8 +7,7 @@ of a prepared scenario that yields its findings, in `_RULES`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -17,8 +16,23 @@ from numpy.typing import NDArray
 
 from sim.lists.devices import GONE, KNOWN, NEVER
 from sim.results.measures import MEASURES
-from sim.scenario import schema
+from sim.scenario import certain, schema
 from sim.scenario.certificates import FIRST, Custom
+from sim.scenario.finding import (
+    ADVISED_S,
+    APPLE,
+    ASSUMED,
+    LANGUAGE,
+    LISTS,
+    NO_RESERVE,
+    REISSUING,
+    Finding,
+    date_of,
+    key_of,
+    main_expiry_s,
+    moment_of,
+    specifications,
+)
 from sim.scenario.inventory import Inventory
 from sim.scenario.prepare import Prepared, explains_silence, prepare, presence_of
 from sim.scenario.scenario import Scenario
@@ -26,36 +40,8 @@ from sim.text import plural, span
 from sim.world.certificates import Certificate
 from sim.world.distributions import LONGEST_S
 from sim.world.fleet import Spells
-from sim.world.order import SECONDS_PER_DAY
-from sim.world.server import Event
 
-REISSUING: Final = 'Kaspersky SMM 6.0, "Reissuing the mobile Administration Server certificate"'
-NO_RESERVE: Final = f"{REISSUING}; support.kaspersky.ru/help/KSMM/4.1/en-US/274364.htm"
-APPLE: Final = "support.apple.com/en-us/103769"
-LANGUAGE: Final = "with a file, the validity comes from the file"
-ASSUMED: Final = "an assumption of the model, not documented"
-LISTS: Final = "how lists are read (docs/lists.md)"
 _RARE: Final = 0.001
-ADVISED_S: Final = 30 * SECONDS_PER_DAY
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule that the plan goes against.
-
-    Attributes:
-        rule: its short name.
-        key: the part of the scenario it is about.
-        message: what it is, and what would put it right.
-        source: who says so.
-        line: in the scenario file; None where there is no file.
-    """
-
-    rule: str
-    key: str
-    message: str
-    source: str
-    line: int | None = None
 
 
 def findings_of(scenario: Scenario) -> list[Finding]:
@@ -80,47 +66,19 @@ def _once(repeated: list[Finding], line: int | None) -> Finding:
     return replace(first, message=message, line=line)
 
 
-def _date(prepared: Prepared, instant_s: int) -> str:
-    return f"{_moment(prepared, instant_s):%Y-%m-%d %H:%M}"
-
-
-def _moment(prepared: Prepared, instant_s: int) -> datetime:
-    return prepared.scenario.start + timedelta(seconds=instant_s)
-
-
 # --- what the operator and the server do -----------------------------------------------------------------
-
-
-def _specified(prepared: Prepared) -> dict[int | None, Event]:
-    """The specification of each reserve, by its generation."""
-    return {e.generation: e for e in prepared.timeline.events if e.name == "reserve specified"}
-
-
-def _key_of(prepared: Prepared, event: Event) -> str:
-    """The part of the file that made the server do it."""
-    if event.by != "operator":
-        return "server.automatic_reissue"
-    assert event.generation is not None
-    return f"strategy.{prepared.timeline.makers[event.generation].step}.reissue"
-
-
-def _main_expiry_s(prepared: Prepared, at_s: int) -> int:
-    """When the certificate that is main just before an instant expires."""
-    states = prepared.timeline.states
-    main = [states[0].main, *(state.main for state in states[1:] if state.from_s < at_s)][-1]
-    return prepared.timeline.server.certificates[main].not_after_s
 
 
 def _periods(prepared: Prepared) -> Iterator[Finding]:
     """How long each reserve waits before it becomes main."""
-    roster, specified = prepared.roster(), _specified(prepared)
+    roster, specified = prepared.roster(), specifications(prepared)
     present = [roster.profiles[number] for number in np.unique(roster.profile).tolist()]
     slowest = max(present, key=lambda profile: profile.every_s + profile.jitter_s, default=None)
     for event in prepared.timeline.events:
         if event.name != "reserve activated" or event.generation not in specified:
             continue
         period_s = event.at_s - specified[event.generation].at_s
-        key = _key_of(prepared, specified[event.generation])
+        key = key_of(prepared, specified[event.generation])
         waits = f"the reserve becomes main {span(period_s)} after it is specified"
         if slowest is not None and period_s <= slowest.every_s + slowest.jitter_s:
             yield Finding(
@@ -145,7 +103,7 @@ def _steps(prepared: Prepared) -> Iterator[Finding]:
             yield Finding(
                 "action-after-the-end",
                 f"{key}.at",
-                f"this happens on {_date(prepared, at_s)}, when the run has ended: choose a longer duration",
+                f"this happens on {date_of(prepared, at_s)}, when the run has ended: let it last longer",
                 ASSUMED,
             )
         elif (
@@ -153,7 +111,7 @@ def _steps(prepared: Prepared) -> Iterator[Finding]:
             and step.reissue.activate.kind == "immediately"
             and (custom is None or custom.unfit is None)
             and prepared.size
-            and at_s < _main_expiry_s(prepared, at_s)  # later, there is nobody left to lose
+            and at_s < main_expiry_s(prepared, at_s)  # later, there is nobody left to lose
         ):
             yield Finding(
                 "immediately-with-devices",
@@ -162,13 +120,13 @@ def _steps(prepared: Prepared) -> Iterator[Finding]:
                 "activate after a delay instead",
                 REISSUING,
             )
-    for event in _specified(prepared).values():
-        left_s = _main_expiry_s(prepared, event.at_s) - event.at_s
+    for event in specifications(prepared).values():
+        left_s = main_expiry_s(prepared, event.at_s) - event.at_s
         if left_s < ADVISED_S:
             when = f"expires {span(left_s)} later" if left_s > 0 else "has expired by then"
             yield Finding(
                 "reissue-below-30-days-before-expiry",
-                _key_of(prepared, event),
+                key_of(prepared, event),
                 f"the main certificate {when}: specify the reserve at least 30 days before it expires",
                 REISSUING,
             )
@@ -181,8 +139,8 @@ def _replaced(prepared: Prepared) -> Iterator[Finding]:
         if event.name in ("reserve replaced", "reserve discarded"):
             yield Finding(
                 "reserve-replaced",
-                _key_of(prepared, follower),
-                f"on {_date(prepared, event.at_s)} the waiting reserve is dropped before it was activated: "
+                key_of(prepared, follower),
+                f"on {date_of(prepared, event.at_s)} the waiting reserve is dropped before it was activated: "
                 "devices that hold only that one are lost when another becomes main; activate it first",
                 ASSUMED,
             )
@@ -190,15 +148,15 @@ def _replaced(prepared: Prepared) -> Iterator[Finding]:
 
 def _expiries(prepared: Prepared) -> Iterator[Finding]:
     """Changes of the main certificate that lose every device."""
-    specified = _specified(prepared)
+    specified = specifications(prepared)
     first = f"{FIRST}.file" if FIRST in prepared.certificates else f"{FIRST}.expires"
     for before, state in prepared.timeline.switches:
-        date = _date(prepared, state.from_s)
+        date = date_of(prepared, state.from_s)
         if state.change == "expired":
             made = specified.get(before.main)
             yield Finding(
                 "expiry-without-reserve",
-                first if made is None else _key_of(prepared, made),
+                first if made is None else key_of(prepared, made),
                 f"the main certificate expires on {date} and no reserve takes over: every device loses the "
                 "server; specify a reserve at least 30 days before",
                 NO_RESERVE,
@@ -206,7 +164,7 @@ def _expiries(prepared: Prepared) -> Iterator[Finding]:
         if state.change == "activated" and not state.is_valid:
             yield Finding(
                 "reserve-not-valid-at-activation",
-                _key_of(prepared, specified[state.main]),
+                key_of(prepared, specified[state.main]),
                 f"the reserve becomes main on {date}, when it is not valid: every device refuses it; make it "
                 "valid for longer, or reissue later",
                 ASSUMED,
@@ -256,7 +214,7 @@ def _silences(prepared: Prepared, number: int, inventory: Inventory) -> Iterator
         yield Finding(
             "list-after-start",
             key,
-            f"the list was made {span(-older_s)} after the start, {_date(prepared, 0)}: {taken}; let the "
+            f"the list was made {span(-older_s)} after the start, {date_of(prepared, 0)}: {taken}; let the "
             "plan start when the list was made",
             LISTS,
         )
@@ -326,7 +284,7 @@ def _poisson_tail(count: int, mean: float) -> float:
 
 def _horizon(prepared: Prepared) -> Iterator[Finding]:
     if not any(prepared.timeline.switches):
-        expires = _date(prepared, prepared.plan.first.not_after_s)
+        expires = date_of(prepared, prepared.plan.first.not_after_s)
         yield Finding(
             "nothing-happens",
             "duration",
@@ -395,7 +353,7 @@ def _validity(prepared: Prepared, custom: Custom) -> Iterator[Finding]:
         yield Finding(rule, f"{custom.key}.valid_for", message, LANGUAGE)
     expires = written.expires if isinstance(written, schema.Certificate) else None
     if expires is not None and scenario.instant(expires) != custom.not_after_s:
-        when = f"{_moment(prepared, custom.not_after_s):%Y-%m-%d %H:%M:%S}"
+        when = f"{moment_of(prepared, custom.not_after_s):%Y-%m-%d %H:%M:%S}"
         message = f"the file's certificate expires on {when}, {ignored} expires out"
         yield Finding(rule, f"{custom.key}.expires", message, LANGUAGE)
 
@@ -408,7 +366,7 @@ def _becoming_main(prepared: Prepared, custom: Custom, certificate: Certificate)
         states.insert(0, timeline.states[0])
     if not states:
         return
-    first, since = states[0], _date(prepared, states[0].from_s)
+    first, since = states[0], date_of(prepared, states[0].from_s)
     if first.change == "immediate" and not first.is_valid:
         message = f"it is main from {since} on, when it is not valid: all devices refuse it; use one that is"
         yield Finding("certificate-not-valid-when-main", f"{custom.key}.file", message, ASSUMED)
@@ -435,6 +393,10 @@ _RULES: Final[tuple[Callable[[Prepared], Iterator[Finding]], ...]] = (
     _steps,
     _replaced,
     _expiries,
+    certain.documented_dialog,
+    certain.reserves_that_expire,
+    certain.certain_losses,
+    certain.desk,
     _inventories,
     _horizon,
     _guarantees,

@@ -28,10 +28,16 @@ def plan(
     return text + fleet + ("strategy:\n" if steps else "") + "".join(f"  - {{{step}}}\n" for step in steps)
 
 
-def judge(text: str, folder: Path) -> list[Finding]:
+def judge_whole(text: str, folder: Path) -> list[Finding]:
     path = folder / "plan.yaml"
     path.write_text(text)
     return findings_of(sim.load(path))
+
+
+def judge(text: str, folder: Path) -> list[Finding]:
+    """Without what is said of delays that are counted to the second, as many here are."""
+    found = judge_whole(text, folder)
+    return [each for each in found if each.rule != "activation-not-whole-days"]
 
 
 def rules(text: str, folder: Path) -> list[str]:
@@ -256,7 +262,7 @@ def test_a_horizon_that_ends_before_the_activation(tmp_path: Path, duration: str
         ("2026-02-28 18:00:01", "", []),
         ("2025-03-01 12:00", ", presence: {on: 1d, off: 1d}", ["silent-beyond-the-law"]),
         ("2025-03-01 12:00", ", presence: {on: 1d, off: {exponential: 400d}}", []),
-        ("2025-03-01 12:00", ", presence: never", []),
+        ("2025-03-01 12:00", ", presence: never", ["no-delivery"]),
         ("2026-03-01 00:00:00", "", []),  # the start
     ],
 )
@@ -354,3 +360,74 @@ def test_without_a_file_there_is_no_line_but_a_key() -> None:
     }
     (finding,) = findings_of(sim.Scenario.from_document(document))
     assert (finding.line, finding.key) == (None, "strategy.0.reissue")
+
+
+# --- what the documentation denies, and what loses for certain -------------------------------------------
+
+
+def cut_off(day: int, length: str) -> str:
+    outage = f"outages: [{{from: day {day}, for: {length}}}], automatic_reissue"
+    return GOOD.replace("automatic_reissue", outage)
+
+
+NEW = "at: day 20, reissue: {{{}activate: after 30d, address: {{change_to: b.example.com{}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "part"),
+    [
+        (plan("at: day 20, reissue: {activate: after 30d1h}"), "activation-not-whole-days", "after 30d1h"),
+        (plan(NEW.format("issuer: custom, ", "")), "custom-reissue-changes-address", "address"),
+        (plan(NEW.format("", ", opens: day 51")), "gap-between-addresses", "opens"),
+        (plan(NEW.format("", ", opens: day 50")), None, ""),
+        (cut_off(20, "30d"), "no-delivery", "outages"),
+        (cut_off(19, "34d"), "no-delivery", "outages"),
+        (cut_off(20, "29d"), None, ""),
+        (GOOD.replace("every: 6h", "success: 0%"), "no-delivery", "success"),
+        (GOOD.replace("sync: {every: 6h}", "presence: never"), "no-delivery", "never"),
+        (
+            GOOD.replace("sync: {every: 6h}", "presence: {away: [{from: day 20, for: 30d}]}"),
+            "no-delivery",
+            "away",
+        ),
+        (GOOD.replace("sync: {every: 6h}", "presence: {away: [{from: day 20, for: 29d}]}"), None, ""),
+        (
+            GOOD.replace(
+                "every: 6h}", "every: 7d, phase: 0s, catch_up: no}, hours: {from: 07:00, to: 18:00}"
+            ),
+            "no-delivery",
+            "hours",
+        ),
+        (GOOD + "recovery: {technicians: 2}\n", "desk-around-the-clock", "recovery"),
+        (GOOD + "recovery: {technicians: unlimited}\n", None, ""),
+        (GOOD + "recovery: {hours: {days: mon-sun, from: 00:00, to: 24:00}}\n", None, ""),
+    ],
+)
+def test_a_certain_loss_or_what_is_not_offered(
+    text: str, rule: str | None, part: str, tmp_path: Path
+) -> None:
+    if rule is None:
+        assert judge_whole(text, tmp_path) == []
+        return
+    (found,) = judge_whole(text, tmp_path)
+    assert found.rule == rule
+    assert found.line is not None
+    assert part in text.splitlines()[found.line - 1]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_restore_that_the_documentation_denies(kept: bool, tmp_path: Path) -> None:
+    text = plan("at: day 20, reissue: {activate: immediately}", "at: day 21, restore_previous: {}")
+    if kept:
+        text = text.replace("server: {", "server: {previous_certificate: kept, ")
+    (found,) = [each for each in judge(text, tmp_path) if each.rule == "restore-denied"]
+    assert found.line == line_of(text, "restore_previous: {}")
+    assert ("fails" in found.message) is not kept
+
+
+@pytest.mark.parametrize("valid_from", ["issue", "activation"])
+def test_a_reserve_made_at_installation(valid_from: str, tmp_path: Path) -> None:
+    server = f"server: {{valid_from: {valid_from}, automatic_reissue: off}}\n"
+    step = "strategy:\n  - {at: day 0, reissue: {activate: at expiry}}\n"
+    text = HEADER.format(duration="420d") + server + FLEET + step
+    assert ("reserve-expires-with-main" in rules(text, tmp_path)) is (valid_from == "issue")

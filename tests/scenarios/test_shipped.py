@@ -34,17 +34,17 @@ FALSE_ALARM = 1e-6
 FINDINGS: Mapping[str, list[str]] = {
     "automatic_reissue_6_0": [],
     "certificates_47_days": ["activation-below-30-days", "reissue-below-30-days-before-expiry"],
-    "changed_address": [],
+    "changed_address": ["gap-between-addresses"],
     "custom_certificate": ["expiry-without-reserve"],
     "custom_certificate_refused": ["expiry-without-reserve", "kaspersky-key-usage"],
     "custom_certificate_strands_ios": ["apple-extended-key-usage", "ios-refuses-the-certificate"],
-    "delay_below_sync_period": ["activation-within-sync-period"],
-    "delay_equal_to_sync_period": ["activation-within-sync-period"],
-    "delayed_30d": [],
+    "delay_below_sync_period": ["activation-not-whole-days", "activation-within-sync-period"],
+    "delay_equal_to_sync_period": ["activation-not-whole-days", "activation-within-sync-period"],
+    "delayed_30d": ["desk-around-the-clock"],
     "expired_without_reserve": ["expiry-without-reserve"],
-    "helpdesk_after_total_loss": ["expiry-without-reserve"],
+    "helpdesk_after_total_loss": ["desk-around-the-clock", "expiry-without-reserve"],
     "immediate": ["immediately-with-devices"],
-    "immediate_taken_back": ["immediately-with-devices"],
+    "immediate_taken_back": ["immediately-with-devices", "restore-denied"],
     "inventory": [],
     "late_reserve": [
         "activation-within-sync-period",
@@ -52,7 +52,25 @@ FINDINGS: Mapping[str, list[str]] = {
         "reissue-below-30-days-before-expiry",
     ],
     "no_automatic_reissue_4_1": ["expiry-without-reserve"],
+    "christmas": ["activation-below-30-days"],
+    "desk_hours": ["expiry-without-reserve"],
+    "gate": ["no-delivery"],
+    "office_hours_monday": [
+        "activation-below-30-days",
+        "activation-not-whole-days",
+        "no-delivery",
+        "reissue-below-30-days-before-expiry",
+    ],
+    "push_and_chase": ["activation-within-sync-period", "no-delivery"],
+    "reserve_at_installation": [],
+    "server_off": [
+        "activation-within-sync-period",
+        "expiry-without-reserve",
+        "reissue-below-30-days-before-expiry",
+    ],
+    "warehouse_dark": [],
     "reserve_replaced": [
+        "activation-not-whole-days",
         "activation-within-sync-period",
         "reissue-below-30-days-before-expiry",
         "reserve-replaced",
@@ -153,6 +171,56 @@ def test_certificates_47_days_with_the_default_lead_all_expire_with_their_reserv
     assert lost(result) == 100
     assert set(seconds(result, "lost_at")) == {47 * D}
     assert set(result.devices["lost_cause"]) == {"expired"}
+
+
+def test_gate_waits_for_the_day_after_the_outage() -> None:
+    result = result_of("gate")  # 10 days and 30 min from day 10 on; 20 phones synchronize before
+    assert happened(result, "reserve activated") == [21]
+    assert result.measures["lost_devices"] == 1
+    assert lost(changed("gate", {"strategy.0.reissue.activate": "after 10d"})) == 221
+
+
+def test_push_and_chase_reach_all_but_the_phone_in_a_drawer() -> None:
+    result = result_of("push_and_chase")
+    assert lost(result) == 1
+    assert result.measures["visits"] == 20 + 1
+    # Two a day: the 20th and 21st visit are on day 40 and after.
+    assert lost(changed("push_and_chase", {"strategy.2.chase.per_day": 2})) == 3
+
+
+def test_desk_hours_end_on_a_thursday() -> None:
+    # 6 on Friday from 13:00 on, then 16 a day: the last of 60 begins on Thursday at 10:00.
+    result = result_of("desk_hours")
+    assert max(seconds(result, "reconnected_at")) == 10 * D + 11 * H
+
+
+def test_christmas_loses_nobody_a_week_later_or_a_period_earlier() -> None:
+    assert lost(changed("christmas", {"strategy.0.reissue.activate": "after 21d", "replications": 1})) == 0
+    assert lost(changed("christmas", {"strategy.0.at": "2026-12-22 18:00", "replications": 1})) == 0
+
+
+def test_office_hours_monday_lose_all_or_nobody_by_one_second() -> None:
+    assert lost(result_of("office_hours_monday")) == 200
+    assert lost(changed("office_hours_monday", {"strategy.0.reissue.activate": "after 2d12h1s"})) == 0
+
+
+def test_warehouse_dark_never_concerns_the_office() -> None:
+    short = {"strategy.0.reissue.activate": "after 1d"}
+    result = changed("warehouse_dark", short)
+    assert result.groups["office"]["lost_devices"] == 0
+    assert result.groups["warehouse"]["lost_devices"] > 0
+
+
+def test_server_off_makes_its_reserve_when_it_is_on_again() -> None:
+    result = result_of("server_off")
+    assert happened(result, "reserve specified") == [390]
+    assert lost(result) == 50
+    assert lost(changed("server_off", {"server.automatic_reissue": {"lead": "120d"}})) == 0
+
+
+def test_reserve_at_installation_is_worth_what_valid_from_says() -> None:
+    assert lost(result_of("reserve_at_installation")) == 0
+    assert lost(changed("reserve_at_installation", {"server.valid_from": "issue"})) == 20
 
 
 def test_changed_address_leaves_devices_unreachable_for_two_days_and_loses_none() -> None:
