@@ -20,7 +20,7 @@ from sim.figures.bars import CertificateLife, DeviceHistory, Spans
 from sim.figures.series import TimeSeries
 from sim.figures.style import Floats, Ints, Timespan
 from sim.files import read_bytes
-from sim.scenario.findings import Finding
+from sim.scenario.finding import Finding
 from sim.scenario.fleet import MOST_DEVICES
 from sim.scenario.values import LONGEST_S
 from sim.studies.at_risk import COLUMNS, MOST_REPLICATIONS, DevicesAtRisk
