@@ -356,7 +356,7 @@ class _Reading:
         found = sorted(self.problems, key=lambda each: (each.line or 0, each.column or 0))
         self.unreported += max(0, len(found) - MOST_REPORTED)
         if self.unreported:
-            message = f"and {plural(self.unreported, 'more wrong row')}: mend these first"
+            message = f"and {plural(self.unreported, 'more wrong row')}: correct these first"
             found[MOST_REPORTED:] = [ListProblem(None, None, "", message)]
         return tuple(found)
 

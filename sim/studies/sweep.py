@@ -394,7 +394,7 @@ def _lines(mistakes: dict[str, list[int]], points: Sequence[Point]) -> Iterator[
         pairs = (f"{visible(key)}={shortened(str(value))}" for key, value in points[where[0]].items())
         yield f"{', '.join(pairs)}: {told}{others}"
     if len(mistakes) > _MOST_MISTAKES:
-        yield f"and {len(mistakes) - _MOST_MISTAKES:,} more mistakes: mend these first"
+        yield f"and {len(mistakes) - _MOST_MISTAKES:,} more mistakes: correct these first"
 
 
 def _told(problem: Problem, point: Point) -> str:

@@ -234,7 +234,7 @@ def test_of_many_wrong_rows_fifty_are_shown_and_the_others_counted() -> None:
     problems = read("id,holds_reserve\n" + rows).problems
     assert len(problems) == 51
     assert [each.line for each in problems[:50]] == list(range(2, 52))
-    assert problems[-1].message == "and 49 more wrong rows: mend these first"
+    assert problems[-1].message == "and 49 more wrong rows: correct these first"
 
 
 # --- columns and cells --------------------------------------------------------------------------------------
