@@ -90,7 +90,8 @@ class Answers:
         columns = prefix(timeline, self.visits(), same[-1].at_s, question.generation, True)
         received_at_s = columns.reserve_received_at_s
         for check in same:
-            assert check.gate is not None
+            if check.gate is None:
+                raise LookupError("a check without a gate")
             counted = self.counted(check.gate)
             held = int((counted & (received_at_s >= 0) & (received_at_s < check.at_s)).sum())
             self.checks[check.generation, check.at_s] = held, int(counted.sum())

@@ -166,13 +166,13 @@ def verify(
                 return Verification(process.fingerprint, difference)
     assert process.fingerprint == fleet.fingerprint
     try:
-        witnesses = tuple(_witnesses(scenario, fleet))
+        witnesses = tuple(witnesses_of(scenario, fleet))
     except NotExactError as error:
         return Verification(process.fingerprint, None, no_witness=str(error))
     return Verification(process.fingerprint, None, witnesses)
 
 
-def _witnesses(scenario: Scenario, result: Result) -> Iterator[Witness]:
+def witnesses_of(scenario: Scenario, result: Result) -> Iterator[Witness]:
     """Each group's lost devices beside their law; all replications are independent.
 
     Raises:

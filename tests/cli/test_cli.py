@@ -473,7 +473,10 @@ def test_check_tells_findings_with_their_line_and_source(reissue: Run, plan: Pat
     assert "Kaspersky SMM 6.0" in ran.out
     assert reissue(*arguments, "--strict").code == FAILS
     assert reissue("check", plan, "--strict").code == HOLDS
-    (finding,) = json.loads(reissue(*arguments, "--json").out)["findings"]
+    findings = json.loads(reissue(*arguments, "--json").out)["findings"]
+    rules = {each["rule"]: each for each in findings}
+    assert set(rules) == {"activation-within-sync-period", "activation-not-whole-days"}
+    finding = rules["activation-within-sync-period"]
     assert finding.keys() >= {"rule", "line", "message", "source"}
     assert finding["line"] == 11
 
