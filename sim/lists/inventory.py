@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
@@ -79,7 +80,7 @@ class Inventory:
         keys |= {"only": {header: list(values) for header, values in options.only.items()}}
         keys |= {"gone_after": span(options.gone_after_s) if options.gone_after_s else None}
         keys = {key: value for key, value in keys.items() if value}
-        lines = ["fleet:", "  - name: devices", f"    inventory: {_scalar(self.file)}"]
+        lines = ["fleet:", "  - name: devices", f"    inventory: {_scalar(PurePath(self.file).name)}"]
         if columns:
             lines.append(f"    columns: {_flow(columns)}")
         if keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -151,3 +152,21 @@ def test_what_a_list_cannot_be(tmp_path: Path, group: dict[str, Any], key: str, 
     (problem,) = caught.value.problems
     assert problem.key == key
     assert words in problem.message
+
+
+def test_the_block_of_inventory_runs_as_it_is_pasted(tmp_path: Path) -> None:
+    """Phones silent for 1 h to 60 days; the pasted block stands beside the list, wherever that lies."""
+    hours = [1, 2, 3, 4, 5, 8, 30, 100, 300, 600, 900, 1440]
+    made = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+    rows = [f"p{n};Android 14;{made - timedelta(hours=h):%d.%m.%Y %H:%M}" for n, h in enumerate(hours)]
+    rows.append(f"p99;Android 14;{made:%d.%m.%Y %H:%M}")
+    (tmp_path / "export.csv").write_text("\n".join(["Device name;OS;Last check-in", *rows]), encoding="utf-8")
+    block = sim.inventory(tmp_path / "export.csv").to_yaml()
+    (tmp_path / "plan.yaml").write_text(
+        "name: pasted\nstart: 2026-11-27 09:00\nduration: 60d\n"
+        "strategy: [{at: day 0, reissue: {activate: after 30d}}]\n" + block,
+        encoding="utf-8",
+    )
+    plan = sim.load(tmp_path / "plan.yaml")
+    assert sim.run(plan).measures["devices"] == 13
+    assert sim.verify(plan).equal
