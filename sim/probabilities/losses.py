@@ -59,7 +59,7 @@ class Losses:
 
     @property
     def error(self) -> float:
-        """A bound of the numerical error of each probability."""
+        """The estimated numerical error of a probability: what two grids differ by, at most."""
         return max((error for _, _, _, error in self.kinds), default=0.0)
 
     def law(self, *, group: str | None = None, platform: str | None = None, replications: int = 1) -> Law:

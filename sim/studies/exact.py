@@ -73,7 +73,7 @@ class Probabilities:
         )
         answer = f"Of {number(self.law.size)} devices, {spread} are lost."
         trust: Notes = notes(
-            f"Computed, not simulated; each chance is wrong by at most {self.losses.error:.1g}."
+            f"Computed, not simulated; the error of each chance is estimated at {self.losses.error:.1g}."
         )
         return Summary(self.prepared.scenario.name, answer, (table, trust))
 
