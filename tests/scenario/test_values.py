@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -320,3 +323,41 @@ def test_a_wrong_distribution_names_every_wrong_part(
     keys = [".".join(map(str, ("recovery", "takes", *path))) for path in paths]
     assert [problem.key for problem in caught.value.problems] == keys
     assert all(": " in problem.message for problem in caught.value.problems)
+
+
+# --- hostile texts ---------------------------------------------------------------------------------------
+
+HOSTILE: dict[str, Callable[[int], str]] = {
+    "blanks within": lambda n: "1w" + " " * n + "x",
+    "blanks before": lambda n: " " * n + "1d",
+    "blanks after": lambda n: "1d" + " " * n,
+    "many parts": lambda n: "1d " * (n // 3),
+    "many free parts": lambda n: "1.1d," * (n // 5),
+    "digits": lambda n: "9" * n,
+    "letters": lambda n: "a" * n,
+    "ISO": lambda n: "P" + "1W" * (n // 2),
+    "a sum": lambda n: "start +" + " " * n + "x",
+    "a day": lambda n: "day " + " " * n + "1x",
+    "a date": lambda n: "2026-03-01" + " " * n + "x",
+}
+
+
+def took_s(read: Callable[[str], object], text: str) -> float:
+    """Processor time to refuse or read a text; the best of three."""
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        with suppress(ValueError):
+            read(text)
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("read", [parse_duration, parse_instant, parse_moment, parse_share])
+def test_ten_times_as_many_hostile_characters_take_about_ten_times_as_long(
+    read: Callable[[str], object], text: str
+) -> None:
+    """A quadratic parser would take a hundred times as long, the cubic one of old a thousand times."""
+    short, long = (took_s(read, HOSTILE[text](n)) for n in (1_000, 10_000))
+    assert long < 40 * short + 0.02
