@@ -40,6 +40,7 @@ FINDINGS: Mapping[str, list[str]] = {
     "custom_certificate_strands_ios": ["apple-extended-key-usage", "ios-refuses-the-certificate"],
     "delay_below_sync_period": ["activation-not-whole-days", "activation-within-sync-period"],
     "delay_equal_to_sync_period": ["activation-not-whole-days", "activation-within-sync-period"],
+    "delayed_30d": [],
     "expired_without_reserve": ["expiry-without-reserve"],
     "helpdesk_after_total_loss": ["desk-around-the-clock", "expiry-without-reserve"],
     "immediate": ["immediately-with-devices"],
