@@ -16,14 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.world.fleet import Away, Platform, Profile, Spells
-from sim.world.timeline import State, Timeline
+from sim.world.timeline import Timeline
 
 Span = tuple[int, int]
 """A half-open interval of whole seconds."""
@@ -82,7 +81,7 @@ def deliveries_of(timeline: Timeline, platform: Platform) -> tuple[Delivery, ...
         if after.change != "activated" or not after.is_valid or not accepts(after.main):
             return None
         specified_s = timeline.server.specified_at_s[after.main]
-        windows = _windows(timeline, after.main, after.from_s)
+        windows = merged(timeline.handed_out(after.main))
         assert before.main != after.main
         found.append(Delivery(after.main, specified_s, after.from_s, windows))
     return tuple(found)
@@ -103,20 +102,6 @@ def loses_everybody(timeline: Timeline, platform: Platform) -> bool:
         after.change == "immediate" or not after.is_valid or not accepts(after.main)
         for _, after in timeline.switches
     )
-
-
-def _windows(timeline: Timeline, generation: int, until_s: int) -> tuple[Span, ...]:
-    def delivers(state: State) -> bool:
-        address = timeline.server.certificates[state.main].address
-        answers = not state.is_out and address in state.open_addresses
-        return state.reserve == generation and state.is_valid and answers
-
-    spans = [
-        (state.from_s, min(following.from_s, until_s))
-        for state, following in pairwise(timeline.states)
-        if delivers(state)
-    ]
-    return merged(spans)
 
 
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -161,7 +161,7 @@ def losses(plan: Plan, timeline: Timeline, roster: Roster) -> Losses:
         return Losses(tuple((kind, n, 0.0, 0.0) for kind, n in kinds.items()))
     _, after = switches[0]
     refused_by = timeline.server.certificates[after.main].refused_by
-    usable = list(_usable(timeline, after.main)) if after.change == "activated" else []
+    usable = list(timeline.handed_out(after.main)) if after.change == "activated" else []
     specified_s = timeline.server.specified_at_s.get(after.main, after.from_s)
     found: dict[Kind, tuple[float, float]] = {}
     waiting: dict[Habit, list[Kind]] = {}
@@ -223,22 +223,6 @@ def _kinds(roster: Roster, timeline: Timeline) -> Counter[Kind]:
         holds_it = bool(holds) and timeline.first_reserve == switch
         kinds[Kind(roster.profiles[profile], phase_s, state, silent_for_s, holds_it)] += n
     return kinds
-
-
-def _usable(timeline: Timeline, generation: int) -> Iterator[Stretch]:
-    """Stretches [from, to) of the run in which a synchronization brings a certificate, joined."""
-    begun = None
-    for state in timeline.states:
-        address = timeline.server.certificates[state.main].address
-        brings = (
-            state.reserve == generation
-            and not state.is_out
-            and state.is_valid
-            and address in state.open_addresses
-        )
-        if begun is not None and not brings and state.from_s > begun:
-            yield begun, state.from_s
-        begun = (state.from_s if begun is None else begun) if brings else None
 
 
 def _start(kind: Kind, specified_s: int, switch_s: int) -> Start:

@@ -37,11 +37,6 @@ def read_zone(value: object) -> str:
     raise ValueError(f"{quoted(value)} is no time zone: {f'did you mean {meant}?' if meant else how}")
 
 
-def zone_named(name: str) -> tzinfo:
-    """The time zone of a name that `read_zone` has taken."""
-    return UTC if name == "UTC" else ZoneInfo(name)
-
-
 def read_days(value: object) -> tuple[int, ...]:
     """Days of the week, 0 for Monday, in order: `mon-fri`, `mon, wed`, or a list of such texts.
 

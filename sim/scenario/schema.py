@@ -17,12 +17,12 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticKnownError
 from pydantic_core.core_schema import ValidationInfo
 
+from sim.lists.zones import tzinfo_of
 from sim.results.measures import MEASURES, Bound, Selection, measures_with
 from sim.scenario import fields
 from sim.scenario.distributions import RandomDuration
 from sim.scenario.fields import IN_SECTION, IN_WORD, Activate, ReadAs, Section, form_of, read_by
 from sim.scenario.fleet import Calendar, Group
-from sim.scenario.hours import zone_named
 from sim.scenario.instants import has_offset, is_date, parse_moment
 from sim.scenario.values import kind_of, read_duration, read_share
 from sim.text import span
@@ -415,7 +415,7 @@ class Contents(Section):
     @classmethod
     def _start(cls, value: object, info: ValidationInfo) -> object:
         """By the clocks of the time zone, if it names no offset."""
-        zone = zone_named(info.data.get("timezone", "UTC"))
+        zone = tzinfo_of(info.data.get("timezone", "UTC"))
         if isinstance(value, str) and zone is not UTC and is_date(value) and not has_offset(value):
             return parse_moment(value, zone=zone)
         return value
@@ -423,4 +423,4 @@ class Contents(Section):
     @property
     def zone(self) -> tzinfo:
         """The time zone."""
-        return zone_named(self.timezone)
+        return tzinfo_of(self.timezone)

@@ -72,6 +72,23 @@ class Timeline:
         pairs = zip(self.states, self.states[1:], strict=False)
         return ((before, after) for before, after in pairs if after.change is not None)
 
+    def handed_out(self, generation: int) -> Iterator[tuple[int, int]]:
+        """The stretches [from, to) in which a synchronization brings a certificate as the reserve, joined.
+
+        The server hands it over and answers at the main certificate's address, and that is valid (model 4.2).
+        What lasts to the end of the run is left out: a certificate that becomes main is no reserve any more.
+        """
+        begun_s: int | None = None
+        for state in self.states:
+            address = self.server.certificates[state.main].address
+            answers = not state.is_out and address in state.open_addresses
+            if state.reserve == generation and state.is_valid and answers:
+                begun_s = state.from_s if begun_s is None else begun_s
+                continue
+            if begun_s is not None and begun_s < state.from_s:
+                yield begun_s, state.from_s
+            begun_s = None
+
     @property
     def first_reserve(self) -> int:
         """The run's first reserve, which an inventory's devices may already hold (model 5.1)."""
