@@ -37,17 +37,8 @@ def _unique(
     multiple=True,
     required=True,
     callback=_unique,
-    help="A key and its values: 6h,12h,1d; a range inside a word; uniform(1d, 60d). The first is slowest.",
+    help="A key and its values: 6h,12h,1d; 'after 1d..60d step 1d'. The first is slowest.",
 )
-@click.option("--samples", type=click.IntRange(1), metavar="N", help="Draw keys with random values N times.")
-@click.option("--latin-hypercube", type=click.IntRange(1), metavar="N", help="The same, spread evenly.")
-@click.option("--sample-seed", type=click.IntRange(0, 2**63 - 1), help="Of draws; default: the scenario's.")
-@click.option(
-    "--sensitivity",
-    is_flag=True,
-    help="Which of the random keys matter: Sobol indices, from (keys + 2) x SAMPLES runs (64 samples).",
-)
-@click.option("--measure", default="lost_devices", help="What the sensitivity explains; lost_devices.")
 @click.option("--dry-run", is_flag=True, help="List the points, and how many runs are kept; run none.")
 @options.study
 @options.out("FILE", "Write the table to a new .parquet or .csv file.")
@@ -57,10 +48,6 @@ def _unique(
 def sweep(
     file: Path,
     vary: dict[str, str],
-    samples: int | None,
-    latin_hypercube: int | None,
-    sensitivity: bool,
-    measure: str,
     dry_run: bool,
     workers: int | None,
     cluster: str | None,
@@ -76,23 +63,19 @@ def sweep(
 
     What is done is kept: an interrupted or repeated sweep goes on where it was.
     """
-    number, sampling = _sampling(samples, latin_hypercube, sensitivity=sensitivity)
     (scenario,) = options.read_all([file], overrides)
 
     from sim.executor.cache import Cache
     from sim.studies.output import check_table_file, write_table
-    from sim.studies.sensitivity import check_measure
     from sim.studies.sweep import prepare_sweep, resources_of
 
     if out is not None:
         check_table_file(out, overwrite=overwrite)
-    if sensitivity:
-        check_measure(measure)
-    prepared = prepare_sweep(scenario, vary, samples=number, sampling=sampling, **choices)
+    prepared = prepare_sweep(scenario, vary, **choices)
     if dry_run:
         stored = prepared.stored(Cache(store)) if keep else 0
         if as_json:
-            runs, tasks = list(prepared.design.points), len(prepared.tasks)
+            runs, tasks = list(prepared.points), len(prepared.tasks)
             output.show_json({"runs": runs, "replications": tasks, "stored": stored})
         else:
             output.show_summary(prepared.summary(stored), fits=True)
@@ -103,32 +86,11 @@ def sweep(
         resources_of(prepared, **computing, notice=calls["notice"]) as means,
     ):
         swept = prepared.run(means, progress=calls["progress"])
-    found = swept.sensitivity(measure) if sensitivity else None
     if out is not None:
         write_table(swept.table, out, overwrite=overwrite)
         output.show_written(out)
     if as_json:
-        output.show_json(
-            swept.to_json() if found is None else {**swept.to_json(), "sensitivity": found.to_json()}
-        )
+        output.show_json(swept.to_json())
     else:
         output.show_summary(swept.summary(), fits=True)
-        if found is not None:
-            click.echo()
-            output.show_summary(found.summary())
     return DONE
-
-
-def _sampling(
-    samples: int | None, latin_hypercube: int | None, *, sensitivity: bool
-) -> tuple[int | None, Any]:
-    """The number of samples, and how they are drawn."""
-    if samples is not None and latin_hypercube is not None:
-        raise click.UsageError("--samples and --latin-hypercube exclude each other: give one of them")
-    if sensitivity:
-        if latin_hypercube is not None:
-            raise click.UsageError("--sensitivity has its own way of sampling: write --samples N")
-        return samples or 64, "sobol"
-    if latin_hypercube is not None:
-        return latin_hypercube, "latin-hypercube"
-    return samples, "random"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,7 +20,6 @@ from sim.scenario.prepare import prepare
 from sim.scenario.problems import Problem, ScenarioError
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.scenario.yaml_text import to_line
-from sim.studies.design import Design, Point, Sampling
 from sim.studies.experiment import (
     Engine,
     Experiment,
@@ -31,9 +30,8 @@ from sim.studies.experiment import (
     with_options,
 )
 from sim.studies.result import fingerprint_of
-from sim.studies.sensitivity import Sensitivity, sensitivity_of
 from sim.studies.tasks import Measures, Run, World, groups_of
-from sim.studies.vary import VaryError
+from sim.studies.vary import Point, VaryError, points_of, title_of
 from sim.summary import Column, Summary, Table
 from sim.summary.card import to_html
 from sim.text import number, shortened
@@ -92,12 +90,12 @@ class PreparedSweep:
 
     Attributes:
         scenario: whose keys are varied.
-        design: where it looks.
+        points: their values, in the order of the grid.
         ready: one for each point.
     """
 
     scenario: Scenario
-    design: Design
+    points: tuple[Point, ...]
     ready: tuple[Ready, ...]
 
     @cached_property
@@ -126,17 +124,17 @@ class PreparedSweep:
         runs = (
             tuple(each.quantity.unpack(found[next(tasks).key]) for _ in each.numbers) for each in self.ready
         )
-        return Sweep(self.scenario, self.design, tuple(runs))
+        return Sweep(self.scenario, self.points, tuple(runs))
 
     def summary(self, stored: int) -> Summary:
         """The points, of whose runs so many are kept already."""
-        points, runs = len(self.design.points), len(self.tasks)
+        points, runs = len(self.points), len(self.tasks)
         more = "" if runs == points else f", {runs:,} runs"
-        rows = tuple(tuple(_shown(point)) for point in self.design.points)
+        rows = tuple(tuple(_shown(point)) for point in self.points)
         return Summary(
             self.scenario.name,
             f"{points:,} points{more}; {stored:,} are kept already.",
-            (Table(tuple(map(Column, self.design.titles)), rows),),
+            (Table(tuple(_titles(self.points)), rows),),
         )
 
 
@@ -146,18 +144,13 @@ class Sweep:
 
     Attributes:
         scenario: whose keys were varied.
-        design: the points.
+        points: the values of the varied keys.
         runs: for each point, each replication.
     """
 
     scenario: Scenario
-    design: Design
+    points: tuple[Point, ...]
     runs: tuple[tuple[Run, ...], ...]
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """The values of the varied keys at each point."""
-        return self.design.points
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -179,7 +172,7 @@ class Sweep:
     @cached_property
     def table(self) -> pd.DataFrame:
         """`rows` as a table; a section or list that was varied is written as YAML."""
-        return _frame(self.rows, keys=list(self.design.values))
+        return _frame(self.rows, keys=self.points[0])
 
     @cached_property
     def groups(self) -> pd.DataFrame:
@@ -194,15 +187,7 @@ class Sweep:
             for point, runs in zip(self.points, self.runs, strict=True)
             for name in runs[0].groups
         ]
-        return _frame(rows, keys=list(self.design.values))
-
-    def sensitivity(self, measure: str = "lost_devices") -> Sensitivity:
-        """Sobol indices of the drawn keys, of a sweep with `sampling="sobol"`.
-
-        Raises:
-            SamplingError: the sweep was sampled otherwise, or there is no such measure.
-        """
-        return sensitivity_of(self.design, self.rows, measure)
+        return _frame(rows, keys=self.points[0])
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue sweep --json` prints."""
@@ -211,8 +196,6 @@ class Sweep:
     @property
     def answer(self) -> str:
         """How many points there are and between which numbers their losses lie, in a sentence."""
-        if not self.rows:
-            return "No points."
         lost = sorted(row["lost_devices"] for row in self.rows)
         return f"{len(self.rows):,} points, which lose from {number(lost[0])} to {number(lost[-1])} devices."
 
@@ -223,7 +206,7 @@ class Sweep:
         """A row for each point: the varied keys, and the measures that a planner asks for first."""
         is_repeated = any(len(runs) > 1 for runs in self.runs)
         columns = (
-            *map(Column, self.design.titles),
+            *_titles(self.points),
             Column("devices", "count"),
             Column("lost", "count"),
             *([Column("95 %", "range")] if is_repeated else []),
@@ -249,9 +232,6 @@ def sweep(
     scenario: Scenario,
     vary: Mapping[str, object],
     *,
-    samples: int | None = None,
-    sampling: Sampling = "random",
-    sample_seed: int | None = None,
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
@@ -267,9 +247,6 @@ def sweep(
     Args:
         scenario: what to run.
         vary: values by dotted key: a sequence, each item one value, or a text as after `--vary KEY=`.
-        samples: how often keys with random values are drawn.
-        sampling: `random`, `latin-hypercube`, or `sobol`: (keys + 2) x samples points, for indices.
-        sample_seed: of that drawing; default: the scenario's seed.
         engine: `auto`, `process` or `fleet`; results do not depend on it.
         seed, replications: instead of the scenario's.
         workers: processes on this machine; default: one a core, none where the sweep is short.
@@ -285,16 +262,7 @@ def sweep(
         CacheError: results cannot be kept.
     """
     expect_scenario(scenario)
-    prepared = prepare_sweep(
-        scenario,
-        vary,
-        samples=samples,
-        sampling=sampling,
-        sample_seed=sample_seed,
-        engine=engine,
-        seed=seed,
-        replications=replications,
-    )
+    prepared = prepare_sweep(scenario, vary, engine=engine, seed=seed, replications=replications)
     with resources_of(
         prepared, workers=workers, cluster=cluster, store=store, keep=keep, notice=notice
     ) as means:
@@ -334,22 +302,14 @@ def prepare_sweep(
     scenario: Scenario,
     vary: Mapping[str, object],
     *,
-    samples: int | None = None,
-    sampling: Sampling = "random",
-    sample_seed: int | None = None,
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
 ) -> PreparedSweep:
     """Validate every point of a sweep, and run none; arguments and errors as those of `sweep`."""
     scenario = with_options(scenario, seed=seed, replications=replications)
-    design = Design.of(
-        vary,
-        samples=samples,
-        sampling=sampling,
-        seed=scenario.seed if sample_seed is None else sample_seed,
-    )
-    prepared = PreparedSweep(scenario, design, _made_ready(scenario, design.points))
+    points = points_of(vary)
+    prepared = PreparedSweep(scenario, points, _made_ready(scenario, points))
     chosen = chosen_engine(engine, lambda: prepared.attempts)
     ready = (replace(each, world=replace(each.world, engine=chosen)) for each in prepared.ready)
     return replace(prepared, ready=tuple(ready))
@@ -404,6 +364,11 @@ def _told(problem: Problem, point: Point) -> str:
     return ": ".join(each for each in told if each)
 
 
+def _titles(points: Sequence[Point]) -> Iterator[Column]:
+    """Of the columns of the varied keys."""
+    return (Column(title_of(key, points[0])) for key in points[0])
+
+
 def _shown(point: Point) -> Iterator[str]:
     """The values of a point, each on one line."""
     return (shortened(to_line(value), _LONGEST) for value in point.values())
@@ -425,7 +390,7 @@ def _measured(rows: list[dict[str, Any]], *, is_repeated: bool) -> Row:
     return measured
 
 
-def _frame(rows: Any, *, keys: list[str]) -> pd.DataFrame:
+def _frame(rows: Any, *, keys: Iterable[str]) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame(list(rows))

@@ -1,21 +1,24 @@
-"""Which values a key of the scenario takes in a sweep: lists, ranges inside a word, random draws."""
+"""Which values the keys of the scenario take in a sweep, lists and ranges inside a word; and their grid."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import product
 from typing import Any, Final, Literal
 
-from sim.errors import InputError
+from sim.errors import InputError, visible
 from sim.scenario.problems import ScenarioError
 from sim.scenario.values import parse_duration
 from sim.scenario.yaml_text import read_tree
 from sim.text import UNITS_S, quoted, span
+
+Point = dict[str, Any]
 
 MOST_VALUES: Final = 100_000
 """Values of one key, and points of a grid."""
@@ -26,9 +29,9 @@ _RANGE: Final = re.compile(
     rf"(?P<suffix>.*?)(?:\s+step\s+(?P<step>\S+))?"
 )
 _LIKE_A_RANGE: Final = re.compile(r"[0-9][\w%]*\s*(?:\.\.|…)|(?:\.\.|…)\s*[0-9]|[0-9]\S*\s+(?:step|by)")
-_CALL: Final = re.compile(r"(?P<prefix>.*?)\b(?P<name>[a-z_]+)\((?P<inner>[^()]*)\)(?P<suffix>.*)")
 _PAIRS: Final = {"[": "]", "{": "}", "(": ")"}
-_HOW: Final = "write values such as 6h,12h,1d, a range such as 1d..60d step 1d, or uniform(1d, 60d)"
+_HOW: Final = "write values such as 6h,12h,1d, or a range such as 1d..60d step 1d"
+_RANGE_HOW: Final = "write LOW..HIGH step STEP, as in 1d..60d step 1d"
 _NUMBER: Final = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18}")
 _SHARE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)%")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -58,20 +61,6 @@ class Quantity:
         """As the language writes the quantity that lies so much further."""
         return replace(self, amount=self.amount + by).written()
 
-    def towards(self, high: Quantity, share: float) -> object:
-        """As the language writes the quantity at a share of the way; whole where durations and counts are."""
-        span = high.amount - self.amount
-        at = Fraction(share)
-        match self.kind:
-            case "duration":
-                return self.moved(Fraction(round(span * at)))
-            case "date":
-                return self.moved(Fraction(math.floor((span / _DAY_S + 1) * at) * _DAY_S))
-            case "number" if self.places == 0:
-                return self.moved(Fraction(math.floor((span + 1) * at)))
-        fine = replace(self, places=self.places + 4)  # a ten-thousandth of the last place that was written
-        return fine.moved(Fraction(round(span * at * 10**fine.places), 10**fine.places))
-
     def written(self) -> object:
         """As the language writes it: a number as a number, anything else as text."""
         match self.kind:
@@ -86,42 +75,56 @@ class Quantity:
         return float(text) if self.places else int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Values in an order; each is plain YAML (a scalar, a list or a dictionary)."""
-
-    values: tuple[object, ...]
+# --- the grid --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
-    """Any quantity from `low` to `high`, both included, inside a word."""
+def points_of(vary: Mapping[str, object]) -> tuple[Point, ...]:
+    """Every combination of the values of each dotted key; the first key varies slowest.
 
-    prefix: str
-    low: Quantity
-    high: Quantity
-    suffix: str
-
-    def value(self, share: float) -> object:
-        """The value at a share of the way, 0 <= share < 1; durations and counts are whole."""
-        return _worded(self.prefix, self.low.towards(self.high, share), self.suffix)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of some values, each as likely."""
-
-    values: tuple[object, ...]
-
-    def value(self, share: float) -> object:
-        """The value whose part of [0, 1) holds `share`."""
-        return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
+    Raises:
+        VaryError: it makes no sense; all mistakes, a line each.
+    """
+    values, mistakes = dict[str, tuple[object, ...]](), list[str]()
+    for key, given in vary.items():
+        try:
+            values[key] = values_of(given)
+        except VaryError as error:
+            mistakes.append(f"{visible(key)}: {error}")
+    mistakes += _overlaps(list(vary))
+    many = math.prod(map(len, values.values()))
+    if not vary:
+        mistakes.append("nothing is varied: name a key and its values, such as fleet.0.sync.every=6h,12h,1d")
+    elif many > MOST_VALUES:
+        mistakes.append(f"{many:,} points: at most {MOST_VALUES:,} are taken, so take longer steps")
+    if mistakes:
+        raise VaryError("\n".join(mistakes))
+    return tuple(dict(zip(values, chosen, strict=True)) for chosen in product(*values.values()))
 
 
-Values = Listed | Between | Choice
+def _overlaps(keys: list[str]) -> Iterator[str]:
+    """A key below another must come after it, or it would be overwritten."""
+    for number, key in enumerate(keys):
+        for later in keys[number + 1 :]:
+            if key.startswith(f"{later}."):
+                above = visible(later)
+                yield f"{visible(key)}: it lies in {above}, which overwrites it: name {above} first"
 
 
-def values_of(given: object) -> Values:
+def title_of(key: str, keys: Collection[str]) -> str:
+    """A short name of a dotted key: its last step, and as many before it as tell it from the others."""
+    steps = key.split(".")
+    for taken in range(1, len(steps)):
+        short = ".".join(steps[-taken:])
+        is_shared = any(f".{other}".endswith(f".{short}") for other in keys if other != key)
+        if not (short.isdigit() or short == "devices" or is_shared):
+            return short
+    return key
+
+
+# --- values ----------------------------------------------------------------------------------------------
+
+
+def values_of(given: object) -> tuple[object, ...]:
     """The values of a key: a text as after `--vary KEY=`, or from Python a sequence, each item one value.
 
     Raises:
@@ -135,32 +138,25 @@ def values_of(given: object) -> Values:
             raise VaryError("there is no value: give at least one")
         if len(values) > MOST_VALUES:
             raise VaryError(f"{len(values):,} values: at most {MOST_VALUES:,} are taken")
-        return Listed(values)
+        return values
     raise VaryError(f"a {type(given).__name__} holds no values: give a list, or a text such as '6h,12h,1d'")
 
 
-def parse_values(text: str) -> Values:
+def parse_values(text: str) -> tuple[object, ...]:
     """The values in a text.
 
     Commas outside brackets and quotes separate values; each is read as YAML, or is a range
-    (`after 1d..60d step 1d`). Drawn is what stands alone and is `uniform(LOW, HIGH)`, a range without a step,
-    or `choice(A, B)`.
+    (`after 1d..60d step 1d`).
 
     Raises:
         VaryError: see `values_of`.
     """
-    items = _split(text)
-    if len(items) == 1 and (drawn := _drawn(items[0])) is not None:
-        return drawn
     values: list[object] = []
-    for item in items:
-        if _drawn(item) is not None:
-            mend = "write it alone, or give it a step"
-            raise VaryError(f"{quoted(item)} is drawn at random and cannot stand in a list: {mend}")
+    for item in _split(text):
         values += _expanded(item)
         if len(values) > MOST_VALUES:
             raise VaryError(f"{quoted(text)} has more than {MOST_VALUES:,} values: take a longer step")
-    return Listed(tuple(values))
+    return tuple(values)
 
 
 def _split(text: str) -> list[str]:
@@ -189,63 +185,24 @@ def _split(text: str) -> list[str]:
     return items
 
 
-def _drawn(item: str) -> Between | Choice | None:
-    """What is drawn at random; None where the item is not."""
-    if item[0] in "[{\"'":
-        return None
-    if (call := _CALL.fullmatch(item)) is not None:
-        return _called(item, call)
-    match = _range(item)
-    if match is None or match["step"] is not None:
-        return None
-    return _between(item, match["prefix"], match["low"], match["high"], match["suffix"])
-
-
 def _range(item: str) -> re.Match[str] | None:
-    """A range, with or without a step; None where the item is none and does not look like one."""
+    """A range; None where the item is none and does not look like one."""
     match = _RANGE.fullmatch(item)
     if _LIKE_A_RANGE.search(item if match is None else f"0{match['suffix']}"):
-        raise VaryError(f"{quoted(item)} is not a range: write LOW..HIGH step STEP, as in 1d..60d step 1d")
+        raise VaryError(f"{quoted(item)} is not a range: {_RANGE_HOW}")
+    if match is not None and match["step"] is None:
+        raise VaryError(f"{quoted(item)} has no step: {_RANGE_HOW}")
     return match
-
-
-def _called(item: str, call: re.Match[str]) -> Between | Choice:
-    arguments = _split(call["inner"]) if call["inner"].strip() else []
-    match call["name"]:
-        case "uniform":
-            if len(arguments) != 2:
-                raise VaryError(f"{quoted(item)} has {len(arguments)} bounds: write uniform(LOW, HIGH)")
-            low, high = arguments
-            return _between(item, call["prefix"], low, high, call["suffix"])
-        case "choice":
-            if not arguments:
-                raise VaryError(f"{quoted(item)} has nothing to choose from: write choice(6h, 12h, 1d)")
-            alone = not call["prefix"] and not call["suffix"]
-            options = (
-                _yaml(each) if alone else _worded(call["prefix"], each, call["suffix"]) for each in arguments
-            )
-            return Choice(tuple(options))
-    raise VaryError(f"{quoted(item)}: there is no {call['name']}(): write uniform(LOW, HIGH) or choice(A, B)")
-
-
-def _between(item: str, prefix: str, low: str, high: str, suffix: str) -> Between:
-    first, last = _ends(item, low, high)
-    if first.amount >= last.amount:
-        raise VaryError(f"{quoted(item)}: {low} is not below {high}: write the lower bound first")
-    return Between(prefix, first, last, suffix)
 
 
 def _expanded(item: str) -> Iterator[object]:
     """The values of a range with a step, or the one value of anything else."""
-    if item[0] in "[{\"'":
-        yield _yaml(item)
-        return
-    match = _range(item)
+    match = None if item[0] in "[{\"'" else _range(item)
     if match is None:
         yield _yaml(item)
         return
-    low, high = _ends(item, match["low"], match["high"])
     try:
+        low, high = same_kind(parse_quantity(match["low"]), parse_quantity(match["high"]))
         low, step = step_of(match["step"], low)
     except ValueError as error:
         raise VaryError(f"{quoted(item)}: {error}") from None
@@ -255,13 +212,6 @@ def _expanded(item: str) -> Iterator[object]:
     direction = 1 if high.amount >= low.amount else -1
     for number in range(count):
         yield _worded(match["prefix"], low.moved(direction * number * step), match["suffix"])
-
-
-def _ends(item: str, low: str, high: str) -> tuple[Quantity, Quantity]:
-    try:
-        return same_kind(parse_quantity(low), parse_quantity(high))
-    except ValueError as error:
-        raise VaryError(f"{quoted(item)}: {error}") from None
 
 
 def _worded(prefix: str, value: object, suffix: str) -> object:

@@ -8,11 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -25,8 +22,6 @@ from sim.executor.local import Here, Processes
 from sim.results.measures import NUMBERS
 from sim.scenario import Scenario
 from sim.scenario.yaml_text import to_yaml
-from sim.studies.design import SamplingError, shares
-from sim.studies.sensitivity import indices_of
 from sim.studies.sweep import Sweep, prepare_sweep, sweep
 from sim.studies.vary import VaryError
 
@@ -169,12 +164,10 @@ def test_a_dry_run_lists_points_and_runs_none(tmp_path: Path) -> None:
     [
         (["--vary", "fleet"], "is not key=values"),
         (["--vary", "strategy.0.reissue.activate=after 1d"], "is varied twice"),
-        (["--samples", "3", "--latin-hypercube", "3"], "exclude each other"),
         (["--no-store", "--store", "x"], "exclude each other"),
         (["--workers", "2", "--cluster", "x:1"], "give one of them"),
         (["--out", "table.xlsx"], "ends in .parquet or .csv"),
         (["--out", "missing/table.csv"], "does not exist"),
-        (["--sensitivity", "--measure", "loss"], "there is no measure 'loss'"),
     ],
 )
 def test_wrong_options_are_told(tmp_path: Path, options: list[str], message: str) -> None:
@@ -239,50 +232,3 @@ def test_an_interrupt_leaves_what_is_done(tmp_path: Path) -> None:
     assert b"Traceback" not in err
     assert 3 <= len(list(store.rglob("*.result"))) < 16
     assert not list(store.rglob("*.partial"))
-
-
-# --- sensitivity ------------------------------------------------------------------------------------------
-
-
-def test_a_key_that_does_nothing_explains_nothing() -> None:
-    """All drawers are off from the start on: they are lost whatever the delay, so devices explain all."""
-    fleet = [{"name": "off", "devices": 1, "presence": "never"}]
-    vary = {"fleet.0.devices": "uniform(0, 100)", "strategy.0.reissue.activate": "after uniform(5d, 20d)"}
-    found = sweep(world(fleet=fleet), vary, samples=16, sampling="sobol", engine="process", keep=False)
-    assert len(found.rows) == 16 * 4
-    assert all(row["lost_devices"] == row["fleet.0.devices"] for row in found.rows)
-    devices, delay = found.sensitivity().indices
-    assert devices.first == pytest.approx(1.0, abs=0.2)
-    assert devices.total == pytest.approx(1.0, abs=0.2)
-    assert (delay.first, delay.total) == (0.0, 0.0)
-    assert devices.first_low is not None
-    assert devices.first_high is not None
-    assert devices.first_low < devices.first < devices.first_high
-    assert list(found.sensitivity().table["key"]) == list(vary)
-
-
-@pytest.mark.parametrize(
-    ("function", "first", "total"),
-    [
-        (lambda x: 3 * x[:, 0] + x[:, 1], (0.9, 0.1, 0.0), (0.9, 0.1, 0.0)),
-        (lambda x: x[:, 0] * x[:, 1], (3 / 7, 3 / 7, 0.0), (4 / 7, 4 / 7, 0.0)),
-    ],
-)
-def test_indices_are_those_of_theory(function: Any, first: Sequence[float], total: Sequence[float]) -> None:
-    """A sum has no interactions; of a product of two uniform factors each explains 3/7 by itself."""
-    values = function(shares("sobol", 1024, 3, seed=5))
-    for found, expected in zip(indices_of(values, 1024, seed=5), (first, total), strict=True):
-        assert np.all(np.abs(found[:, 0] - expected) <= 2 * found[:, 1] + 1e-12)
-        assert np.all(found[:, 1] < 0.15)
-
-
-def test_what_never_moves_has_no_indices() -> None:
-    fleet = [{"name": "on", "devices": 3}]
-    vary = {"strategy.0.reissue.activate": "after uniform(5d, 20d)"}
-    found = sweep(world(fleet=fleet), vary, samples=2, sampling="sobol", keep=False)
-    assert [index.total for index in found.sensitivity().indices] == [None]
-
-
-def test_a_sensitivity_needs_its_own_sampling() -> None:
-    with pytest.raises(SamplingError, match="sampling='sobol'"):
-        swept(world()).sensitivity()
