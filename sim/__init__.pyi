@@ -3,6 +3,7 @@
 from sim.lists.forecast import Forecast as Forecast
 from sim.lists.inventory import Inventory as Inventory
 from sim.notebook.what_if import what_if as what_if
+from sim.processes.policy import Policy as Policy
 from sim.rehearsal.result import Rehearsal as Rehearsal
 from sim.rehearsal.study import rehearse as rehearse
 from sim.scenario import Scenario as Scenario

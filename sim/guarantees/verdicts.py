@@ -235,10 +235,10 @@ class Look:
     Args:
         guarantee: which.
         tallies: of the replications that there are; at least one.
-        proofs: what is certain about the scenario.
+        proofs: what is certain about the scenario; None: only the replications count.
     """
 
-    def __init__(self, guarantee: Guarantee, tallies: Sequence[Tally], proofs: Proofs) -> None:
+    def __init__(self, guarantee: Guarantee, tallies: Sequence[Tally], proofs: Proofs | None) -> None:
         assert guarantee.probability is not None
         self._bound = guarantee.bound
         self._judge = partial(
@@ -248,7 +248,8 @@ class Look:
         )
         self._good = self._n = 0
         is_empty = why_vacuous(self._bound, tallies[0], measured=True) is not None
-        self.is_decided = is_empty or proofs.settle(self._bound, tallies[0]) is not None
+        proof = None if proofs is None else proofs.settle(self._bound, tallies[0])
+        self.is_decided = is_empty or proof is not None
         for tally in tallies:
             self.add(tally)
 

@@ -67,17 +67,17 @@ class Administration:
     def _pass(self, instant_s: int, tenure: int) -> Life:
         yield self.clock.at(instant_s, Phase.CERTIFICATE)
         if self.server.tenure == tenure:
-            self._let(self.server.pass_certificate_instant)
+            self.let(self.server.pass_certificate_instant)
 
     def _reissue_automatically(self, instant_s: int, tenure: int) -> Life:
         yield self.clock.at(instant_s, Phase.OPERATOR, _AUTOMATIC_FIRST)
         if self.server.tenure == tenure:
-            self._let(self.server.reissue_automatically)
+            self.let(self.server.reissue_automatically)
 
     def _wait_for_the_date(self, reserve: Certificate, date_s: int) -> Life:
         yield self.clock.at(date_s, Phase.CERTIFICATE)
         if self.server.reserve is reserve:
-            self._let(self.server.pass_certificate_instant)
+            self.let(self.server.pass_certificate_instant)
 
     # --- outages, addresses, the operator --------------------------------------------------------
 
@@ -95,7 +95,7 @@ class Administration:
     def _operator(self) -> Life:
         for order, action in enumerate(self.plan.actions, start=_AUTOMATIC_FIRST + 1):
             yield self.clock.at(action.at_s, Phase.OPERATOR, order)
-            self._let(partial(self.server.act, action))
+            self.let(partial(self.server.act, action))
             generation = len(self.server.certificates) - 1
             if isinstance(action, Reissue) and action.gate is not None:
                 self.clock.process(self._gate(action.gate, generation, order))
@@ -105,7 +105,7 @@ class Administration:
             if not self.server.waits_for_coverage(generation):
                 return
             yield self.clock.at(check_s, Phase.OPERATOR, order)
-            self._let(partial(self.server.check_gate, generation=generation))
+            self.let(partial(self.server.check_gate, generation=generation))
 
     # --- what the operator asks of devices (model 10) --------------------------------------------
 
@@ -164,10 +164,10 @@ class Administration:
 
     # --- what a switch sets off ------------------------------------------------------------------
 
-    def _let(self, rule: Callable[[int], Change | None]) -> None:
+    def let(self, rule: Callable[[int], Change | None]) -> None:
         """Let one thing happen to the server; then tell the devices, and follow what has become new."""
         server = self.server
-        tenure, reserve = server.tenure, server.reserve
+        tenure, reserve, date_s = server.tenure, server.reserve, server.reserve_date_s
         change = rule(self.clock.now)
         if server.tenure != tenure:
             main = server.main.generation
@@ -178,7 +178,8 @@ class Administration:
             self._tell_devices(change)
         if server.tenure != tenure:
             self._watch_main(after_s=self.clock.now)
-        if server.reserve is not None and server.reserve is not reserve and server.reserve_date_s is not None:
+        is_new = (server.reserve, server.reserve_date_s) != (reserve, date_s)
+        if server.reserve is not None and is_new and server.reserve_date_s is not None:
             self.clock.process(self._wait_for_the_date(server.reserve, server.reserve_date_s))
         for instant_s, what, address in server.take_agenda():
             self.clock.process(self._turn_address(instant_s, what, address))

@@ -13,6 +13,7 @@ from sim.processes.clock import Clock
 from sim.processes.device import Device, masked_by
 from sim.processes.helpdesk import HelpDesk
 from sim.processes.observer import Observer
+from sim.processes.policy import Policy, follow
 from sim.processes.tally import Tally
 from sim.world.calendar import masks_of
 from sim.world.certificates import NO_CERTIFICATE
@@ -29,6 +30,7 @@ def simulate(
     *,
     progress: Callable[[float], None] | None = None,
     kind: Callable[..., Device] = Device,
+    policy: Policy | None = None,
 ) -> Outcome:
     """Run the plan on the fleet, one SimPy process for each thing that exists.
 
@@ -36,6 +38,7 @@ def simulate(
         plan: what the server and the operator will do.
         fleet: the devices, with their start drawn.
         progress: called now and then with the share of the run that is done.
+        policy: is asked during the run, and changed by it.
         kind: makes a device; a subclass may watch what becomes of it.
     """
     clock = Clock()
@@ -48,7 +51,7 @@ def simulate(
         for index, holds in enumerate(fleet.roster.holds_reserve)
     ]
     administration.devices = devices
-    if any(isinstance(action, Push | Chase) for action in plan.actions):
+    if policy is not None or any(isinstance(action, Push | Chase) for action in plan.actions):
         for device in devices:
             device.is_called_on = True
     masks = [masks_of(plan, profile, fleet.draws) for profile in fleet.roster.profiles]
@@ -69,6 +72,8 @@ def simulate(
     every_s = np.array([profile.every_s for profile in roster.profiles], dtype=np.int64)[roster.profile]
     observer = Observer(clock, plan, server, tally, desk, every_s=every_s, progress=progress)
     administration.open()
+    if policy is not None:
+        clock.process(follow(policy, administration, desk))
     for device in devices:
         clock.process(device.live())
     clock.process(observer.watch())

@@ -24,7 +24,8 @@ class HelpDesk:
     """Reinstalls the app on lost devices, first come first served by (ready instant, device).
 
     Attributes:
-        free: technicians at rest.
+        technicians: how many there are.
+        free: of them those at rest; below 0 while more work than there are.
         queue: (ready instant, device order, request) of the ready, as a heap.
     """
 
@@ -33,7 +34,7 @@ class HelpDesk:
         self.server = server
         self.recovery = recovery
         self.horizon_s = horizon_s
-        self.free = recovery.technicians
+        self.technicians = self.free = recovery.technicians
         self.queue: list[Turn] = []
         self._called: dict[int, int] = {}
         self._begun: dict[int, int] = {}
@@ -71,6 +72,12 @@ class HelpDesk:
             device.request.withdrawn = True
             device.request = None
 
+    def employ(self, technicians: int) -> None:
+        """Have so many technicians from now on."""
+        self.free += technicians - self.technicians
+        self.technicians = technicians
+        self.look()
+
     def look(self) -> None:
         """Something changed: let free technicians start in this second's last but one phase."""
         if self.clock.now > self._looks_at_s:
@@ -97,7 +104,9 @@ class HelpDesk:
         yield self.clock.at(self.clock.now, Phase.REINSTALL_START)
         self._looks_at_s = -1
         put_off = []
-        while self.free and self.queue and self.is_open() and self.server.main.is_valid_at(self.clock.now):
+        while (
+            self.free > 0 and self.queue and self.is_open() and self.server.main.is_valid_at(self.clock.now)
+        ):
             turn = heapq.heappop(self.queue)
             request = turn[2]
             if request.withdrawn:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib.util import find_spec
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import numpy as np
 
+from sim.guarantees.proofs import Proofs
 from sim.results.tally import Tally, total
 from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario
@@ -17,6 +19,10 @@ from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Profile, Roster
 from sim.world.outcome import BLOCK, Outcome
 from sim.world.plan import Plan
+from sim.world.timeline import Timeline
+
+if TYPE_CHECKING:
+    from sim.processes.policy import Policy
 
 Engine = Literal["auto", "process", "fleet"]
 Progress = Callable[[float], None]
@@ -48,16 +54,26 @@ class Experiment:
         engine: which engine runs it.
         part: devices that are simulated at a time; a whole number of blocks, or all.
         threads: of the array engine; None: one a core.
+        policy: is asked during each run, a copy of it in each.
+        policies: the copies as the runs left them, by replication.
     """
 
     prepared: Prepared
     engine: Literal["process", "fleet"]
     part: int
     threads: int | None = None
+    policy: Policy | None = None
+    policies: dict[int, Policy] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, prepared: Prepared, *, engine: Engine = "auto", part: int = PART, runs: int | None = None
+        cls,
+        prepared: Prepared,
+        *,
+        engine: Engine = "auto",
+        part: int = PART,
+        runs: int | None = None,
+        policy: Policy | None = None,
     ) -> Experiment:
         """Choose an engine.
 
@@ -66,10 +82,18 @@ class Experiment:
             engine: `auto` takes the one that suits the number of attempts.
             part: devices at a time, where nothing couples them; a multiple of `BLOCK`.
             runs: how many will be asked for, by which `auto` goes; default: the replications.
+            policy: is asked during the runs, which the process engine alone can do.
 
         Raises:
             ValueError: an argument is impossible.
+            PolicyError: the policy is none, or the array engine is asked for with it.
         """
+        if policy is not None:
+            from sim.processes.policy import PolicyError, check
+
+            if engine == "fleet":
+                raise PolicyError("a policy is asked by the process engine: leave engine out")
+            return cls(prepared, "process", max(prepared.size, 1), policy=check(policy))
         if part < 1 or part % BLOCK:
             raise ValueError(f"a part has a multiple of {BLOCK} devices, not {part}")
         runs = prepared.scenario.replications if runs is None else runs
@@ -101,6 +125,25 @@ class Experiment:
         ends = range(self.part, max(self.size, 1) + self.part, self.part)
         return tuple(range(end - self.part, min(end, self.size)) for end in ends)
 
+    @property
+    def timeline(self) -> Timeline:
+        """The server's life, which no device changes.
+
+        Raises:
+            PolicyError: a policy decides on it during the run.
+        """
+        if self.policy is not None:
+            from sim.processes.policy import PolicyError
+
+            raise PolicyError(
+                "a policy decides during the run what the server does: see the events of each replication"
+            )
+        return self.prepared.timeline
+
+    def proofs(self) -> Proofs | None:
+        """What is certain about the scenario; None with a policy, which may do anything."""
+        return None if self.policy else Proofs(self.timeline, self.rosters())
+
     @cached_property
     def profiles(self) -> tuple[Profile, ...]:
         """The kinds of devices."""
@@ -115,7 +158,13 @@ class Experiment:
 
     def outcome_within(self, replication: int, within: range, *, progress: Progress | None = None) -> Outcome:
         """That of some of the devices in a replication; with a help desk, of all."""
-        return self.simulate(self.plan, self.fleet(replication, within), progress=progress)
+        fleet = self.fleet(replication, within)
+        if self.policy is None:
+            return self.simulate(self.plan, fleet, progress=progress)
+        from sim.processes.engine import simulate
+
+        policy = self.policies[replication] = deepcopy(self.policy)
+        return simulate(self.plan, fleet, progress=progress, policy=policy)
 
     def outcome_of(self, roster: Roster, replication: int, *, until_s: int) -> Outcome:
         """That of devices of its own choice up to an instant; without a help desk, whose queue all share."""

@@ -181,7 +181,7 @@ def warm_up_of(result: Replications) -> int:
 
 def switches_of(result: Replications) -> Switches:
     """Each activation of a reserve, and how many devices held it just before in the first replications."""
-    changes = [state for _, state in result.experiment.prepared.timeline.switches if state.change in _CHANGES]
+    changes = [state for _, state in result.experiment.timeline.switches if state.change in _CHANGES]
     tallies = result.tallies[:MOST_REPLICATIONS]
     held = np.array([tally.coverage_held.sum(axis=1) for tally in tallies])
     if len(changes) != held.shape[1]:
@@ -210,7 +210,7 @@ def curve_of(name: str, margins: Margins, *, width_in: float = WIDE_IN) -> Figur
 
 def lives_of(result: Replications) -> tuple[bars.CertificateLife, ...]:
     """The life of each certificate, from the server's timeline, which no device changes."""
-    timeline = result.experiment.prepared.timeline
+    timeline = result.experiment.timeline
     ends_s = [state.from_s for state in timeline.states[1:]] + [result.plan.horizon_s]
     spans = [(state, state.from_s, to_s) for state, to_s in zip(timeline.states, ends_s, strict=True)]
     return tuple(

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import visible
-from sim.guarantees.proofs import Proofs
 from sim.guarantees.verdicts import Verdict, judge, observed
 from sim.results.measures import QUANTILES, Selected, Selection
 from sim.results.summary import mean_of, summary_of
@@ -23,6 +22,7 @@ from sim.world.fleet import Profile
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sim.processes.policy import Policy
     from sim.studies.plots import Plots
 
 
@@ -38,6 +38,11 @@ class Result(Replications):
 
     took_s: float
     until_decided: int | None = None
+
+    @property
+    def policies(self) -> Mapping[int, Policy]:
+        """The policy as each replication left it, with what it kept in its attributes; none without one."""
+        return self.experiment.policies
 
     @property
     def fingerprint(self) -> str:
@@ -91,7 +96,7 @@ class Result(Replications):
         """What became of each guarantee of the scenario."""
         if not self.scenario.guarantees:
             return ()
-        proofs = Proofs(self.experiment.prepared.timeline, self.experiment.rosters())
+        proofs = self.experiment.proofs()
         return tuple(
             judge(
                 guarantee,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sim.executor import Resources, resources
-from sim.guarantees.proofs import Proofs
 from sim.guarantees.statistics import MANY
 from sim.guarantees.verdicts import Look
 from sim.results.tally import Tally
@@ -18,6 +17,9 @@ from sim.studies.experiment import Engine, Experiment, Notice, Progress, share_o
 from sim.studies.result import Result
 from sim.studies.tasks import Tallies, check_splits, values
 from sim.world.outcome import Outcome
+
+if TYPE_CHECKING:
+    from sim.processes.policy import Policy
 
 KEPT: Final = 4_194_304
 """Devices, over all replications, up to which a result keeps their rows; beyond, it simulates again."""
@@ -31,6 +33,7 @@ _AHEAD: Final = 2
 def run(
     scenario: Scenario,
     *,
+    policy: Policy | None = None,
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
@@ -46,6 +49,8 @@ def run(
 
     Args:
         scenario: what to run.
+        policy: is asked during each run, and answers with actions (docs/extend.md); with it there are no
+            proofs, no array engine and no workers.
         engine: `process`: one SimPy process a device; `fleet`: devices as arrays, with equal results and
             much faster; `auto`: the one that suits the size of the fleet.
         seed: instead of the scenario's.
@@ -67,6 +72,8 @@ def run(
         ValueError: an argument is impossible.
         EngineUnavailableError: the array engine is asked for, and numba is not installed.
         WorkersError: those who compute cannot be reached, or die.
+        PolicyError: the policy is none, answers what cannot be done, or is asked for with the array engine or
+            workers.
         NotSplitError: only one worker of a cluster could be used.
         CacheError: results cannot be kept.
     """
@@ -76,7 +83,11 @@ def run(
         raise ValueError(f"until_decided is a number of replications from 1 to {MANY:,}, not {until_decided}")
     goes_on = until_decided is not None
     runs = max(scenario.replications, _LIKELY_MANY) if goes_on else None
-    experiment = Experiment.of(prepare(scenario), engine=engine, runs=runs)
+    experiment = Experiment.of(prepare(scenario), engine=engine, runs=runs, policy=policy)
+    if policy is not None and (workers, cluster, store) != (None, None, None):
+        from sim.processes.policy import PolicyError
+
+        raise PolicyError("a policy is asked in this process: leave workers, cluster and store out")
     if cluster is not None:
         check_splits(experiment, goes_on=goes_on)
     with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
@@ -161,7 +172,7 @@ def add_until_decided(
         limit: replications at which one stops all the same.
         progress: called with the share of the limit.
     """
-    proofs = Proofs(experiment.prepared.timeline, experiment.rosters())
+    proofs = experiment.proofs()
     guarantees = [g for g in experiment.scenario.guarantees if g.probability is not None]
     open_ones = [look for g in guarantees if not (look := Look(g, tallies, proofs)).is_decided]
     if not open_ones or len(tallies) >= limit:

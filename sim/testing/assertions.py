@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.guarantees.verdicts import Verdict
 from sim.scenario import Scenario, load
@@ -15,6 +15,9 @@ from sim.studies.experiment import Engine
 from sim.studies.result import Result
 from sim.studies.run import KEPT, run
 from sim.testing.failures import failure_text
+
+if TYPE_CHECKING:
+    from sim.processes.policy import Policy
 
 Key = tuple[Scenario, str, tuple[tuple[str, int, int], ...]]
 
@@ -28,6 +31,7 @@ class BrokenGuarantee(AssertionError):  # noqa: N818  a failed assertion, named 
 def assert_guarantees(
     scenario: Scenario | str | PathLike[str],
     *,
+    policy: Policy | None = None,
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
@@ -36,7 +40,7 @@ def assert_guarantees(
 
     Args:
         scenario: or the path of its file.
-        engine, seed, replications: as for `sim.run`.
+        policy, engine, seed, replications: as for `sim.run`.
 
     Returns:
         the result.
@@ -50,7 +54,7 @@ def assert_guarantees(
     resolved = scenario if isinstance(scenario, Scenario) else load(scenario)
     if not resolved.guarantees:
         raise ValueError(f"{resolved.name!r} states no guarantees: write them, or use assert_guarantee")
-    result = run(resolved, engine=engine, seed=seed, replications=replications)
+    result = run(resolved, policy=policy, engine=engine, seed=seed, replications=replications)
     broken = [number for number, verdict in enumerate(result.guarantees) if not verdict.passes]
     if broken:
         raise BrokenGuarantee("\n\n".join(failure_text(result, n, file=_file_of(result)) for n in broken))
@@ -135,6 +139,7 @@ class Runs:
         self,
         scenario: Scenario | str | PathLike[str],
         *,
+        policy: Policy | None = None,
         engine: Engine | None = None,
         seed: int | None = None,
         replications: int | None = None,
@@ -151,6 +156,8 @@ class Runs:
         if changes:
             resolved = resolved.changed(changes)
         engine = engine or self._engine
+        if policy is not None:  # two of them cannot be told to be equal
+            return run(resolved, policy=policy)
         key = (resolved, engine, _files(resolved))
         result = self._results.get(key)
         if result is None:

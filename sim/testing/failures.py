@@ -94,7 +94,7 @@ def _remedy(result: Result, verdict: Verdict) -> Iterator[str]:
         yield "or, if that is meant, write allow_vacuous: yes"
     elif verdict.verdict == "undecided":
         yield "run more replications: replications: in the file, or --reissue-replications N"
-    elif (need := required_delay(result, verdict)) is not None:
+    elif result.experiment.policy is None and (need := required_delay(result, verdict)) is not None:
         if need.needed_s is None:
             missed = plural(need.lost, "device")
             yield f"no activation delay would have been enough: the reserve misses {missed}"
@@ -118,6 +118,9 @@ def _rules(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]:
 
 
 def _replay(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]:
+    if result.experiment.policy is not None:
+        yield f"sim.run(…, policy=…, seed={result.scenario.seed}), with the same policy"
+        return
     if file is None:
         return
     scenario, quoted = result.scenario, shlex.quote(file)

@@ -296,6 +296,25 @@ class Server:
             self._cancel_reserve(now_s)
         return None
 
+    def activate_now(self, now_s: int) -> Change | None:
+        """The operator makes the waiting reserve main."""
+        if self.reserve is None:
+            self._log(now_s, "activation failed", by="operator", reason="there is no reserve to activate")
+            return None
+        return self._activate_reserve(now_s, by="operator")
+
+    def postpone(self, now_s: int, to_s: int) -> None:
+        """The operator moves the date of the waiting reserve."""
+        if self.reserve is None:
+            self._log(now_s, "postponement failed", by="operator", reason="there is no reserve to postpone")
+            return
+        self.reserve_date_s = to_s
+        self._log(now_s, "reserve postponed", self.reserve, by="operator")
+
+    def log(self, now_s: int, name: str, detail: str | None) -> None:
+        """The operator puts down an event, about the waiting reserve if there is one."""
+        self._log(now_s, name, self.reserve, by="operator", detail=detail)
+
     def _reissue(self, now_s: int, action: Reissue) -> Change | None:
         if action.unfit is not None:
             self._log(now_s, "reissue failed", by="operator", reason=action.unfit)
