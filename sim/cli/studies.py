@@ -12,7 +12,7 @@ import click
 from sim.cli import DONE, FAILS, UNDECIDED, options, output
 
 if TYPE_CHECKING:
-    from sim.scenario.scenario import Scenario
+    pass
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ def _answer(study: Callable[..., T], file: Path, overrides: Sequence[tuple[str, 
 @options.files
 @options.out("DIR", "Write each run to a directory in DIR.")
 @options.overwrite("Let --out replace earlier results.")
+@click.option("--measure", help="Rank by this measure; default: the first in which they differ.")
 @options.study
 @options.as_json
 @options.overrides
@@ -56,20 +57,12 @@ def compare(
     scenarios = options.read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
     with output.progress("comparing") as calls:
-        comparison = study(*scenarios, names=_names(scenarios, files), **choices, **calls)
+        comparison = study(*scenarios, **choices, **calls)
     for directory, result in zip(directories, comparison.results, strict=False):
         make_folder(directory.parent)
         write(result, directory, command=["reissue", *sys.argv[1:]], overwrite=overwrite)
     output.show(comparison, as_json=as_json)
     return DONE
-
-
-def _names(scenarios: Sequence[Scenario], files: Sequence[Path]) -> list[str]:
-    """What each is called: by its name, and by its file where several have one name."""
-    names = [scenario.name for scenario in scenarios]
-    return [
-        f"{name} ({file})" if names.count(name) > 1 else name for name, file in zip(names, files, strict=True)
-    ]
 
 
 @click.command(epilog=options.examples("reissue curve scenarios/delayed_30d.yaml"))

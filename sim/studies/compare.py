@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, permutations
@@ -12,36 +12,46 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sim.errors import InputError, visible
+from sim.errors import visible
 from sim.executor import resources
-from sim.results.measures import MEASURES, NUMBERS
+from sim.results.measures import MEASURES, Selected
 from sim.results.summary import CONFIDENCE
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
+from sim.studies.alike import CompareError as CompareError
+from sim.studies.alike import check_alike, distinct, told_apart
 from sim.studies.experiment import Engine, Experiment, Notice, Progress, with_options
 from sim.studies.result import Result
 from sim.studies.run import simulate
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.card import to_html
-from sim.text import number, span
+from sim.text import listed, number, percent
+from sim.world.order import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 _MOST_NAMES: Final = 10
+_NOUNS: Final = {
+    "lost_devices": "devices lost",
+    "device_days_lost": "device-days lost",
+    "reinstalls": "reinstallations",
+    "time_to_reconnect": "days until the last lost device is back",
+    "unreachable_device_days": "device-days unreachable",
+}
+"""What strategies are ranked by: the first of these in which they differ."""
 _COLUMNS: Final = {
     "lost_devices": Column("lost", "count"),
     "lost_share": Column("share", "share"),
-    "reconnected_devices": Column("reconnected", "count"),
     "still_lost_devices": Column("still lost", "count"),
     "device_days_lost": Column("days lost", "tenths"),
     "reinstalls": Column("reinstalls", "count"),
+    "time_to_reconnect": Column("last back, days", "tenths"),
+    "unreachable_device_days": Column("days unreachable", "tenths"),
 }
-
-
-class CompareError(InputError):
-    """The scenarios cannot be compared; the message says why."""
+COMPARED: Final = tuple(name for name, measure in MEASURES.items() if measure.worse is not None)
+"""The measures of which less or more is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +79,17 @@ class Difference:
 
     @property
     def sentence(self) -> str:
-        """How many devices one strategy loses more or fewer than the other."""
+        """How much more or less of the measure one strategy has than the other."""
         interval = ""
         if self.low is not None and self.high is not None:
-            interval = f" (95 %: {number(round(self.low, 2))} to {number(round(self.high, 2))})"
+            low, high = (_shown(self.measure, bound) for bound in (self.low, self.high))
+            interval = f" (95 %: {low} to {high})"
+        what, doubt = _NOUNS.get(self.measure, self.measure), bool(interval) and not self.is_shown
         if self.difference == 0:
-            return f"{self.a} against {self.b}: no difference shown{interval}"
-        if not self.is_shown:
-            devices = f"{number(self.difference)} lost devices{interval}"
-            return f"{self.a} against {self.b}: {devices}: no difference shown"
-        word = "more" if self.difference > 0 else "fewer"
-        return f"{self.a} loses {number(abs(self.difference))} devices {word} than {self.b}{interval}"
+            return f"{what}: no difference shown between {self.a} and {self.b}{interval}"
+        value, word = _shown(self.measure, abs(self.difference)), "more" if self.difference > 0 else "fewer"
+        end = ": no difference shown" if doubt else ""
+        return f"{what}: {value} {word} under {self.a} than under {self.b}{interval}{end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +123,33 @@ class Comparison:
     Attributes:
         names: of the strategies, all different.
         results: their runs, in the same order.
+        chosen: the measure that they are to be ranked by; None: the first in which they differ.
     """
 
     names: tuple[str, ...]
     results: tuple[Result, ...]
+    chosen: str | None = None
+
+    @cached_property
+    def measure(self) -> str:
+        """What they are ranked by: what was chosen; else the first that shows a difference, or has one."""
+        orders: tuple[Callable[[Difference], bool], ...] = (
+            lambda d: d.is_shown,
+            lambda d: d.difference != 0,
+        )
+        found = (
+            d.measure
+            for tells in orders
+            for m in _NOUNS
+            for d in self.differences
+            if d.measure == m and tells(d)
+        )
+        return self.chosen or next(found, "lost_devices")
+
+    @property
+    def is_same(self) -> bool:
+        """Whether everything is alike under all of them, in every replication."""
+        return len({result.fingerprint for result in self.results}) == 1
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
@@ -144,19 +177,38 @@ class Comparison:
 
     @cached_property
     def ranking(self) -> tuple[tuple[str, ...], ...]:
-        """The strategies by lost devices, the fewest first; together those that show no difference.
+        """The strategies by `measure`, the best first; together those that show no difference.
 
-        A strategy joins the ones before it unless it shows a difference from each of them.
+        A strategy joins the ones before it unless it shows a difference from each of them. Where one
+        replication gives no interval, the ranking is of that replication.
         """
-        order = sorted(range(len(self.names)), key=lambda i: self.results[i].measures["lost_devices"] or 0)
-        shown = {frozenset((d.a, d.b)): d.is_shown for d in self.differences if d.measure == "lost_devices"}
+        sign = -1 if MEASURES[self.measure].worse == "less" else 1
+        value = {name: self._mean(i, self.measure) for i, name in enumerate(self.names)}
+        doubted = {
+            frozenset((d.a, d.b))
+            for d in self.differences
+            if d.measure == self.measure and not d.is_shown and (d.low is not None or not d.difference)
+        }
         places: list[list[str]] = []
-        for name in (self.names[i] for i in order):
-            if places and not all(shown[frozenset((name, other))] for other in places[-1]):
+        for name in sorted(self.names, key=lambda name: sign * (value[name] or 0)):
+            if places and any(frozenset((name, other)) in doubted for other in places[-1]):
                 places[-1].append(name)
             else:
                 places.append([name])
         return tuple(tuple(place) for place in places)
+
+    def _mean(self, i: int, measure: str) -> float | None:
+        """The mean of a measure of a strategy over the replications that have it; inf: not within the run."""
+        values = [value for value in self._values[i][measure] if value is not None]
+        return math.fsum(values) / len(values) if values else None
+
+    @cached_property
+    def _values(self) -> list[dict[str, list[float | None]]]:
+        """Of each strategy, every measure in each replication."""
+        return [
+            {name: [Selected(tally).measure(name) for tally in result.tallies] for name in MEASURES}
+            for result in self.results
+        ]
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -184,6 +236,7 @@ class Comparison:
                 {"a": d.a, "b": d.b, "lost_only_under_a": list(d.only_a), "lost_only_under_b": list(d.only_b)}
                 for d in self.discordances
             ],
+            "measure": self.measure,
             "ranking": [list(place) for place in self.ranking],
         }
 
@@ -215,32 +268,61 @@ class Comparison:
         """The ranking, the strategies in the order given, and how they differ."""
         first = self.results[0]
         runs = "" if first.replications == 1 else f", {first.replications:,} replications; counts are means"
-        rows = tuple(
-            (name, *(result.measures[measure] for measure in _COLUMNS))
-            for name, result in zip(self.names, self.results, strict=True)
-        )
-        differences = [each.sentence for each in self.differences if each.measure == "lost_devices"]
+        means = {m: [self._mean(i, m) for i in range(len(self.names))] for m in (*_COLUMNS, self.measure)}
+        kept = [m for m in _COLUMNS if m == "lost_devices" or any(_in_days(mean, m) for mean in means[m])]
+        rows = tuple((name, *(_in_days(means[m][i], m) for m in kept)) for i, name in enumerate(self.names))
+        differences = [d.sentence for d in self.differences if d.measure in ("lost_devices", self.measure)]
         devices = [sentence for pair in self.discordances for sentence in pair.sentences()]
         return Summary(
             f"{len(self.names)} strategies, the same {first.tallies[0].size:,} devices, the same days",
-            f"Fewest devices lost: {'; then '.join(map(_place, self.ranking))}.",
+            self.answer,
             (
-                Table((Column("strategy"), *_COLUMNS.values()), rows),
-                notes(*differences, *devices, is_list=True),
+                Table((Column("strategy"), *(_COLUMNS[m] for m in kept)), rows),
+                notes(
+                    *([] if self.is_same else differences), *self._without_interval(), *devices, is_list=True
+                ),
             ),
             about=f"seed {first.scenario.seed}{runs}",
         )
+
+    @property
+    def answer(self) -> str:
+        """The ranking with the value of each strategy, in a sentence."""
+        if self.is_same:
+            all_of_them = "Both" if len(self.names) == 2 else "All"
+            return f"{all_of_them} are the same: nothing differs in any replication."
+        values = {
+            name: _shown(self.measure, self._mean(i, self.measure)) for i, name in enumerate(self.names)
+        }
+        places = (
+            listed([f"{name} ({values[name]})" for name in place])
+            + (", which show no difference" if len(place) > 1 else "")
+            for place in self.ranking
+        )
+        most = "Most" if MEASURES[self.measure].worse == "less" else "Fewest"
+        run = " in this run" if self._has_no_interval else ""
+        return f"{most} {_NOUNS.get(self.measure, self.measure)}{run}: {'; then '.join(places)}."
+
+    @property
+    def _has_no_interval(self) -> bool:
+        """Whether one replication does not say how sure a difference is of the measure ranked by."""
+        return any(d.low is None and d.difference for d in self.differences if d.measure == self.measure)
+
+    def _without_interval(self) -> Iterator[str]:
+        """Why one replication does not say how sure a difference is."""
+        if self._has_no_interval:
+            desk = any(result.plan.recovery for result in self.results)
+            why = " with a help desk, for which devices wait in turn," if desk else ""
+            what = _NOUNS.get(self.measure, self.measure)
+            yield f"one replication{why} gives no interval of {what}: take --replications 20"
 
     def _repr_html_(self) -> str:
         return to_html(self.summary())
 
     def _differences(self, i: int, j: int, a: str, b: str) -> Iterator[Difference]:
-        for measure in NUMBERS:
-            pairs = [
-                (one[measure], other[measure])
-                for one, other in zip(self.results[i].runs, self.results[j].runs, strict=True)
-            ]
-            values = [x - y for x, y in pairs if x is not None and y is not None]
+        for measure, ours in self._values[i].items():
+            pairs = zip(ours, self._values[j][measure], strict=True)
+            values = [x - y for x, y in pairs if x is not None and y is not None and math.inf not in (x, y)]
             if not values:
                 continue
             low, high = _student(values)
@@ -253,7 +335,7 @@ class Comparison:
         results = self.results[i], self.results[j]
         n = results[0].tallies[0].size
         plans = [result.plan for result in results]
-        if n == 0 or any(plan.couples_devices or plan.disturbances for plan in plans):
+        if n == 0 or any(plan.levers_that_couple or plan.disturbances for plan in plans):
             return None, None
         only_a, only_b = self._discordant[i, j]
         low, high = bonett_price(only_a, only_b, n)
@@ -273,12 +355,13 @@ class Comparison:
 
 
 def compare(
-    first: Scenario,
+    first: Scenario | Mapping[str, Scenario],
     *others: Scenario,
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
     names: Sequence[str] | None = None,
+    measure: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -291,35 +374,45 @@ def compare(
     All take the seed and the number of replications of the first, unless others are given.
 
     Args:
-        first, others: scenarios with the same devices, start and duration.
+        first, others: scenarios with the same devices, start and duration; or one mapping of names to them.
         engine, seed, replications, workers, cluster, store, keep: as for `run`.
-        names: of the strategies; default: the scenarios' names, with numbers where they are alike.
+        names: of the strategies; default: the scenarios' names, with what differs where they are alike.
+        measure: to rank by, one of `COMPARED`; default: the first of lost devices, device-days lost,
+            reinstallations, time until the last is back and device-days unreachable in which they differ.
         progress: called now and then with the share that is done.
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
-        CompareError: there is one alone, or devices, start or duration differ.
+        CompareError: there is one alone, devices, start or duration differ, or there is no such measure.
         ScenarioError: a scenario cannot be run.
         WorkersError: those who compute cannot be reached, or die.
         CacheError: results cannot be kept.
     """
-    for each in (first, *others):
+    if isinstance(first, Mapping):
+        scenarios, names = (*first.values(), *others), names or [*first, *(each.name for each in others)]
+    else:
+        scenarios = (first, *others)
+    for each in scenarios:
         expect_scenario(each)
-    if not others:
+    if len(scenarios) < 2:
         raise CompareError("one scenario alone cannot be compared: give at least two")
-    scenarios = (first, *others)
-    named = _distinct([s.name for s in scenarios] if names is None else names)
-    for other, name in zip(others, named[1:], strict=True):
-        _check_alike(first, other, (named[0], name))
-    seed = first.seed if seed is None else seed
-    replications = first.replications if replications is None else replications
+    if measure not in (None, *COMPARED):
+        raise CompareError(
+            f"there is no measure {visible(str(measure))} to rank by: take one of {', '.join(COMPARED)}"
+        )
+    named = distinct(told_apart(scenarios) if names is None else names)
+    one = scenarios[0]
+    for other, name in zip(scenarios[1:], named[1:], strict=True):
+        check_alike(one, other, (named[0], name))
+    seed = one.seed if seed is None else seed
+    replications = one.replications if replications is None else replications
     same = [with_options(each, seed=seed, replications=replications) for each in scenarios]
     experiments = [Experiment.of(prepare(each), engine=engine) for each in same]
     with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
         if means is None:
             for experiment in experiments:
                 experiment.notify(notice)
-        return Comparison(named, tuple(simulate(experiments, means, progress=progress)))
+        return Comparison(named, tuple(simulate(experiments, means, progress=progress)), measure)
 
 
 def bonett_price(only_a: int, only_b: int, n: int) -> tuple[float, float]:
@@ -345,52 +438,15 @@ def _student(values: Sequence[float]) -> tuple[float | None, float | None]:
     return summary["low"], summary["high"]
 
 
-def _check_alike(first: Scenario, other: Scenario, names: tuple[str, str]) -> None:
-    for what, one, two in _differing(first, other):
-        raise CompareError(
-            f"{visible(names[0])} and {visible(names[1])} differ in {visible(what)} "
-            f"({visible(one)}; {visible(two)}): a comparison needs the same devices living the same days"
-        )
+def _in_days(value: float | None, measure: str) -> float | None:
+    """A value as the table shows it: durations in days, None where it does not end within the run."""
+    if value is None or MEASURES[measure].unit != "duration":
+        return value
+    return None if value == math.inf else value / SECONDS_PER_DAY
 
 
-def _differing(first: Scenario, other: Scenario) -> Iterator[tuple[str, str, str]]:
-    """What is not the same where it must be, and how it is in each."""
-    yield from (
-        (what, one, two)
-        for what, one, two in (
-            ("start", f"{first.start:%Y-%m-%d %H:%M:%S}", f"{other.start:%Y-%m-%d %H:%M:%S}"),
-            ("duration", span(first.duration), span(other.duration)),
-        )
-        if one != two
-    )
-    left, right = _groups(first), _groups(other)
-    for name in sorted(left.keys() | right.keys()):
-        one, two = left.get(name, "none"), right.get(name, "none")
-        if one != two:
-            yield f"the group {name!r}", one, two
-
-
-def _groups(scenario: Scenario) -> dict[str, str]:
-    """What names the devices of each group."""
-    return {
-        group.name: f"{group.devices or 0:,} devices"
-        if group.inventory is None
-        else f"inventory {scenario.inventories[number].sha256[:12]}"
-        for number, group in enumerate(scenario.fleet)
-    }
-
-
-def _place(names: tuple[str, ...]) -> str:
-    """Strategies that share a place of the ranking."""
-    return names[0] if len(names) == 1 else f"{' and '.join(names)} (no difference shown)"
-
-
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, with a number where one occurs again."""
-    taken: list[str] = []
-    for name in names:
-        candidate, number = name, 2
-        while candidate in taken:
-            candidate, number = f"{name} ({number})", number + 1
-        taken.append(candidate)
-    return tuple(taken)
+def _shown(measure: str, value: float | None) -> str:
+    """A value in a sentence: shares in per cent, durations in days."""
+    if value == math.inf:
+        return "not within the run"
+    return percent(value) if MEASURES[measure].unit == "share" else number(_in_days(value, measure))

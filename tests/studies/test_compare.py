@@ -71,6 +71,8 @@ def test_one_and_the_same_strategy_differs_in_nothing() -> None:
     assert not any(d.is_shown for d in found.differences)
     assert found.ranking == (("after 2d", "after 2d (2)"),)
     assert [(d.only_a, d.only_b) for d in found.discordances] == [((), ())]
+    assert found.is_same
+    assert "the same" in found.answer
 
 
 def test_the_first_file_s_seed_and_replications_are_everybody_s() -> None:
@@ -134,10 +136,62 @@ def test_the_interval_of_paired_shares_is_bonett_and_price_s() -> None:
     assert bonett_price(10, 0, 98) == pytest.approx((0.10 - half, 0.10 + half))
 
 
-def test_with_a_help_desk_one_replication_gives_no_interval() -> None:
+def test_with_a_help_desk_one_replication_gives_an_interval_of_the_losses_alone() -> None:
+    """The desk helps devices that are lost already, so who is lost does not depend on it; how long does."""
     desk = {"recovery": {"technicians": 1}}
     found = sim.compare(scenario(**desk), scenario("immediately", **desk))
-    assert {(d.low, d.high) for d in found.differences} == {(None, None)}
+    known = {d.measure for d in found.differences if d.low is not None}
+    assert known == {"lost_devices", "lost_share"}
+    assert found.ranking == (("after 2d", "immediately"),)  # 2 and 4 of 4 devices: too few to tell
+    assert "help desk" not in str(found.summary().parts[1])
+    longest = sim.compare(scenario(**desk), scenario("immediately", **desk), measure="device_days_lost")
+    assert longest.ranking == (("after 2d",), ("immediately",))
+    assert "in this run" in longest.answer
+    assert "help desk" in str(longest.summary().parts[1])
+
+
+def test_the_answer_agrees_with_the_table() -> None:
+    """Both strategies have one name, one loses 2 and the other 4 devices: each has its own number."""
+    found = sim.compare(scenario(name="plan"), scenario("immediately", name="plan"))
+    assert found.names == ("plan (activate after 2d)", "plan (activate immediately)")
+    assert "plan (activate after 2d) (2)" in found.answer
+    assert "plan (activate immediately) (4)" in found.answer
+
+
+def test_strategies_that_lose_the_same_are_ranked_by_what_differs() -> None:
+    """Immediately loses all four; a day later they are lost a day less. With a desk the losses end."""
+    early, late = (
+        scenario("immediately", day, strategy=[{"at": day, "reissue": {"activate": "immediately"}}])
+        for day in ("day 4", "day 5")
+    )
+    found = sim.compare(early, late)
+    assert (found.measure, found.ranking) == ("device_days_lost", (("day 5",), ("day 4",)))
+    assert of(found, "device_days_lost") == {("day 4", "day 5"): 4}
+    desk = {"recovery": {"technicians": 4, "begins": "1d", "takes": "1h"}}
+    quick, slow = (
+        each.changed({"recovery": desk["recovery"] | {"begins": b}})
+        for each, b in ((early, "1d"), (early, "3d"))
+    )
+    assert of(sim.compare(quick, slow), "time_to_reconnect") == {
+        ("day 4 (begins 1d)", "day 4 (begins 3d)"): -2 * 86_400
+    }
+
+
+def test_a_measure_can_be_chosen() -> None:
+    found = sim.compare(scenario("after 1d"), scenario("after 2d"), measure="reserve_coverage")
+    assert found.to_json()["measure"] == "reserve_coverage"
+    assert found.answer.startswith(
+        "Most reserve_coverage in this run: after 2d (50.00 %); then after 1d (25.00 %)"
+    )
+    with pytest.raises(CompareError, match="no measure devices"):
+        sim.compare(scenario(), scenario(), measure="devices")
+
+
+def test_a_mapping_names_the_strategies() -> None:
+    found = sim.compare({"1 d": scenario("after 1d"), "2 d": scenario("after 2d")})
+    assert found.names == ("1 d", "2 d")
+    with pytest.raises(CompareError, match="give at least two"):
+        sim.compare({"1 d": scenario()})
 
 
 @pytest.mark.parametrize(
@@ -178,12 +232,15 @@ def test_the_command_prints_the_document_of_the_language(tmp_path: Path) -> None
     assert CliRunner().invoke(cli, ["compare", str(files[0])], standalone_mode=False).exception is not None
 
 
-def test_strategies_of_one_name_are_told_apart_by_their_files(tmp_path: Path) -> None:
+def test_strategies_of_one_name_are_told_apart_by_what_differs(tmp_path: Path) -> None:
     files = [tmp_path / "now.yaml", tmp_path / "later.yaml"]
     for file, activate in zip(files, ("after 1d", "after 2d"), strict=True):
         file.write_text(scenario(activate, name="plan").to_yaml(), encoding="utf-8")
     ran = CliRunner().invoke(cli, ["compare", *map(str, files), "--json"], standalone_mode=False)
-    assert json.loads(ran.output)["ranking"][0] == [f"plan ({files[1]})", f"plan ({files[0]})"]
+    assert json.loads(ran.output)["ranking"][0] == [
+        "plan (activate after 2d)",
+        "plan (activate after 1d)",
+    ]
 
 
 def test_one_scenario_alone_cannot_be_compared() -> None:

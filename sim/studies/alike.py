@@ -1,0 +1,89 @@
+"""Scenarios to compare: that they have the same devices and days, and what each is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final
+
+from sim.errors import InputError, visible
+from sim.scenario.scenario import Scenario
+from sim.text import span
+
+_MOST_SETTINGS: Final = 3
+
+
+class CompareError(InputError):
+    """The scenarios cannot be compared; the message says why."""
+
+
+def check_alike(first: Scenario, other: Scenario, names: tuple[str, str]) -> None:
+    """Raise CompareError unless both have the same devices, start and duration."""
+    for what, one, two in _differing(first, other):
+        raise CompareError(
+            f"{visible(names[0])} and {visible(names[1])} differ in {visible(what)} "
+            f"({visible(one)}; {visible(two)}): a comparison needs the same devices living the same days"
+        )
+
+
+def _differing(first: Scenario, other: Scenario) -> Iterator[tuple[str, str, str]]:
+    """What is not the same where it must be, and how it is in each."""
+    yield from (
+        (what, one, two)
+        for what, one, two in (
+            ("start", f"{first.start:%Y-%m-%d %H:%M:%S}", f"{other.start:%Y-%m-%d %H:%M:%S}"),
+            ("duration", span(first.duration), span(other.duration)),
+        )
+        if one != two
+    )
+    left, right = _groups(first), _groups(other)
+    for name in sorted(left.keys() | right.keys()):
+        one, two = left.get(name, "none"), right.get(name, "none")
+        if one != two:
+            yield f"the group {name!r}", one, two
+
+
+def _groups(scenario: Scenario) -> dict[str, str]:
+    """What names the devices of each group."""
+    return {
+        group.name: f"{group.devices or 0:,} devices"
+        if group.inventory is None
+        else f"inventory {scenario.inventories[number].sha256[:12]}"
+        for number, group in enumerate(scenario.fleet)
+    }
+
+
+def told_apart(scenarios: Sequence[Scenario]) -> list[str]:
+    """The names; where several have one name, with the settings in which these differ."""
+    names = []
+    for scenario in scenarios:
+        alike = [dict(_settings(other.document)) for other in scenarios if other.name == scenario.name]
+        own = dict(_settings(scenario.document))
+        keys = [key for key in dict.fromkeys(chain(*alike)) if len({other.get(key) for other in alike}) > 1]
+        told = [f"{key.rpartition('.')[2]} {own[key]}" if key in own else f"no {key}" for key in keys]
+        more = ["…"] if len(told) > _MOST_SETTINGS else []
+        names.append(
+            f"{scenario.name} ({', '.join(told[:_MOST_SETTINGS] + more)})" if told else scenario.name
+        )
+    return names
+
+
+def _settings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every value in a document by its dotted key, but what a comparison makes the same."""
+    if isinstance(value, Mapping | list):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for name, inner in items:
+            yield from _settings(inner, f"{key}.{name}" if key else str(name))
+    elif key not in ("seed", "replications", "description"):
+        yield key, str(value)
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, with a number where one occurs again."""
+    taken: list[str] = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in taken:
+            candidate, number = f"{name} ({number})", number + 1
+        taken.append(candidate)
+    return tuple(taken)
