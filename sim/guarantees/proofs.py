@@ -196,7 +196,7 @@ class Proofs:
             and profile.success == 1.0
             and not isinstance(profile.presence, Spells)
         )
-        shared: tuple[Holiday | Disturbance, ...] = (*self._plan.holidays, *self._plan.disturbances)
+        shared = self._plan.common_causes
         is_disturbed = any(each.groups is None or profile.group in each.groups for each in shared)
         pushes = (action for action in self._plan.actions if isinstance(action, Push))
         is_pushed = any(concerns(push, profile) for push in pushes)

@@ -13,7 +13,7 @@ from sim.guarantees.verdicts import Verdict, judge, observed
 from sim.results.measures import QUANTILES, Selected, Selection
 from sim.results.summary import mean_of, summary_of
 from sim.studies.replications import Replications
-from sim.summary import Column, Note, Notes, Summary, Table, Tone
+from sim.summary import Column, Note, Notes, Summary, Table, Tone, notes
 from sim.summary.card import to_html
 from sim.text import iso, number, span
 from sim.world import SEMANTICS
@@ -34,10 +34,13 @@ class Result(Replications):
         took_s: wall-clock seconds.
         until_decided: replications up to which more were added until the guarantees were decided; None: the
             scenario said how many.
+        without_common_causes: the same without holidays and disturbances, from the same draws; None where
+            there are none, or nobody asked.
     """
 
     took_s: float
     until_decided: int | None = None
+    without_common_causes: Result | None = None
 
     @property
     def policies(self) -> Mapping[int, Policy]:
@@ -162,6 +165,13 @@ class Result(Replications):
             "guarantees": [self._guarantee(verdict) for verdict in self.guarantees],
             "events": list(self._events()),
         }
+        if self.without_common_causes is not None:
+            without = self.without_common_causes
+            document["without_common_causes"] = {
+                "measures": without.measures,
+                "lost_devices": without.statistics["lost_devices"],
+                "guarantees": [without._guarantee(verdict) for verdict in without.guarantees],
+            }
         if self.replications > 1:
             document["summary"] = self.statistics
             document["runs"] = [{"replication": self.number_of(r), **row} for r, row in enumerate(self.runs)]
@@ -233,7 +243,12 @@ class Result(Replications):
         return Summary(
             scenario.name,
             self.answer,
-            (self._groups_in_words(), *self._events_in_words(), *self._guarantees_in_words()),
+            (
+                self._groups_in_words(),
+                *self._events_in_words(),
+                *self._guarantees_in_words(),
+                *self._common_causes_in_words(),
+            ),
             about=(
                 f"{self.at(0):%Y-%m-%d} to {self.at(scenario.duration):%Y-%m-%d} "
                 f"({span(scenario.duration)}), seed {scenario.seed}, {self.engine} engine{runs}"
@@ -277,6 +292,31 @@ class Result(Replications):
         )
         if notes:
             yield Notes(notes, "Guarantees", is_list=True)
+
+    def _common_causes_in_words(self) -> Iterator[Table | Notes]:
+        """What holidays and disturbances add: losses and verdicts with and without them."""
+        without = self.without_common_causes
+        if without is None:
+            return
+        with_and_without = (("as planned", self), ("without them", without))
+        rows = []
+        for name, result in with_and_without:
+            lost = result.statistics["lost_devices"]
+            quantiles = lost["quantiles"]
+            rows.append((name, lost["mean"], (quantiles["0.05"], quantiles["0.95"])))
+        columns = (
+            Column(""),
+            Column("lost devices, mean", "count"),
+            Column("5 to 95 % of the runs", "range"),
+        )
+        yield Table(columns, tuple(rows), "Holidays and disturbances, with the same draws")
+        sentences = [
+            f"{mine.guarantee.promise}: {other.verdict} without holidays and disturbances, {mine.verdict} with them"
+            for mine, other in zip(self.guarantees, without.guarantees, strict=True)
+            if other.passes and not mine.passes
+        ]
+        if sentences:
+            yield notes(*sentences)
 
     def __repr__(self) -> str:
         return f"<Result {visible(self.scenario.name)}: {self.answer}>"

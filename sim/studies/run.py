@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sim.executor import Resources, resources
@@ -67,6 +68,8 @@ def run(
         progress: called now and then with the share that is done.
         notice: called with a sentence before a wait that needs a reason.
 
+    Where the scenario has holidays or disturbances, it is simulated without them as well, with the same draws.
+
     Raises:
         ScenarioError: the scenario cannot be run.
         ValueError: an argument is impossible.
@@ -93,8 +96,12 @@ def run(
     with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
         if cluster is None:
             experiment.notify(notice)
-        (result,) = simulate([experiment], means, limit=until_decided, progress=progress)
-    return result
+        experiments = [experiment]
+        if experiment.plan.common_causes and policy is None:
+            plan = replace(experiment.plan, holidays=(), disturbances=())
+            experiments.append(experiment.with_plan(plan))
+        first, *without = simulate(experiments, means, limit=until_decided, progress=progress)
+    return replace(first, without_common_causes=without[0] if without else None)
 
 
 def simulate(

@@ -309,6 +309,11 @@ class Plan:
         has_chase = any(isinstance(action, Chase) for action in self.actions)
         return ("a gate",) * has_gate + ("a chase",) * has_chase
 
+    @property
+    def common_causes(self) -> tuple[Holiday | Disturbance, ...]:
+        """What takes many devices at once, by chance."""
+        return (*self.holidays, *self.disturbances)
+
     def action(self, step: int) -> Action:
         """The action of a step of the strategy.
 
