@@ -22,7 +22,7 @@ from sim.results.tally import Tally
 from sim.text import span
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Profile, Roster, Spells
 from sim.world.order import SECONDS_PER_DAY
-from sim.world.plan import Disturbance, Holiday, Push, concerns
+from sim.world.plan import Push, concerns
 from sim.world.timeline import Timeline
 
 

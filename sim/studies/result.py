@@ -311,7 +311,8 @@ class Result(Replications):
         )
         yield Table(columns, tuple(rows), "Holidays and disturbances, with the same draws")
         sentences = [
-            f"{mine.guarantee.promise}: {other.verdict} without holidays and disturbances, {mine.verdict} with them"
+            f"{mine.guarantee.promise}: {other.verdict} without holidays and disturbances, "
+            f"{mine.verdict} with them"
             for mine, other in zip(self.guarantees, without.guarantees, strict=True)
             if other.passes and not mine.passes
         ]

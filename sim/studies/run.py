@@ -68,7 +68,8 @@ def run(
         progress: called now and then with the share that is done.
         notice: called with a sentence before a wait that needs a reason.
 
-    Where the scenario has holidays or disturbances, it is simulated without them as well, with the same draws.
+    Where the scenario has holidays or disturbances, it is simulated without them as well, from the same
+    draws.
 
     Raises:
         ScenarioError: the scenario cannot be run.
