@@ -21,16 +21,14 @@ if TYPE_CHECKING:
 @click.option(
     "--worst-case",
     is_flag=True,
-    help="Search for the smallest absence, outage and shift that break each guarantee that is not proved.",
+    help="Search for the shortest absence and outage that break each guarantee that is not proved.",
 )
-@options.out("DIR", "With --worst-case: write a scenario of each to new files in DIR.")
 @options.as_json
 @options.overrides
 def check(
     files: tuple[Path, ...],
     strict: bool,
     worst_case: bool,
-    out: Path | None,
     as_json: bool,
     overrides: tuple[tuple[str, str], ...],
 ) -> int:
@@ -39,10 +37,6 @@ def check(
     from sim.scenario.problems import ScenarioError
     from sim.text import plural
 
-    if out is not None and not worst_case:
-        raise click.UsageError("--out goes with --worst-case: add it, or leave --out out")
-    if out is not None and len(files) > 1:
-        raise click.UsageError("--out takes one scenario file: check them one by one")
     try:
         scenarios = options.read_all(files, overrides)
         findings = [
@@ -53,7 +47,7 @@ def check(
             raise
         output.show_json({"findings": [], "problems": [asdict(problem) for problem in error.problems]})
         return WRONG_INPUT
-    worst = list(_worst_cases(files, scenarios, out, as_json=as_json)) if worst_case else []
+    worst = list(_worst_cases(files, scenarios, as_json=as_json)) if worst_case else []
     if as_json:
         document = {"findings": [{"file": str(file), **asdict(finding)} for file, finding in findings]}
         output.show_json({**document, "worst_cases": worst} if worst_case else document)
@@ -67,25 +61,19 @@ def check(
     return FAILS if strict and findings else DONE
 
 
-def _worst_cases(
-    files: Sequence[Path], scenarios: Sequence[Scenario], out: Path | None, *, as_json: bool
-) -> Iterator[object]:
+def _worst_cases(files: Sequence[Path], scenarios: Sequence[Scenario], *, as_json: bool) -> Iterator[object]:
     """What breaks each guarantee: as JSON, or line by line."""
-    from sim.studies.worst_case.attacks import worst_cases
-    from sim.studies.worst_case.result import lines, to_json, write_worst_cases
+    from sim.studies.worst_case import lines, to_json, worst_cases
 
     for file, scenario in zip(files, scenarios, strict=True):
         with output.progress(scenario.name) as calls:
             attacks = worst_cases(scenario, progress=calls["progress"])
-        paths = {} if out is None else write_worst_cases(scenario, attacks, out)
         if as_json:
-            for attack in attacks:
-                yield {"file": str(file), **to_json(scenario, attack, paths.get(attack))}
+            yield from ({"file": str(file), **to_json(scenario, attack)} for attack in attacks)
+        elif attacks:
+            yield from (f"{file}: worst case, {line}" for line in lines(scenario, attacks))
         else:
-            if not attacks:
-                yield f"{file}: there are no guarantees to break"
-            for line in lines(scenario, attacks, paths):
-                yield f"{file}: worst case, {line}"
+            yield f"{file}: there are no guarantees to break"
 
 
 @click.command(epilog=options.examples("reissue new --list", "reissue new delayed > plan.yaml"))

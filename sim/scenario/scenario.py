@@ -229,9 +229,13 @@ class Scenario(Contents):
             for number, group in enumerate(self.fleet)
         ]
 
+    def at(self, instant_s: int) -> datetime:
+        """The date of an instant, in seconds from the start."""
+        return self.start + timedelta(seconds=instant_s)
+
     @property
     def _dates(self) -> str:
-        return f"{self.start:%Y-%m-%d} to {self.start + timedelta(seconds=self.duration):%Y-%m-%d}"
+        return f"{self.start:%Y-%m-%d} to {self.at(self.duration):%Y-%m-%d}"
 
     def __repr__(self) -> str:
         parts = [

@@ -1,4 +1,4 @@
-"""A scenario of one device of another, with the same draws and so the same history; scenarios as files."""
+"""A scenario of one device of another, with the same draws and so the same history; and its files."""
 
 from __future__ import annotations
 
@@ -131,17 +131,6 @@ def write_scenario(scenario: Scenario, path: Path) -> list[Path]:
     Raises:
         OutputError: a file exists, cannot be written, or could not name its certificate files.
     """
-    contents = scenario_files(scenario, path)
-    write_new_files(contents)
-    return list(contents)
-
-
-def scenario_files(scenario: Scenario, path: Path) -> dict[Path, bytes]:
-    """The content of each file that a scenario written to `path` is made of.
-
-    Raises:
-        OutputError: it could not name its certificate files.
-    """
     reissues = (step.reissue for step in scenario.strategy if step.reissue is not None)
     named = [source.file for source in (scenario.server.certificate, *reissues) if source.file]
     if named and path.absolute().parent.resolve() != scenario.folder.resolve():
@@ -155,4 +144,5 @@ def scenario_files(scenario: Scenario, path: Path) -> dict[Path, bytes]:
         contents[beside] = inventory.text
         document["fleet"][number]["inventory"] = beside.name
     contents[path] = to_yaml(document).encode("utf-8")
-    return contents
+    write_new_files(contents)
+    return list(contents)

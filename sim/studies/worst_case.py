@@ -1,0 +1,381 @@
+"""The shortest absence of devices, and outage of the server, that break a guarantee (`check --worst-case`).
+
+One device is searched: its group's period and catch-up, attempts that are on time and succeed, always on but
+for the one absence, with every phase that can matter, and no help desk. The run is cut into stretches, within
+which the first attempt does all that any does. So absences that leave attempts in the same stretches are the
+same to a device, and the shortest stands for all of them (docs/why.md).
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from itertools import accumulate, groupby
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.guarantees.proofs import Proofs
+from sim.guarantees.verdicts import judge
+from sim.results.measures import Bound
+from sim.scenario.prepare import prepare
+from sim.scenario.scenario import Scenario
+from sim.scenario.schema import Guarantee
+from sim.studies.experiment import Experiment, Progress, Simulator
+from sim.text import date, iso, plural, spaced, span
+from sim.world.draws import identity_of_group
+from sim.world.fleet import Away, Fleet, Profile, Roster
+from sim.world.order import SECONDS_PER_DAY
+from sim.world.timeline import play
+
+Kind = Literal["absence", "outage"]
+KINDS: Final[tuple[Kind, ...]] = ("absence", "outage")
+
+MOST_TRIED: Final = 400_000
+"""Absences that are compared, those that can be shortest first; the answer says what is left out."""
+
+_MANY: Final = 2_000
+"""From so many devices on, the array engine runs them, if it can."""
+
+_LONGEST_NAME: Final = 200
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Absence:
+    """When a device is away, or the server, and the phase of the device's schedule; the shortest first.
+
+    A length of 0 says that the guarantee is broken as the plan is.
+    """
+
+    length_s: int
+    from_s: int
+    phase_s: int
+
+    @property
+    def spells(self) -> tuple[tuple[int, int], ...]:
+        """From when to when, if at all."""
+        return ((self.from_s, self.from_s + self.length_s),) if self.length_s else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """The shortest absence or outage that breaks a guarantee, or that there is none.
+
+    Attributes:
+        guarantee: index of the guarantee in the scenario.
+        kind: who is away, devices or the server.
+        found: None: there is none.
+        profile: the devices, always on.
+        devices: how many devices it takes.
+        reason: why there is none.
+        is_proved: whether the guarantee is proved, so that nothing was searched.
+        searched_s: everything shorter was searched; None: everything was.
+    """
+
+    guarantee: int
+    kind: Kind
+    found: Absence | None = None
+    profile: Profile | None = None
+    devices: int = 1
+    reason: str = ""
+    is_proved: bool = False
+    searched_s: int | None = None
+
+
+def worst_cases(
+    scenario: Scenario, *, progress: Progress | None = None, most: int = MOST_TRIED
+) -> list[Attack]:
+    """For every guarantee of a scenario, the shortest absence and the shortest outage that break it.
+
+    Args:
+        scenario: one replication is run, to tell which of its guarantees are proved.
+        progress: called with the share that is done.
+        most: how many absences are compared for each kind and guarantee.
+
+    Raises:
+        ScenarioError: the scenario cannot be run.
+    """
+    if not scenario.guarantees:
+        return []
+    prepared = prepare(scenario)
+    prepared.refuse_levers_that_couple("the worst case")
+    experiment = Experiment.of(prepared, runs=1)
+    proofs = Proofs(experiment.prepared.timeline, experiment.rosters())
+    tally = experiment.tally(0)
+    attacks: list[Attack] = []
+    for number, guarantee in enumerate(scenario.guarantees):
+        verdict = judge(guarantee, [tally], lambda _: (), proofs=proofs)
+        for kind in KINDS:
+            if verdict.verdict == "proved":
+                reason = f"proved, so nothing was searched: {verdict.proof}"
+                attacks.append(Attack(number, kind, reason=reason, is_proved=True))
+            else:
+                attack = _Search(experiment, guarantee, most).attack(kind)
+                attacks.append(replace(attack, guarantee=number))
+            if progress is not None:
+                progress(len(attacks) / (len(scenario.guarantees) * len(KINDS)))
+    return attacks
+
+
+class _Search:
+    """For one guarantee."""
+
+    def __init__(self, experiment: Experiment, guarantee: Guarantee, most: int) -> None:
+        plan = experiment.plan
+        self.plan = replace(plan, sample_s=plan.horizon_s, recovery=None, holidays=(), disturbances=())
+        self.bound, self.most, self.draws = guarantee.bound, most, experiment.draws(0)
+        counts: Counter[Profile] = Counter()
+        for roster in experiment.rosters():
+            for kind, count in enumerate(np.bincount(roster.profile).tolist()):
+                counts[roster.profiles[kind]] += count
+        concerned = {profile: n for profile, n in counts.items() if n and self.bound.selection.takes(profile)}
+        self.size = sum(concerned.values())
+        self.needed = needed_devices(self.bound, self.size)
+        searched = (
+            replace(profile, success=1.0, jitter_s=0, presence="always", hours=None)
+            for profile, count in concerned.items()
+            if profile.ever_on and self.needed is not None and count >= self.needed
+        )
+        self.profiles = list(dict.fromkeys(searched))
+
+    def attack(self, kind: Kind) -> Attack:
+        """The shortest of a kind. An outage is what an absence without catch-up is."""
+        none = Attack(
+            0, kind, reason=self._why_not() or f"no {kind} breaks it, even if it lasts the whole run"
+        )
+        best, limit_s = none, None
+        for profile in self.profiles:
+            found, left_s = self._shortest(profile if kind == "absence" else replace(profile, catch_up=False))
+            if left_s is not None:
+                limit_s = left_s if limit_s is None else min(left_s, limit_s)
+            if found is not None and (best.found is None or found < best.found):
+                best = replace(none, found=found, profile=profile, devices=self.needed or 1)
+        if limit_s is None or (best.found is not None and best.found.length_s <= limit_s):
+            return best
+        if best.found is None:
+            best = replace(none, reason=f"no {kind} that was tried breaks it")
+        return replace(best, searched_s=limit_s)
+
+    def _why_not(self) -> str | None:
+        if not self.bound.forbids_losses:
+            return "losing devices does not break it"
+        if self.size == 0:
+            return "it is about no device"
+        if self.needed is None:
+            return "not even all its devices together can break it"
+        if not self.profiles:
+            return f"it takes {self.needed:,} devices of one kind, and no group has so many that are ever on"
+        return None
+
+    def _stretches(self) -> tuple[list[int], list[int]]:
+        """The instants at which something changes for a device, and the bit of each stretch between them.
+
+        An attempt in a stretch without a bit (0) does nothing.
+        """
+        timeline, horizon_s = play(self.plan), self.plan.horizon_s
+        instants = {0, horizon_s, *(state.from_s for state in timeline.states)}
+        for certificate in timeline.server.certificates:
+            instants |= {certificate.not_before_s, certificate.not_after_s}
+        for _, after in timeline.switches:
+            for threshold_s in _thresholds_s(self.bound):
+                instants |= {after.from_s + threshold_s, after.from_s + threshold_s + 1}
+        edges = sorted(instant for instant in instants if 0 <= instant <= horizon_s)
+        begins_s = [state.from_s for state in timeline.states]
+        states = (timeline.states[bisect_right(begins_s, edge) - 1] for edge in edges[:-1])
+        bits = [0 if state.is_out or not state.is_valid else 1 << i for i, state in enumerate(states)]
+        return edges, [*bits, 0]
+
+    def _shortest(self, profile: Profile) -> tuple[Absence | None, int | None]:
+        """The shortest absence that breaks the guarantee, and the length up to which all were compared.
+
+        The phases are those with an attempt at an edge, or a second before one. An absence takes all attempts
+        of some stretches. A device that catches up comes back with the end of the last of these, where it
+        makes an attempt; another one in the second after the last attempt that is taken.
+        """
+        edges, bits = self._stretches()
+        before = [0, *accumulate(bits, lambda one, other: one | other)]
+        every_s, catches_up = profile.every_s, profile.catch_up
+        phases_s = sorted({(edge - back) % every_s for edge in edges for back in (0, 1)})
+        spans = sorted(
+            (max(1, edges[j + 1] - edges[i] - (1 if catches_up else 2) * every_s), i, j)
+            for i in range(len(edges) - 1)
+            for j in range(i, len(edges) - 1)
+            if catches_up or (bits[i] and bits[j])
+        )
+        within = spans[: max(1, self.most // len(phases_s))]
+        shortest: dict[int, Absence] = {}
+        for phase_s in phases_s:
+            due_s = np.arange(phase_s, edges[-1], every_s, dtype=np.int64)
+            numbers = np.unique(np.searchsorted(edges, due_s, side="right") - 1).tolist()
+            reached = sum(bits[number] for number in numbers)
+            shortest[reached] = min(Absence(0, 0, phase_s), shortest.get(reached, Absence(0, 0, phase_s)))
+            for _, i, j in within:
+                first_s = phase_s + max(0, -(-(edges[i] - phase_s) // every_s)) * every_s
+                last_s = phase_s + (edges[j + 1] - 1 - phase_s) // every_s * every_s
+                if first_s > last_s:
+                    continue
+                left = reached & ~(before[j + 1] & ~before[i])
+                if catches_up:
+                    left |= bits[j + 1]
+                end_s = edges[j + 1] if catches_up else last_s + 1
+                absence = Absence(end_s - first_s, first_s, phase_s)
+                shortest[left] = min(absence, shortest.get(left, absence))
+        limit_s = None if len(within) == len(spans) else spans[len(within)][0]
+        for batch in _batches(sorted(shortest.values())):
+            broken = self._broken(profile, batch)
+            if broken.any():
+                return batch[int(np.argmax(broken))], limit_s
+        return None, limit_s
+
+    def _broken(self, profile: Profile, absences: Sequence[Absence]) -> NDArray[np.bool_]:
+        """Which absences break the guarantee for a device that is alone with it."""
+        n, no = len(absences), np.zeros(len(absences), dtype=np.bool_)
+        roster = Roster(
+            # Coverage is counted by profile, so each device has its own.
+            profiles=tuple(replace(profile, presence=Away(absence.spells)) for absence in absences),
+            groups=(profile.group,),
+            profile=np.arange(n, dtype=np.int32),
+            group=np.zeros(n, dtype=np.int32),
+            identity=np.full(n, np.uint64(identity_of_group(profile.group)), dtype=np.uint64),
+            phase_s=np.array([absence.phase_s for absence in absences], dtype=np.int64),
+            silent=no,
+            seen=no,
+            holds_reserve=no,
+            numbered=(n,),
+            ids=((),),
+        )
+        return self.bound.breaking(_simulator(n)(self.plan, Fleet.start(roster, self.draws)))
+
+
+def needed_devices(bound: Bound, size: int) -> int | None:
+    """How many of `size` devices, all of which count against a bound, break it; None: not all do."""
+    if size == 0 or not bound.forbids_losses or bound.at_least == 0:
+        return None
+    most = bound.most_lost(size)
+    needed = 1 if most is None else most + 1
+    return needed if needed <= size else None
+
+
+def _thresholds_s(bound: Bound) -> list[int]:
+    """Times after a loss on which a bound depends, in seconds."""
+    times_s = [] if bound.within is None else [bound.within]
+    unit_s = {"duration": 1, "days": SECONDS_PER_DAY}.get(bound.entry.unit)
+    if unit_s is not None and bound.at_most is not None:
+        times_s.append(math.floor(bound.at_most * unit_s))
+    return times_s
+
+
+def _simulator(devices: int) -> Simulator:
+    if devices >= _MANY and find_spec("numba") is not None:
+        from sim.fleet.engine import simulate as fleet
+
+        return fleet
+    from sim.processes.engine import simulate as process
+
+    return process
+
+
+def _batches(absences: Sequence[Absence]) -> Iterator[Sequence[Absence]]:
+    """All of them in order: 16 of them, then four times as many, and so on, up to 16,384."""
+    first, size = 0, 16
+    while first < len(absences):
+        yield absences[first : first + size]
+        first, size = first + size, min(4 * size, 16_384)
+
+
+# --- words and scenarios -------------------------------------------------------------------------------
+
+
+def as_scenario(scenario: Scenario, attack: Attack) -> Scenario:
+    """The smallest scenario that shows an attack that was found: the devices it takes, and the guarantee."""
+    found, profile = attack.found, attack.profile
+    assert found is not None
+    assert profile is not None
+    spells = [{"from": f"start + {span(a)}" if a else "start", "for": span(b - a)} for a, b in found.spells]
+    group: dict[str, Any] = {
+        "name": profile.group,
+        "devices": attack.devices,
+        "platform": profile.platform,
+        "sync": {
+            "every": span(profile.every_s),
+            "phase": span(found.phase_s),
+            "catch_up": "yes" if profile.catch_up else "no",
+        },
+        "presence": {"away": spells if attack.kind == "absence" else []},
+    }
+    document = scenario.document
+    guarantee: Mapping[str, Any] = document["guarantees"][attack.guarantee]
+    document |= {
+        "name": f"{scenario.name}: worst case, {attack.kind}"[:_LONGEST_NAME].strip(),
+        "description": sentence(scenario, attack),
+        "seed": scenario.seed,
+        "fleet": [group],
+        "guarantees": [{k: v for k, v in guarantee.items() if k not in ("probability", "confidence")}],
+        "replications": 1,
+    }
+    for key in ("recovery", "calendar"):
+        document.pop(key, None)
+    if spells and attack.kind == "outage":
+        server = document.get("server") or {}
+        document["server"] = {**server, "outages": [*(server.get("outages") or ()), *spells]}
+    return scenario.from_document(document, folder=scenario.folder)
+
+
+def sentence(scenario: Scenario, attack: Attack) -> str:
+    """An attack as a planner says it."""
+    promise, found = scenario.guarantees[attack.guarantee].promise, attack.found
+    limit = (
+        "" if attack.searched_s is None else f"; only what is shorter than {spaced(attack.searched_s)} was"
+    )
+    limit = limit and f"{limit} searched in full"
+    if found is None or attack.profile is None:
+        return f"'{promise}': {attack.reason}{limit}."
+    one = attack.devices == 1
+    who = f"{'one device' if one else plural(attack.devices, 'device')} of '{attack.profile.group}'"
+    breaks = f"enough to break '{promise}'"
+    if found.length_s == 0:
+        every, phase = spaced(attack.profile.every_s), spaced(found.phase_s)
+        schedule = f"whose synchronizations, every {every}, begin {phase} after the start"
+        return f"{who[0].upper()}{who[1:]} {schedule}: {breaks}, as the plan is."
+    long = f"{spaced(found.length_s)} from {date(scenario.at(found.from_s))} on"
+    if attack.kind == "outage":
+        return f"An outage of the server for {long}: with {who}, {breaks}{limit}."
+    return f"{who[0].upper()}{who[1:]} that {'is' if one else 'are'} away for {long}: {breaks}{limit}."
+
+
+def lines(scenario: Scenario, attacks: Sequence[Attack]) -> Iterator[str]:
+    """The attacks one by one; a guarantee of which both kinds say the same in one line."""
+    for _, of_one in groupby(attacks, key=lambda attack: attack.guarantee):
+        sentences = {attack.kind: sentence(scenario, attack) for attack in of_one}
+        if len(set(sentences.values())) == 1:
+            yield next(iter(sentences.values()))
+        else:
+            yield from (f"{kind}: {text}" for kind, text in sentences.items())
+
+
+def to_json(scenario: Scenario, attack: Attack) -> dict[str, Any]:
+    """An attack as `reissue check --worst-case --json` prints it."""
+    document: dict[str, Any] = {
+        "guarantee": attack.guarantee,
+        "kind": attack.kind,
+        "found": attack.found is not None,
+        "proved": attack.is_proved,
+        "message": sentence(scenario, attack),
+    }
+    if attack.found is not None and attack.profile is not None:
+        document |= {
+            "length_s": attack.found.length_s,
+            "from": iso(scenario.at(attack.found.from_s)) if attack.found.length_s else None,
+            "group": attack.profile.group,
+            "devices": attack.devices,
+            "phase_s": attack.found.phase_s,
+            "scenario": as_scenario(scenario, attack).document,
+        }
+    if attack.searched_s is not None:
+        document["searched_s"] = attack.searched_s
+    return document

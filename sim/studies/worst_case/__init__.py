@@ -1,1 +1,0 @@
-"""The smallest misfortune that breaks a guarantee."""
