@@ -62,7 +62,7 @@ class Timespan:
 
     Attributes:
         name: stands below the title; anybody's text.
-        start: the date of second 0.
+        start: the date of second 0, in the time zone of the axis.
         end_s: its length in seconds.
         changes: the instants, in seconds from the start, at which certificates change, each with its event.
     """
@@ -105,14 +105,15 @@ def over_time(
     """A figure over dates: pairs of axes above each other, of these relative heights."""
     figure, stacked = _stacked(title, timespan.name, width_in, height_in, ratios)
     axes = stacked[-1]
-    locator = AutoDateLocator(minticks=3, maxticks=9 if width_in > NARROW_IN else 7)
+    zone = timespan.start.tzinfo
+    locator = AutoDateLocator(tz=zone, minticks=3, maxticks=9 if width_in > NARROW_IN else 7)
     axes.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator)
+    formatter = ConciseDateFormatter(locator, tz=zone)
     if (timespan.start + timedelta(seconds=timespan.end_s)).month != timespan.start.month:
         formatter.offset_formats[2] = "%Y"  # ticks name the months; the last one beside the axis misleads
     axes.xaxis.set_major_formatter(formatter)
     axes.set_xlim(timespan.date(0), timespan.date(timespan.end_s))
-    axes.set_xlabel("date (UTC)", fontsize=9)
+    axes.set_xlabel(f"date ({zone})", fontsize=9)
     return figure, stacked
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from OpenSSL import SSL
@@ -111,7 +111,7 @@ class Rehearsal:
 
     def at(self, instant_s: int) -> datetime:
         """The date of an instant."""
-        return self.scenario.start + timedelta(seconds=instant_s)
+        return self.scenario.at(instant_s)
 
     def rows(self) -> list[dict[str, Any]]:
         """The connections, counted by control instant and kind of device, in order; as they stand in JSON."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -20,6 +20,8 @@ from sim.figures.bars import CertificateLife, DeviceHistory, Spans
 from sim.figures.series import TimeSeries
 from sim.figures.style import Floats, Ints, Timespan
 from sim.files import read_bytes
+from sim.lists.zones import tzinfo_of
+from sim.scenario.fields import Timezone
 from sim.scenario.finding import Finding
 from sim.scenario.fleet import MOST_DEVICES
 from sim.scenario.values import LONGEST_S
@@ -67,6 +69,7 @@ class Run(BaseModel):
     devices: int = Field(validation_alias=AliasPath("measures", "devices"), ge=0, le=MOST_DEVICES)
     versions: dict[str, str] = Field(validation_alias=AliasPath("provenance", "versions"))
     description: str = Field(validation_alias=AliasPath("provenance", "resolved", "description"))
+    timezone: Timezone = Field("UTC", validation_alias=AliasPath("provenance", "resolved", "timezone"))
 
     @property
     def end_s(self) -> int:
@@ -140,18 +143,23 @@ class Contents:
     at_risk: DevicesAtRisk
 
     def date(self, instant_s: int, form: str = "%Y-%m-%d %H:%M") -> str:
-        """An instant for reading, in UTC."""
+        """An instant for reading, by the clocks of the scenario's time zone."""
         try:
-            return f"{self.run.start.astimezone(UTC) + timedelta(seconds=instant_s):{form}}"
+            return f"{(self.run.start + timedelta(seconds=instant_s)).astimezone(self.zone):{form}}"
         except OverflowError:
             return "beyond the calendar"
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of every date that is shown."""
+        return tzinfo_of(self.run.timezone)
 
     @property
     def timespan(self) -> Timespan:
         """The axis of its figures."""
         run = self.run
         changes = tuple((run.seconds(event.at), event.event) for event in run.events)
-        return Timespan(run.name, run.start, run.end_s, changes)
+        return Timespan(run.name, run.start.astimezone(self.zone), run.end_s, changes)
 
 
 def read_contents(directory: Path) -> Contents:

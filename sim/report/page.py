@@ -155,7 +155,7 @@ def _slider(contents: Contents) -> dict[str, Any] | None:
             "lost": number(lost),
             "share": percent(lost / max(contents.run.devices, 1)),
             "band": "" if least is None or most is None else f"{number(least)} to {number(most)}",
-            "by": contents.date(expires_s - delay_s),
+            "by": contents.date(expires_s - delay_s, "%Y-%m-%d %H:%M %Z"),
             "kept": [need.needed_s is not None and need.needed_s <= delay_s for need in margins.needs],
         }
         for delay_s, lost, least, most in zip(
@@ -167,12 +167,12 @@ def _slider(contents: Contents) -> dict[str, Any] | None:
 
 def _at_risk(contents: Contents) -> Table:
     """The devices at risk, the most urgent first."""
-    several = contents.run.replications > 1
+    several, zone = contents.run.replications > 1, f" ({contents.run.timezone})"
     columns = (
         *map(Column, ("Device", "Group", "Platform", "Status", "Cause")),
-        *map(Column, ("Lost at (UTC)", "Back at (UTC)", "Back by")),
+        *map(Column, (f"Lost at{zone}", f"Back at{zone}", "Back by")),
         *(Column(title, "number") for title in ("Lost for (h)", "Needed delay (d)")),
-        Column("Last sync (UTC)"),
+        Column(f"Last sync{zone}"),
         *([Column("Lost in runs", "count")] if several else []),
     )
     rows = []
@@ -183,13 +183,15 @@ def _at_risk(contents: Contents) -> Table:
             *(there.get(name, "") for name in ("device", "group", "platform", "status")),
             there.get("lost_cause", "").replace("_", " "),
             *(
-                f"{there[name]:%Y-%m-%d %H:%M:%S}" if name in there else ""
+                f"{there[name].tz_convert(contents.zone):%Y-%m-%d %H:%M:%S}" if name in there else ""
                 for name in ("lost_at", "reconnected_at")
             ),
             there.get("reconnected_by", ""),
             f"{there['lost_for_s'] / SECONDS_PER_HOUR:.1f}",
             "" if needed_s is None else f"{needed_s / SECONDS_PER_DAY:.2f}",
-            f"{there['last_sync_at']:%Y-%m-%d %H:%M:%S}" if "last_sync_at" in there else "",
+            f"{there['last_sync_at'].tz_convert(contents.zone):%Y-%m-%d %H:%M:%S}"
+            if "last_sync_at" in there
+            else "",
             *([f"{there['lost_in']}"] if several else []),
         ]
         rows.append(tuple(cells))

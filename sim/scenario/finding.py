@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sim.scenario.prepare import Prepared
@@ -45,7 +45,7 @@ def date_of(prepared: Prepared, instant_s: int) -> str:
 
 def moment_of(prepared: Prepared, instant_s: int) -> datetime:
     """An instant of the run."""
-    return prepared.scenario.start + timedelta(seconds=instant_s)
+    return prepared.scenario.at(instant_s)
 
 
 def specifications(prepared: Prepared) -> dict[int | None, Event]:

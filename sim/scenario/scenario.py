@@ -229,13 +229,9 @@ class Scenario(Contents):
             for number, group in enumerate(self.fleet)
         ]
 
-    def at(self, instant_s: int) -> datetime:
-        """The date of an instant, in seconds from the start."""
-        return self.start + timedelta(seconds=instant_s)
-
     @property
     def _dates(self) -> str:
-        return f"{self.start:%Y-%m-%d} to {self.at(self.duration):%Y-%m-%d}"
+        return f"{self.at(0):%Y-%m-%d} to {self.at(self.duration):%Y-%m-%d}"
 
     def __repr__(self) -> str:
         parts = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
@@ -385,7 +385,7 @@ class Contents(Section):
     description: str = ""
     """Free text."""
     timezone: fields.Timezone = "UTC"
-    """The time zone (IANA) of dates and times without an offset, and of hours."""
+    """The time zone (IANA) of dates and times without an offset, of hours, and of what is shown."""
     start: fields.Moment = Field(examples=["2026-03-01"])
     """When the run begins: a date or a date and time, in `timezone` unless it names an offset."""
     duration: fields.Period = Field(examples=["120d"])
@@ -424,3 +424,7 @@ class Contents(Section):
     def zone(self) -> tzinfo:
         """The time zone."""
         return tzinfo_of(self.timezone)
+
+    def at(self, instant_s: int) -> datetime:
+        """The date of an instant of the run, by the clocks of the time zone."""
+        return (self.start + timedelta(seconds=instant_s)).astimezone(self.zone)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sim.errors import InputError, visible
 from sim.scenario.scenario import Scenario
-from sim.text import span
+from sim.text import iso, span
 
 _MOST_SETTINGS: Final = 3
 
@@ -31,7 +31,7 @@ def _differing(first: Scenario, other: Scenario) -> Iterator[tuple[str, str, str
     yield from (
         (what, one, two)
         for what, one, two in (
-            ("start", f"{first.start:%Y-%m-%d %H:%M:%S}", f"{other.start:%Y-%m-%d %H:%M:%S}"),
+            ("start", iso(first.start), iso(other.start)),
             ("duration", span(first.duration), span(other.duration)),
         )
         if one != two

@@ -105,7 +105,7 @@ class Plots:
     def _timespan(self) -> Timespan:
         scenario, events = self._result.scenario, self._result.tallies[0].events
         changes = tuple((event.at_s, event.name) for event in events)
-        return Timespan(scenario.name, scenario.start, scenario.duration, changes)
+        return Timespan(scenario.name, scenario.at(0), scenario.duration, changes)
 
     @cached_property
     def _replications(self) -> list[int]:

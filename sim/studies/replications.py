@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
@@ -59,7 +59,7 @@ class Replications:
 
     def at(self, instant_s: int) -> datetime:
         """The date of an instant."""
-        return self.scenario.start + timedelta(seconds=instant_s)
+        return self.scenario.at(instant_s)
 
     def outcome(self, replication: int = 0) -> Outcome:
         """What became of each device of a replication; simulated again where it was not kept."""

@@ -239,6 +239,7 @@ class Result(Replications):
         """The answer, the groups, what the server and the operator did, and the guarantees."""
         scenario = self.scenario
         runs = "" if self.replications == 1 else f", {self.replications:,} replications; counts are means"
+        times = "" if scenario.timezone == "UTC" else f", times of {scenario.timezone}"
         loses, tones = bool(self.measures["lost_devices"]), {_TONES[v.verdict] for v in self.guarantees}
         return Summary(
             scenario.name,
@@ -251,7 +252,7 @@ class Result(Replications):
             ),
             about=(
                 f"{self.at(0):%Y-%m-%d} to {self.at(scenario.duration):%Y-%m-%d} "
-                f"({span(scenario.duration)}), seed {scenario.seed}, {self.engine} engine{runs}"
+                f"({span(scenario.duration)}){times}, seed {scenario.seed}, {self.engine} engine{runs}"
             ),
             tone="bad" if "bad" in tones or (loses and not tones) else "good",
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
@@ -62,12 +62,12 @@ class Entry:
     text: str
 
 
-def introduction(device: SingleDevice, start: datetime) -> str:
+def introduction(device: SingleDevice, at: Callable[[int], datetime]) -> str:
     """Which device it is, in a few words, and how it synchronizes.
 
     Args:
         device: the device.
-        start: the date of the scenario's start.
+        at: the date of an instant.
     """
     profile = device.profile
     platform = PLATFORM_TEXT.get(profile.platform, profile.platform)
@@ -85,14 +85,18 @@ def introduction(device: SingleDevice, start: datetime) -> str:
         sync += f", up to {spaced(profile.jitter_s)} late"
     if profile.success < 1:
         sync += f"; {format_share(profile.success)} of its attempts succeed"
-    sync += f"; the schedule begins on {date(start + timedelta(seconds=int(device.start.phase_s[0])))}"
+    sync += f"; the schedule begins on {date(at(int(device.start.phase_s[0])))}"
     if isinstance(profile.presence, Spells | Away) and not profile.catch_up:
         sync += "; what it missed it does not catch up"
     return f"{words}. It {sync}."
 
 
 def entries_of(
-    device: SingleDevice, trace: Trace, row: dict[str, int], desk: Recovery | None, start: datetime
+    device: SingleDevice,
+    trace: Trace,
+    row: dict[str, int],
+    desk: Recovery | None,
+    at: Callable[[int], datetime],
 ) -> tuple[Entry, ...]:
     """The history in order of time; within a second first the server, then the device.
 
@@ -101,9 +105,9 @@ def entries_of(
         trace: its run, with the reinstallations of the help desk.
         row: its row of the outcome.
         desk: the help desk.
-        start: the date of the scenario's start.
+        at: the date of an instant.
     """
-    history = _History(device, trace, row, start)
+    history = _History(device, trace, row, at)
     entries = [
         *history.server(),
         *history.losses(),
@@ -116,14 +120,16 @@ def entries_of(
 
 
 class _History:
-    def __init__(self, device: SingleDevice, trace: Trace, row: dict[str, int], start: datetime) -> None:
-        self.device, self.trace, self.row, self.start = device, trace, row, start
+    def __init__(
+        self, device: SingleDevice, trace: Trace, row: dict[str, int], at: Callable[[int], datetime]
+    ) -> None:
+        self.device, self.trace, self.row, self.at = device, trace, row, at
         self.timeline: Timeline = play(trace.plan)
         self.horizon_s = trace.plan.horizon_s
 
     def on(self, instant_s: int) -> str:
         """An instant for reading."""
-        return date(self.start + timedelta(seconds=instant_s))
+        return date(self.at(instant_s))
 
     # --- the server ------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sim.errors import visible
@@ -65,7 +65,7 @@ class Story:
 
     def at(self, instant_s: int) -> datetime:
         """The date of an instant."""
-        return self.scenario.start + timedelta(seconds=instant_s)
+        return self.scenario.at(instant_s)
 
     def extract(self) -> Scenario:
         """The scenario of this device alone, which has the same history in it."""
@@ -181,9 +181,9 @@ def why(
         index=index,
         replication=number,
         profile=single.profile,
-        introduction=introduction(single, prepared.scenario.start),
+        introduction=introduction(single, prepared.scenario.at),
         trace=trace,
         row=row,
-        entries=entries_of(single, trace, row, desk, prepared.scenario.start),
+        entries=entries_of(single, trace, row, desk, prepared.scenario.at),
         claims=claims_of(single, single.run() if reinstalls_s else trace),
     )
