@@ -18,9 +18,12 @@ __all__ = sorted(_ROOMS)
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module, metadata
+
+    if name == "__version__":
+        return metadata.version("reissue")
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
 
     return getattr(import_module(_ROOMS[name]), name)
 

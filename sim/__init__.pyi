@@ -26,3 +26,5 @@ from sim.studies.sweep import sweep as sweep
 from sim.studies.verify import verify as verify
 from sim.studies.why.study import Story as Story
 from sim.studies.why.study import why as why
+
+__version__: str

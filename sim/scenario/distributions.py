@@ -114,7 +114,7 @@ _KINDS: Final[dict[str, Callable[[Any], world.Distribution]]] = {
     "uniform": lambda ends_s: world.Distribution.uniform(*ends_s),
     "lognormal": lambda law: world.Distribution.lognormal(law.median, law.sigma),
     "weibull": lambda law: world.Distribution.weibull(law.scale, law.shape),
-    "empirical": world.Distribution.empirical,
+    "empirical": lambda values_s: world.Distribution.empirical(tuple(map(int, values_s))),
     "still_away": world.Distribution.still_away,
 }
 

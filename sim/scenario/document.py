@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
-from pathlib import PurePath
+from hashlib import sha256
 from typing import Final
 
 from sim.scenario.problems import Mistake, Path, Place, Problem, ScenarioError, key_of, steps_of
-from sim.scenario.values import kind_of
-from sim.text import closest, quoted, shortened, span, visible
+from sim.scenario.values import kind_of, written
+from sim.text import closest, quoted, shortened
 
 Scalar = bool | int | float | str | None
 
@@ -18,6 +17,8 @@ DEEPEST: Final = 32
 """Sections and lists within one another, the outermost counted."""
 MOST_NODES: Final = 100_000
 MOST_PROBLEMS: Final = 200
+_WORDS: Final = {True: "on", False: "off"}
+"""What YAML 1.1 reads as true and false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +96,27 @@ class Node:
 # --- from Python values --------------------------------------------------------------------------------
 
 
-def node_of(value: object, *, place: Place, key: str = "") -> tuple[Node, list[Problem]]:
-    """The tree of a Python value in the form of the language, every node at `place`.
+def node_of(
+    value: object, *, place: Place, tables: dict[str, bytes], key: str = ""
+) -> tuple[Node, list[Problem]]:
+    """The tree of a Python value in the form of the language, or as a scenario holds it.
+
+    Args:
+        value: dictionaries, lists and scalars, and what `values.written` takes.
+        place: of every node.
+        tables: takes the files that tables (pandas) stand for, by the names they get.
+        key: of the value, dotted.
 
     Raises:
         ScenarioError: it is too deep or too large to be a scenario.
     """
-    builder = _Builder(place)
+    builder = _Builder(place, tables)
     return builder.build(value, key, 0), builder.problems
 
 
 class _Builder:
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, place: Place, tables: dict[str, bytes]) -> None:
+        self.place, self.tables = place, tables
         self.problems: list[Problem] = []
         self.nodes = 0
 
@@ -116,9 +125,12 @@ class _Builder:
         if depth > DEEPEST or self.nodes > MOST_NODES:
             self._report(key, f"more than {DEEPEST} deep or {MOST_NODES:,} values: no scenario is")
             raise ScenarioError(self.problems)
+        value = written(value)
         if isinstance(value, Mapping):
             items: dict[str, Node] = {}
             for name, inner in value.items():
+                if isinstance(name, bool):
+                    name = _WORDS[name]
                 if isinstance(name, str) and _is_text(name):
                     items[name] = self.build(inner, _below(key, name), depth + 1)
                 else:
@@ -130,7 +142,16 @@ class _Builder:
         return self._scalar(value, key)
 
     def _scalar(self, value: object, key: str) -> Node:
-        value = _written(value)
+        if callable(to_csv := getattr(value, "to_csv", None)):
+            content: bytes = to_csv(index=False, lineterminator="\n").encode("utf-8")
+            value = f"table-{sha256(content).hexdigest()[:12]}.csv"
+            self.tables[value] = content
+        name = key.rpartition(".")[2]
+        if isinstance(value, bool) and name in ("automatic_reissue", "server"):
+            value = _WORDS[value]
+        elif type(value) is int and key.endswith(("hours.from", "hours.to")):  # YAML 1.1: 18:00, 18:00:00
+            hour, minute = divmod(value if value <= 24 * 60 else value // 60, 60)
+            value = f"{hour:02}:{minute:02}"
         if isinstance(value, str) and not _is_text(value):
             self._report(key, "half of a surrogate pair is no character: write the character itself")
         elif value is None or isinstance(value, bool | int | float | str):
@@ -146,18 +167,6 @@ class _Builder:
 
 def _below(key: str, step: str | int) -> str:
     return f"{key}.{step}" if key else str(step)
-
-
-def _written(value: object) -> object:
-    """How the language writes a date, a timedelta, a path or a numpy scalar; else the value itself."""
-    if isinstance(value, timedelta) and value >= timedelta(0) and not value.microseconds:
-        return span(value // timedelta(seconds=1))
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, PurePath):
-        return value.as_posix()
-    item = getattr(value, "item", None)
-    return item() if callable(item) and getattr(value, "shape", None) == () else value
 
 
 def _is_text(value: str) -> bool:
@@ -195,6 +204,7 @@ def _exchanged(node: Node | None, steps: Path, new: Node, *, place: Place, done:
     if node is None or node.value is None:
         node = Node({}, place)
     if isinstance(node.value, tuple):
+        step = _names(node.value).get(step, step)
         if not isinstance(step, int) or step >= len(node.value):
             raise LookupError(_wrong_index(node.value, step, done))
         items = list(node.value)
@@ -212,12 +222,19 @@ def _exchanged(node: Node | None, steps: Path, new: Node, *, place: Place, done:
     return replace(node, value={**node.value, str(step): child}, key_places=places)
 
 
+def _names(items: tuple[Node, ...]) -> dict[str | int, int]:
+    """The items that have a name, by it."""
+    named = ((each.child("name"), number) for number, each in enumerate(items))
+    return {str(name.value): number for name, number in named if name is not None}
+
+
 def _wrong_index(items: tuple[Node, ...], step: str | int, done: str) -> str:
-    names = [str(name.value) for item in items if (name := item.child("name")) is not None]
+    names = [str(name) for name in _names(items)]
     if not items:
         return f"{done} is an empty list: set the whole of it"
-    if isinstance(step, str) and (meant := closest(step, names)) is not None:
-        advice = f"write {done}.{names.index(meant)} for {visible(meant)}"
-        return f"{done} is a list, and its items are counted from 0: {advice}"
+    if isinstance(step, str) and names:
+        meant = closest(step, names)
+        advice = f"did you mean {meant}?" if meant else f"its items are {', '.join(names)}"
+        return f"{done} has no item {quoted(step)}: {shortened(advice, 200)}"
     last = f"0 to {len(items) - 1}" if len(items) > 1 else "0"
     return f"{done} has no item {shortened(str(step))}: its items are counted {last}"

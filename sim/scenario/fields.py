@@ -33,6 +33,7 @@ from sim.scenario.values import (
     is_one_line,
     kind_of,
     parse_duration,
+    plain,
     read_duration,
     read_share,
 )
@@ -95,6 +96,19 @@ class Section(BaseModel):
             elif key in cls.bare_keys:
                 taken[key] = {}
         return taken
+
+    @property
+    def written(self) -> dict[str, object]:
+        """The keys that were written, with their values as read."""
+        attributes = self.attributes().items()
+        return {key: getattr(self, name) for key, name in attributes if name in self.model_fields_set}
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The section as the language writes it; with options, as pydantic has it."""
+        return super().model_dump(**options) if options else plain(self)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name.startswith("__") or not hasattr(Section, name)]
 
     @classmethod
     def attributes(cls) -> dict[str, str]:
@@ -317,6 +331,11 @@ class Activate:
     kind: Literal["immediately", "after", "at expiry", "when covered"]
     after: int | None = None
     gate: Gate | None = None
+
+    @property
+    def written(self) -> str | Gate:
+        """As the language writes it."""
+        return self.gate or str(self)
 
     def __str__(self) -> str:
         if self.gate is not None:

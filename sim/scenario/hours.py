@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from sim.scenario.values import Seconds
 from sim.text import closest, quoted
 from sim.world.fleet import Windows
 
@@ -61,24 +62,21 @@ def read_days(value: object) -> tuple[int, ...]:
     return tuple(sorted(days))
 
 
-def read_time(value: object) -> int:
+def read_time(value: object) -> Seconds:
     """A time of day in seconds from midnight, 24:00 included.
 
     Raises:
         ValueError: it is something else; the message says what to write instead.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _DAY_S and value % 60 == 0:
-        return value  # read already
-    match = (
-        re.fullmatch(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", value) if isinstance(value, str) else None
-    )
+    text = value if isinstance(value, str) else ""
+    match = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", text)
     if match is None:
         raise ValueError(f"{quoted(str(value))} is not a time of day: {HOW_TIME}")
     hour, minute, second = (int(part or 0) for part in match.groups())
     seconds = hour * 3600 + minute * 60 + second
     if minute > 59 or second > 59 or seconds > _DAY_S:
         raise ValueError(f"{quoted(str(value))} is not a time of day: {HOW_TIME}")
-    return seconds
+    return Seconds(seconds, text)
 
 
 @dataclass(frozen=True, slots=True)

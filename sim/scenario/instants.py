@@ -73,6 +73,11 @@ class Instant:
             raise ValueError(f"{quoted(self.text)} is counted from an expiry that is not known")
         return expiry_s + self.offset_s
 
+    @property
+    def written(self) -> str:
+        """As the language writes it."""
+        return self.text
+
     def __str__(self) -> str:
         return self.text
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -161,12 +162,20 @@ class Inventories:
         problems: in the files.
     """
 
-    def __init__(self, contents: Contents, folder: Path, *, known: Iterable[Inventory] = ()) -> None:
+    def __init__(
+        self,
+        contents: Contents,
+        folder: Path,
+        *,
+        known: Iterable[Inventory] = (),
+        tables: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         self.read: dict[int, Inventory] = {}
         self.mistakes: list[Mistake] = []
         self.problems: list[Problem] = []
         self._folder = folder
         self._known = tuple(known)
+        self._tables = tables
         self._numbered = {
             group.name: range(group.first, group.first + (group.devices or 0))
             for group in contents.fleet
@@ -188,7 +197,9 @@ class Inventories:
                 return known
         path: KeyPath = ("fleet", number)
         try:
-            content = read_bytes(inside(self._folder, written), most_bytes=MOST_INVENTORY_BYTES)
+            content = self._tables.get(written)
+            if content is None:
+                content = read_bytes(inside(self._folder, written), most_bytes=MOST_INVENTORY_BYTES)
         except UnreadableError as error:
             self.mistakes.append(Mistake((*path, "inventory"), f"{quoted(written)} {error}"))
             return None

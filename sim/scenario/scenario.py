@@ -5,6 +5,7 @@ It is read in rounds: the text, the single values, what ties them together. Each
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from typing import Any
 
 from pydantic import PrivateAttr, ValidationError
 
-from sim.errors import UnreadableError
+from sim.errors import InputError, UnreadableError
 from sim.files import decode, read_bytes
 from sim.scenario import instants
 from sim.scenario.checks import Draft, check, check_instants, check_names
@@ -50,6 +51,7 @@ class _Origin:
         folder: where the files lie that it names.
         source: the file, if it was read from one.
         inventories: by index of the group.
+        tables: inventories that are no files, by the names they get.
         file_validity_s: not-before and not-after of the first certificate's file, once known.
     """
 
@@ -57,6 +59,7 @@ class _Origin:
     folder: Path
     source: Source | None = None
     inventories: Mapping[int, Inventory] = field(default_factory=dict)
+    tables: Mapping[str, bytes] = field(default_factory=dict)
     file_validity_s: tuple[int, int] | None = None
 
 
@@ -81,7 +84,8 @@ class Scenario(Contents):
     ) -> Scenario:
         """A scenario from a dictionary in the form of the language, as a YAML reader would give it.
 
-        Dates, timedeltas, paths and numpy scalars are taken as well.
+        Values may also be what another scenario holds, dates, timedeltas, paths, scalars and columns of numpy
+        and pandas; an inventory may be a DataFrame with the columns of a device list.
 
         Args:
             document: the keys of a scenario file.
@@ -91,23 +95,52 @@ class Scenario(Contents):
         Raises:
             ScenarioError: it is not a scenario; every mistake with its key.
         """
-        node, problems = node_of(document, place=Place("<document>"))
+        tables: dict[str, bytes] = {}
+        node, problems = node_of(document, place=Place("<document>"), tables=tables)
         folder = Path.cwd() if folder is None else Path(folder)
-        return _scenario(_Origin(node, folder, inventories=inventories or {}), problems)
+        return _scenario(_Origin(node, folder, inventories=inventories or {}, tables=tables), problems)
 
-    def changed(self, changes: Mapping[str, Any]) -> Scenario:
-        """The same scenario with other values at dotted keys, checked again: `{"fleet.0.devices": 10}`.
+    @classmethod
+    def from_yaml(cls, text: str, *, folder: Path | None = None) -> Scenario:
+        """A scenario from the text of a file; `folder` as for `from_document`.
+
+        Raises:
+            ScenarioError: it is not a scenario; every mistake with its place in the text.
+        """
+        if not isinstance(text, str):
+            raise _no_text(text, "from_yaml takes the text of a scenario")
+        node, problems = read_tree(text, file="<text>")
+        return _scenario(_Origin(node, Path.cwd() if folder is None else Path(folder)), problems)
+
+    def changed(self, changes: Mapping[str, Any] | None = None, /, **values: Any) -> Scenario:
+        """The same with other values, checked again: `changed({"fleet.phones.devices": 10}, seed=3)`.
+
+        Args:
+            changes: values by dotted keys, where a list's items are called by number or name.
+            values: by keys of the top level.
+
+        Values are as for `from_document`; None takes a key away.
 
         Raises:
             ScenarioError: it is no longer a scenario; every mistake with its key.
         """
-        node, problems = self._made_of.node, list[Problem]()
-        for key, value in changes.items():
+        if not isinstance(changes, Mapping | None):
+            raise InputError(f"changed takes {{key: value}} or key=value, not {kind_of(changes)}")
+        node, problems, tables = self._made_of.node, list[Problem](), dict(self._made_of.tables)
+        for key, value in {**(changes or {}), **values}.items():
             place = Place(f"changed({key})")
-            new, in_value = node_of(value, place=place, key=key)
-            node, in_key = with_value(node, key, new, place=place)
+            new, in_value = node_of(value, place=place, tables=tables, key=str(key))
+            node, in_key = with_value(node, str(key), new, place=place)
             problems += [*in_value, *in_key]
-        return _scenario(replace(self._made_of, node=node), problems)
+        return _scenario(replace(self._made_of, node=node, tables=tables), problems)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Scenario:
+        """As `changed`."""
+        return self.changed(update)
+
+    def copy(self, **options: Any) -> Scenario:
+        """As `changed`."""
+        return self.changed(options.get("update"))
 
     def with_validity(self, *, not_before: datetime, not_after: datetime) -> Scenario:
         """The same scenario, knowing what stands in the first certificate's file (aware datetimes).
@@ -119,7 +152,7 @@ class Scenario(Contents):
         begins_s, ends_s = (
             (moment - self.start) // timedelta(seconds=1) for moment in (not_before, not_after)
         )
-        known = self.model_copy()
+        known = copy.copy(self)
         known._origin = replace(self._made_of, file_validity_s=(begins_s, ends_s))
         if problems := self._made_of.node.placed(check_instants(known._draft)):
             raise ScenarioError(problems)
@@ -166,7 +199,7 @@ class Scenario(Contents):
     @property
     def _made_of(self) -> _Origin:
         if self._origin is None:
-            raise TypeError("a Scenario is made by sim.scenario.load or Scenario.from_document")
+            raise InputError("a Scenario is made by sim.load, Scenario.from_document or from_yaml")
         return self._origin
 
     @property
@@ -288,12 +321,17 @@ def expect_scenario(given: object) -> None:
     """Tell whoever passes a file's name, or anything else, where a scenario belongs.
 
     Raises:
-        TypeError: it is not a scenario.
+        InputError: it is not a scenario.
     """
     if isinstance(given, Scenario):
         return
     read = f"sim.load({str(given)!r})" if isinstance(given, str | os.PathLike) else "sim.load(path)"
-    raise TypeError(f"a scenario is expected here, not {type(given).__name__}: write {read}")
+    raise InputError(f"a scenario is expected here, not {kind_of(given)}: write {read}")
+
+
+def _no_text(given: object, expected: str) -> InputError:
+    instead = "sim.Scenario.from_document(...)" if isinstance(given, Mapping) else 'sim.load("plan.yaml")'
+    return InputError(f"{expected}, not {kind_of(given)}: write {instead}")
 
 
 # --- read ----------------------------------------------------------------------------------------------
@@ -309,6 +347,8 @@ def load(path: str | os.PathLike[str], *, overrides: Sequence[tuple[str, str]] =
     Raises:
         ScenarioError: the file cannot be read, is not a scenario, or an override does not fit; all mistakes.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise _no_text(path, "load takes the path of a scenario file")
     path = Path(path)
     try:
         content = read_bytes(path, most_bytes=MOST_SCENARIO_BYTES)
@@ -330,7 +370,7 @@ def _scenario(origin: _Origin, problems: list[Problem]) -> Scenario:
     scenario = _with_right_values(origin, problems)
     scenario._origin = origin
     draft = scenario._draft
-    lists = Inventories(scenario, origin.folder, known=origin.inventories.values())
+    lists = Inventories(scenario, origin.folder, known=origin.inventories.values(), tables=origin.tables)
     mistakes = [*check(draft), *check_instants(draft), *lists.mistakes]
     if not lists.mistakes and not lists.problems:
         mistakes += check_names(draft, lists.read)

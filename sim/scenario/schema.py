@@ -71,6 +71,11 @@ class AutomaticReissue:
     mode: Literal["default", "off", "on"] = "default"
     lead: int = 90 * SECONDS_PER_DAY
 
+    @property
+    def written(self) -> str | dict[str, str]:
+        """As the language writes it."""
+        return {"lead": span(self.lead)} if self.mode == "on" else self.mode
+
 
 class Lead(Section):
     """A reserve by itself, so long before every expiry (model 3.7)."""
@@ -287,7 +292,7 @@ def read_threshold(value: object, *, measure: str | None) -> float:
     if asked.unit == "share":
         return read_share(value)
     if asked.unit == "duration":
-        return float(read_duration(value))
+        return read_duration(value)
     unit = asked.unit if asked.unit in ("days", "hours") else "devices or times"
     if isinstance(value, int | float) and not isinstance(value, bool):
         if math.isfinite(value) and value >= 0:

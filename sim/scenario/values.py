@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
 from fractions import Fraction
-from typing import Final
+from pathlib import PurePath
+from typing import Any, Final
 from unicodedata import category
 
+import numpy as np
+
 from sim.text import UNITS_S, quoted, span
+from sim.world.distributions import Distribution
 
 LONGEST_S: Final = 36_525 * UNITS_S["d"]
 """A hundred years: nothing a planner writes lasts longer."""
@@ -45,10 +50,92 @@ _PERCENT: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,40})?) ?%")
 _FRACTION: Final = re.compile(r"(?:[0-9]{0,20}\.[0-9]{1,40}|[0-9]{1,20}\.?)(?:[eE][-+]?[0-9]{1,3})?")
 
 
+# --- values that know how they are written -------------------------------------------------------------
+
+
+class Seconds(int):
+    """A duration or a time of day as it is read: a whole number of seconds.
+
+    Attributes:
+        written: how the language writes it, so that what is read from a scenario can be written into another.
+    """
+
+    written: str = ""
+
+    def __new__(cls, seconds: int, written: str | None = None) -> Seconds:
+        """`written`: default: the shortest form of the duration."""
+        new = super().__new__(cls, seconds)
+        new.written = span(seconds) if written is None else written
+        return new
+
+
+class ReadInt(int):
+    """A whole number of a file that `str` would write otherwise: `007`; `text` is what stands there."""
+
+    text: str
+
+
+class ReadFloat(float):
+    """A number of a file that `str` would write otherwise: `1.10`; `text` is what stands there."""
+
+    text: str
+
+
+def written(value: object) -> object:
+    """How the language writes a value: of what has parts, its sections and lists; else the value itself.
+
+    Sections, durations, instants and distributions as a scenario holds them, dates, timedeltas, paths, and
+    scalars and columns of numpy and pandas.
+    """
+    if hasattr(type(value), "written"):
+        return written(value.written)  # type: ignore[attr-defined]
+    if isinstance(value, Distribution):
+        return _LAWS[value.kind](value)
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        value = str(value) if np.isnat(value) else value.astype(f"{type(value).__name__}[us]").item()
+    if isinstance(value, timedelta):
+        whole, rest = divmod(value, timedelta(seconds=1))
+        return span(whole) if whole >= 0 and not rest else f"{value.total_seconds()}s"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    shape, item = getattr(value, "shape", None), getattr(value, "item", None)
+    if shape == () and callable(item):
+        return item()
+    return list(value) if isinstance(shape, tuple) and len(shape) == 1 else value  # type: ignore[call-overload]
+
+
+def plain(value: object) -> Any:
+    """How the language writes a value and all its parts: dictionaries, lists and scalars."""
+    form = written(value)
+    if isinstance(form, Mapping):
+        return {key: plain(each) for key, each in form.items()}
+    return [plain(each) for each in form] if isinstance(form, list | tuple) else form
+
+
+def _span(seconds: float) -> str:
+    return span(int(seconds)) if float(seconds).is_integer() else f"{seconds:g}s"
+
+
+_LAWS: Final[Mapping[str, Callable[[Distribution], object]]] = {
+    "constant": lambda law: _span(law.a),
+    "exponential": lambda law: {"exponential": _span(law.a)},
+    "uniform": lambda law: {"uniform": [_span(law.a), _span(law.b)]},
+    "lognormal": lambda law: {"lognormal": {"median": _span(law.a), "sigma": law.b}},
+    "weibull": lambda law: {"weibull": {"scale": _span(law.a), "shape": law.b}},
+    "empirical": lambda law: {"empirical": list(map(_span, law.values))},
+    "still_away": lambda law: {
+        "still_away": dict(zip(map(_span, law.points[0]), law.points[1], strict=True))
+    },
+}
+"""How the language writes a distribution, by its kind."""
+
+
 # --- durations -----------------------------------------------------------------------------------------
 
 
-def parse_duration(text: str) -> int:
+def parse_duration(text: str) -> Seconds:
     """Whole seconds of a duration; `text.span` writes one.
 
     Raises:
@@ -61,10 +148,10 @@ def parse_duration(text: str) -> int:
     total_s = sum(int(count) * unit_s for count, unit_s in zip(counts, UNITS_S.values(), strict=True))
     if total_s > LONGEST_S:
         raise ValueError(f"{quoted(text)} is longer than 100 years: write at most {span(LONGEST_S)}")
-    return total_s
+    return Seconds(total_s, text)
 
 
-def read_duration(value: object, *, least_s: int = 0, most_s: int = LONGEST_S, why: str = "") -> int:
+def read_duration(value: object, *, least_s: int = 0, most_s: int = LONGEST_S, why: str = "") -> Seconds:
     """Seconds of a value that must be a duration.
 
     Args:
@@ -186,6 +273,8 @@ def kind_of(value: object) -> str:
             return "nothing"
         case bool():
             return f"{'true' if value else 'false'} (a yes or no)"
+        case ReadInt() | ReadFloat():
+            return f"the number {value.text[:40]}"
         case int():
             return f"the number {str(value)[:25]}"
         case float():

@@ -85,7 +85,7 @@ def forecast(
     if not 0 < confidence < 1:
         raise InputError(f"a confidence of {confidence} is not between 0 and 1: write one such as 0.95")
     try:
-        delay_s = None if delay is None else parse_duration(delay)
+        delay_s: int | None = None if delay is None else parse_duration(delay)
         if activates is not None:
             if delay is not None:
                 raise InputError("delay and activates say the same: give one of them")

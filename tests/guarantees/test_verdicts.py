@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 import sim
+from sim.errors import InputError
 from sim.guarantees.statistics import Answer, lower_bound, upper_bound
 from sim.guarantees.verdicts import Verdict, observed, percent, what_it_would_take, why_vacuous
 from sim.scenario.findings import findings_of
@@ -391,8 +392,8 @@ def test_a_path_instead_of_a_scenario_is_told(call: str) -> None:
         "plan": {"lost_at_most": 0.1},
         "sweep": {"vary": {}},
     }
-    said = r"a scenario is expected here, not str: write sim\.load\('plan\.yaml'\)"
-    with pytest.raises(TypeError, match=said):
+    said = r"a scenario is expected here, not \"plan.yaml\": write sim\.load\('plan\.yaml'\)"
+    with pytest.raises(InputError, match=said):
         getattr(sim, call)("plan.yaml", **arguments.get(call, {}))
 
 

@@ -171,7 +171,8 @@ def test_presence_in_spells() -> None:
 def test_sync_at_its_bounds(sync: dict[str, object], field: str, value: object) -> None:
     read = getattr(scenario(fleet=[{"name": "g", "devices": 1, "sync": sync}]).fleet[0].sync, field)
     assert read == value
-    assert type(read) is type(value)
+    assert isinstance(read, type(value))
+    assert isinstance(read, bool) == isinstance(value, bool)
 
 
 @pytest.mark.parametrize(
