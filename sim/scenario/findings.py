@@ -38,6 +38,7 @@ from sim.scenario.prepare import Prepared, explains_silence, prepare, presence_o
 from sim.scenario.scenario import Scenario
 from sim.text import plural, span
 from sim.world.certificates import Certificate
+from sim.world.plan import Reissue
 from sim.world.distributions import LONGEST_S
 from sim.world.fleet import Spells
 
@@ -146,6 +147,14 @@ def _replaced(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
+def _cancelled_by_its_gate(prepared: Prepared, before_s: int) -> int | None:
+    """The step whose reserve may have become main before an instant, or was cancelled by its gate."""
+    for action in reversed(prepared.plan.actions):
+        if isinstance(action, Reissue) and action.at_s < before_s:
+            return action.step if action.gate is not None and action.gate.otherwise == "cancel" else None
+    return None
+
+
 def _expiries(prepared: Prepared) -> Iterator[Finding]:
     """Changes of the main certificate that lose every device."""
     specified = specifications(prepared)
@@ -153,14 +162,16 @@ def _expiries(prepared: Prepared) -> Iterator[Finding]:
     for before, state in prepared.timeline.switches:
         date = date_of(prepared, state.from_s)
         if state.change == "expired":
-            made = specified.get(before.main)
-            yield Finding(
-                "expiry-without-reserve",
-                first if made is None else key_of(prepared, made),
-                f"the main certificate expires on {date} and no reserve takes over: every device loses the "
-                "server; specify a reserve at least 30 days before",
-                NO_RESERVE,
+            made, gated = specified.get(before.main), _cancelled_by_its_gate(prepared, state.from_s)
+            key = first if made is None else key_of(prepared, made)
+            text = (
+                f"the main certificate expires on {date} and no reserve takes over: every device loses its "
             )
+            mend = "server; specify a reserve at least 30 days before"
+            if gated is not None:
+                key, text = f"strategy.{gated}.reissue.activate", f"if the gate stays shut, {text}"
+                mend = "server; write otherwise: activate"
+            yield Finding("expiry-without-reserve", key, f"{text}{mend}", NO_RESERVE)
         if state.change == "activated" and not state.is_valid:
             yield Finding(
                 "reserve-not-valid-at-activation",

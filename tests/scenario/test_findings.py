@@ -416,6 +416,19 @@ def test_a_certain_loss_or_what_is_not_offered(
     assert part in text.splitlines()[found.line - 1]
 
 
+@pytest.mark.parametrize(("otherwise", "found"), [("cancel", ["expiry-without-reserve"]), ("activate", [])])
+def test_an_expiry_after_a_gate_is_told_as_what_it_depends_on(
+    otherwise: str, found: list[str], tmp_path: Path
+) -> None:
+    gate = f"{{when_coverage: 99%, check_every: 1d, not_after: 40d, otherwise: {otherwise}}}"
+    text = plan(f"at: day 20, reissue: {{activate: {gate}}}")
+    expiries = [each for each in judge(text, tmp_path) if each.rule == "expiry-without-reserve"]
+    assert [each.rule for each in expiries] == found
+    for each in expiries:
+        assert each.line == line_of(text, "when_coverage")
+        assert each.message.startswith("if the gate")
+
+
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_restore_that_the_documentation_denies(kept: bool, tmp_path: Path) -> None:
     text = plan("at: day 20, reissue: {activate: immediately}", "at: day 21, restore_previous: {}")
