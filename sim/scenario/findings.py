@@ -38,9 +38,9 @@ from sim.scenario.prepare import Prepared, explains_silence, prepare, presence_o
 from sim.scenario.scenario import Scenario
 from sim.text import plural, span
 from sim.world.certificates import Certificate
-from sim.world.plan import Reissue
 from sim.world.distributions import LONGEST_S
 from sim.world.fleet import Spells
+from sim.world.plan import Reissue
 
 _RARE: Final = 0.001
 
