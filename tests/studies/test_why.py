@@ -107,6 +107,27 @@ def test_a_device_that_the_reserve_did_not_reach() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cause", "entry"),
+    [
+        (
+            {"holidays": [{"name": "leave", "from": "day 8", "for": "17d", "share": "100%"}]},
+            "03-09 00:00 It was on holiday: 'leave' until 2026-03-26 00:00.",
+        ),
+        (
+            {"disturbances": [{"name": "site dark", "every": "8d", "lasts": "17d", "share": "100%"}]},
+            "03-09 00:00 It was away with others: 'site dark' until 2026-03-26 00:00.",
+        ),
+    ],
+)
+def test_a_device_that_was_away_with_others(cause: dict[str, Any], entry: str) -> None:
+    story = sim.why(scenario(AFTER_10D, calendar=cause), "phones/0")
+    assert texts(story)[1] == entry
+    assert claims(story)["delay"].delay_s == 15 * DAY + 1
+    spared = {name: [{**each[0], "share": "0%"}] for name, each in cause.items()}
+    assert entry not in texts(sim.why(scenario(AFTER_10D, calendar=spared), "phones/0"))
+
+
 def test_no_delay_helps_who_comes_after_the_expiry() -> None:
     """Away from day 8 to day 41; the certificate expires on day 40, and with it every wait ends."""
     away = {"presence": {"away": [{"from": "day 8", "for": "33d"}]}}

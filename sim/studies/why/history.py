@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
+from sim.processes.device import masked_by
 from sim.processes.recording import Happening
 from sim.results.causes import PLATFORM_TEXT, cause_text
 from sim.scenario.values import format_share
 from sim.studies.why.device import SingleDevice, Trace
 from sim.text import date, plural, spaced
+from sim.world.calendar import masks_of
 from sim.world.draws import Purpose
 from sim.world.fleet import Away, Spells
-from sim.world.plan import Recovery
+from sim.world.plan import Holiday, Recovery
 from sim.world.server import Event
 from sim.world.timeline import Timeline, play
 
@@ -113,6 +115,7 @@ def entries_of(
         *history.losses(),
         *(history.desk(desk) if desk is not None else ()),
         *history.absences(),
+        *history.common_causes(),
         *history.attempts(),
         history.end(),
     ]
@@ -240,6 +243,20 @@ class _History:
             it, times = "Besides, it" if shown else "It", plural(others, "time")
             total = f"{spaced(sum(to_s - from_s for from_s, to_s in all_s))} of {spaced(self.horizon_s)}"
             yield Entry(self.horizon_s, "absences", f"{it} was off {times}; in all {total}.")
+
+    def common_causes(self) -> Iterator[Entry]:
+        """Holidays and disturbances that took it."""
+        device, identity = self.device, int(self.device.roster.identity[0])
+        profile = replace(device.profile, hours=None)
+        for cause in device.plan.common_causes:
+            if isinstance(cause, Holiday):
+                kind, alone = "on holiday", replace(device.plan, holidays=(cause,), disturbances=())
+            else:
+                kind, alone = "away with others", replace(device.plan, holidays=(), disturbances=(cause,))
+            masks = masks_of(alone, profile, device.draws)
+            for from_s, to_s in masked_by(masks, device.draws, identity):
+                until = f" until {self.on(to_s)}" if to_s < self.horizon_s else ""
+                yield Entry(from_s, "absence", f"It was {kind}: '{cause.name}'{until}.")
 
     def _absences_s(self) -> list[tuple[int, int]]:
         instants = [h.at_s for h in self.trace.happenings if h.what in ("went off", "came on")]
