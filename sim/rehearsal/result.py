@@ -14,7 +14,6 @@ from sim.errors import visible
 from sim.rehearsal.phone import Meeting, counts_not_after_in
 from sim.rehearsal.script import Encounter
 from sim.scenario.scenario import Scenario
-from sim.studies.verify import Difference
 from sim.summary import Column, Notes, Summary, Table, notes
 from sim.summary.card import to_html
 from sim.text import iso
@@ -71,8 +70,6 @@ class Rehearsal:
         played: every encounter, in order.
         attempts: attempts of these devices in the simulation, of which the script is an extract.
         failed: how many of these failed on the way (model 5.4 b): no TLS in them.
-        difference: the first between simulations: of these devices on the other engine, or among the whole
-            fleet; None where there is none.
         events: what the server and the operator did.
         certificates: fingerprints by generation.
     """
@@ -85,7 +82,6 @@ class Rehearsal:
     played: tuple[Played, ...]
     attempts: int
     failed: int
-    difference: Difference | None
     events: tuple[Event, ...]
     certificates: dict[int, str]
 
@@ -96,8 +92,8 @@ class Rehearsal:
 
     @property
     def agrees(self) -> bool:
-        """Whether every connection went as the model says, and the engines agree."""
-        return not self.disagreements and self.difference is None
+        """Whether every connection went as the model says."""
+        return not self.disagreements
 
     @property
     def is_vacuous(self) -> bool:
@@ -157,12 +153,6 @@ class Rehearsal:
         wrong = [self._sentence(each) for each in self.disagreements[:MOST_DISAGREEMENTS]]
         if len(self.disagreements) > len(wrong):
             wrong.append(f"and {len(self.disagreements) - len(wrong):,} more")
-        if self.difference is not None:
-            d = self.difference
-            device = f" of {d.device}" if d.device else ""
-            wrong.append(
-                f"the simulations differ: {d.column}{device} is {d.process} in one and {d.fleet} in the other"
-            )
         if wrong:
             parts.append(notes(*wrong, title="Disagreements", is_list=True))
         return Summary(
@@ -178,9 +168,7 @@ class Rehearsal:
             if self.is_vacuous:
                 return "Nothing was rehearsed: no device ever connects."
             return "Agreed: every connection went as the simulation says."
-        if self.disagreements:
-            return f"{len(self.disagreements):,} connections went otherwise than the simulation says."
-        return "The simulations differ."
+        return f"{len(self.disagreements):,} connections went otherwise than the simulation says."
 
     def _table(self) -> Table:
         titles = ("From", "What happened", "Certificate", "Group", "Platform", "Connections")
@@ -226,7 +214,7 @@ class Rehearsal:
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue rehearse --json` prints."""
-        document: dict[str, Any] = {
+        return {
             "scenario": self.scenario.name,
             "seed": self.scenario.seed,
             "agrees": self.agrees,
@@ -251,14 +239,6 @@ class Rehearsal:
                 for each in self.disagreements
             ],
         }
-        if self.difference is not None:
-            document["difference"] = {
-                "column": self.difference.column,
-                "device": self.difference.device,
-                "one": self.difference.process,
-                "other": self.difference.fleet,
-            }
-        return document
 
 
 def _version() -> str:

@@ -127,14 +127,14 @@ class Script:
             self.encounters += [first] if last is first else [first, last]
 
 
-def script_of(plan: Plan, fleet: Fleet, timeline: Timeline) -> tuple[Script, Outcome]:
-    """What the process engine says of a fleet, and its outcome."""
+def script_of(plan: Plan, fleet: Fleet, timeline: Timeline) -> Script:
+    """What the process engine says of a fleet."""
     control_s = _control_instants(timeline, plan.horizon_s)
     script = Script(fleet, control_s)
     recorder = Recorder(script.add, probes_s=_probes(control_s, timeline, plan.horizon_s))
-    outcome = simulate(plan, fleet, kind=partial(RecordedDevice, recorder))
+    simulate(plan, fleet, kind=partial(RecordedDevice, recorder))
     script.close()
-    return script, outcome
+    return script
 
 
 def _control_instants(timeline: Timeline, horizon_s: int) -> list[int]:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from importlib.util import find_spec
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from sim.rehearsal.credentials import Credential, credentials_of
 from sim.rehearsal.phone import Held, Phone, counts_not_after_in
@@ -20,9 +15,7 @@ from sim.rehearsal.server import LoopbackServer
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
-from sim.studies.verify import Difference, first_difference
 from sim.world.fleet import Fleet, Roster
-from sim.world.outcome import COLUMNS, Outcome
 from sim.world.plan import Plan
 from sim.world.timeline import Timeline
 
@@ -76,14 +69,11 @@ def rehearse(
     chosen = sample_of(whole, devices=min(devices, _affordable(plan, roster)))
     while True:
         fleet = Fleet.start(roster.only(chosen), draws)
-        script, outcome = script_of(plan, fleet, timeline)
+        script = script_of(plan, fleet, timeline)
         if len(script.encounters) <= MOST_ENCOUNTERS or len(chosen) <= 1:
             break
         chosen = sample_of(whole, devices=len(chosen) // 2)
     names = [roster.name(device) for device in chosen.tolist()]
-    difference = _difference_from_the_fleet(plan, whole, chosen, outcome, names)
-    if difference is None and find_spec("numba") is not None:
-        difference = _difference_from_the_array_engine(plan, fleet, outcome, names, notice)
     with LoopbackServer(credentials) as server:
         phones = list(_phones(fleet, names, timeline, credentials))
         played = []
@@ -101,7 +91,6 @@ def rehearse(
         played=tuple(played),
         attempts=script.attempts,
         failed=script.failed,
-        difference=difference,
         events=timeline.events,
         certificates={each.generation: each.fingerprint for each in credentials.values()},
     )
@@ -152,34 +141,3 @@ def _play(
             None if reserve is None else reserve.fingerprint,
         ),
     )
-
-
-def _difference_from_the_array_engine(
-    plan: Plan, fleet: Fleet, outcome: Outcome, names: Sequence[str], notice: Callable[[str], None] | None
-) -> Difference | None:
-    """The first place where the array engine tells another life of these devices."""
-    from sim.fleet.engine import needs_compilation, simulate
-
-    if notice is not None and needs_compilation(plan):
-        notice("compiling the array engine: this happens once, and takes up to half a minute")
-    difference = first_difference(outcome, simulate(plan, fleet))
-    if difference is None or difference.device is None:
-        return difference
-    return replace(difference, device=names[outcome.roster.names().index(difference.device)])
-
-
-def _difference_from_the_fleet(
-    plan: Plan, whole: Outcome, chosen: NDArray[np.int64], outcome: Outcome, names: Sequence[str]
-) -> Difference | None:
-    """The first place where these devices fare otherwise alone than among the others.
-
-    With a help desk they wait for fewer others, so only their loss must be the same.
-    """
-    columns = COLUMNS if plan.recovery is None else ("lost_at_s", "lost_cause")
-    for name in columns:
-        alone, among = getattr(outcome.devices, name), getattr(whole.devices, name)[chosen]
-        where = np.flatnonzero(alone != among)
-        if where.size:
-            at = int(where[0])
-            return Difference(name, names[at], None, alone[at].item(), among[at].item())
-    return None

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from sim import cli
 from sim.errors import InputError
 from sim.pki.issue import authority
 from sim.processes.engine import simulate
+from sim.processes.recording import RecordedDevice, Recorder
 from sim.rehearsal import phone
 from sim.rehearsal.credentials import Credential
 from sim.rehearsal.phone import Held, Phone, counts_not_after_in
@@ -357,8 +358,10 @@ def test_writing_down_what_happens_changes_nothing() -> None:
     experiment = Experiment.of(prepare(plan))
     whole = experiment.outcome(0)
     fleet = Fleet.start(whole.roster, Draws.of(plan.seed, 0))
-    script, outcome = script_of(experiment.plan, fleet, play(experiment.plan))
-    assert outcome.fingerprint == simulate(experiment.plan, fleet).fingerprint
+    script = script_of(experiment.plan, fleet, play(experiment.plan))
+    outcome = simulate(experiment.plan, fleet)
+    kind = partial(RecordedDevice, Recorder(lambda _: None, probes_s=range(0, 20 * DAY, 1000)))
+    assert simulate(experiment.plan, fleet, kind=kind).fingerprint == outcome.fingerprint
     accepted = [e for e in script.encounters if e.verdict == "accepted" and e.kind != "probe"]
     assert len(accepted) <= int(outcome.devices.syncs.sum()) < script.attempts
     assert [e.sequence for e in script.encounters] == sorted(e.sequence for e in script.encounters)
