@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from sim.errors import InputError
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Selection
-from sim.scenario.fleet import Group, Spells
-from sim.scenario.prepare import prepare
+from sim.scenario.prepare import prepare, presence_of
 from sim.scenario.scenario import Scenario
 from sim.scenario.values import format_share
 from sim.studies.delays import CurveError, Waits, critical_delays_s, step_of
 from sim.studies.experiment import Experiment
-from sim.studies.plan import scaled
+from sim.studies.plan import scaled, written_spells
 from sim.summary import Column, Summary, Table, notes
 from sim.text import evenly, percent, plural, span
+from sim.world.fleet import Spells
 from sim.world.order import SECONDS_PER_DAY
 
 RUNS: Final = 25
@@ -160,13 +160,10 @@ class Habits:
     longer: float = 1.0
 
     @classmethod
-    def of(cls, group: Group) -> Habits:
-        """As the scenario has them."""
-        sync, presence = group.sync, group.presence
-        away = None
-        if isinstance(presence, Spells):
-            off_s, on_s = presence.off.mean_s, presence.on.mean_s
-            away = round(100 * off_s / (on_s + off_s), 1)
+    def of(cls, scenario: Scenario, number: int) -> Habits:
+        """As the scenario has them for a group."""
+        sync, presence = scenario.fleet[number].sync, _spells(scenario, number)
+        away = None if presence is None else round(100 * (1 - presence.on_share), 1)
         return cls(span(sync.every), format_share(sync.success), sync.catch_up, away)
 
 
@@ -178,7 +175,7 @@ def with_habits(scenario: Scenario, habits: Mapping[int, Habits], seed: int) -> 
     """
     changes: dict[str, Any] = {} if seed == scenario.seed else {"seed": seed}
     for number, wanted in habits.items():
-        before, key = Habits.of(scenario.fleet[number]), f"fleet.{number}"
+        before, key = Habits.of(scenario, number), f"fleet.{number}"
         if wanted.every != before.every:
             changes[f"{key}.sync.every"] = wanted.every
         if wanted.success != before.success:
@@ -192,8 +189,8 @@ def with_habits(scenario: Scenario, habits: Mapping[int, Habits], seed: int) -> 
 
 def _presence(scenario: Scenario, number: int, before: Habits, wanted: Habits) -> dict[str, Any]:
     """Spells whose absences are longer, and which are off for the wanted share of the time."""
-    presence = scenario.fleet[number].presence
-    if not isinstance(presence, Spells) or wanted.away_percent is None:
+    presence, written = _spells(scenario, number), written_spells(scenario, number)
+    if presence is None or written is None or wanted.away_percent is None:
         raise InputError("a group that is always or never on has no absences to change")
     if not 0 < wanted.away_percent < 100:
         raise InputError("the share of the time away lies between 0 and 100 %, ends not included")
@@ -201,5 +198,10 @@ def _presence(scenario: Scenario, number: int, before: Habits, wanted: Habits) -
     if wanted.away_percent != before.away_percent:
         share = wanted.away_percent / 100
         stretch = wanted.longer * presence.off.mean_s * (1 - share) / share / presence.on.mean_s
-    written = scenario.document["fleet"][number]["presence"]
     return {"on": scaled(written["on"], stretch), "off": scaled(written["off"], wanted.longer)}
+
+
+def _spells(scenario: Scenario, number: int) -> Spells | None:
+    """The spells of a group, which its list may show; None without any."""
+    presence = presence_of(scenario, scenario.fleet[number], scenario.inventories.get(number))
+    return presence if isinstance(presence, Spells) else None

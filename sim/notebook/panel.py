@@ -43,7 +43,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def __init__(self, scenario: Scenario, *, reissue: int | None = None, up_to_days: int = 60) -> None:
         self._scenario, self._step = answers.step_meant(scenario, reissue)
         self._days = min(up_to_days, answers.longest_days(self._scenario, self._step))
-        self._habits = dict(enumerate(map(Habits.of, self._scenario.fleet)))
+        self._habits = {number: Habits.of(self._scenario, number) for number in range(len(scenario.fleet))}
         self._is_showing = False
         self.answers = self._answers()
         wide = widgets.Layout(width="26em")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -128,6 +128,14 @@ class Inventory:
         return Spells(
             Distribution.exponential(max(1, round(law.on_mean_s))), Distribution.still_away(law.off)
         )
+
+    def written_presence(self, every_s: int) -> dict[str, Any] | None:
+        """The same as a scenario writes it."""
+        spells = self.presence(every_s)
+        if spells is None:
+            return None
+        points = {f"{seconds:.0f}s": share for seconds, share in zip(*spells.off.points, strict=True)}
+        return {"on": {"exponential": f"{spells.on.a:.0f}s"}, "off": {"still_away": points}}
 
 
 def _moment(seconds: int) -> datetime:

@@ -337,13 +337,21 @@ def _days(needed_s: int | None) -> int | None:
 
 def with_absences(scenario: Scenario, factor: float) -> Scenario | None:
     """The scenario with the absences of every group so many times as long; None where no group has any."""
-    document = scenario.document
+    spells = {number: written_spells(scenario, number) for number in range(len(scenario.fleet))}
     changes = {
-        f"fleet.{number}.presence.off": scaled(group["presence"]["off"], factor)
-        for number, group in enumerate(document["fleet"])
-        if isinstance(group.get("presence"), dict) and "off" in group["presence"]
+        f"fleet.{number}.presence": {**written, "off": scaled(written["off"], factor)}
+        for number, written in spells.items()
+        if written is not None
     }
     return scenario.changed(changes) if changes else None
+
+
+def written_spells(scenario: Scenario, number: int) -> dict[str, Any] | None:
+    """`on` and `off` of a group, where it says `from list` those that its list shows; None without any."""
+    written = scenario.document["fleet"][number].get("presence")
+    if written == "from list":
+        return scenario.inventories[number].written_presence(scenario.fleet[number].sync.every)
+    return written if isinstance(written, dict) and "off" in written else None
 
 
 def scaled(written: Any, factor: float) -> Any:
@@ -358,6 +366,8 @@ def scaled(written: Any, factor: float) -> Any:
             return {kind: {**value, "median": _times(value["median"], factor)}}
         case "weibull":
             return {kind: {**value, "scale": _times(value["scale"], factor)}}
+        case "still_away":
+            return {kind: {_times(after, factor): share for after, share in value.items()}}
         case _:
             return {kind: [_times(each, factor) for each in value]}
 

@@ -13,6 +13,7 @@ from scipy import stats
 import sim
 from sim.scenario import Scenario, ScenarioError
 from sim.scenario.prepare import prepare
+from sim.studies.plan import with_absences
 from sim.world.fleet import PHASE_IS_DRAWN, Roster, Spells
 
 DAY_S = 86_400
@@ -130,6 +131,28 @@ def test_presence_from_the_list(tmp_path: Path) -> None:
     lost = sim.run(made).measures["lost_devices"] or 0
     silent = np.count_nonzero(ages_h > 14 * 24)
     assert abs(lost - silent) < 4 * np.sqrt(2 * silent)
+
+
+def test_questions_about_longer_absences_reach_the_spells_of_a_list(tmp_path: Path) -> None:
+    """Half of the devices are away: twice as long is twice the mean, and the panel shows the half."""
+    rows = "".join(
+        f"p{i},{(datetime(2026, 3, 1) - timedelta(hours=h)):%Y-%m-%d %H:%M}\n"
+        for i, h in enumerate([*range(6)] * 10 + [*range(6, 366, 6)])
+    )
+    made = scenario(tmp_path, rows, list={"exported": "start"}, presence="from list")
+    longer = with_absences(made, 2.0)
+    assert longer is not None
+    (before,), (after,) = (prepare(each).roster().profiles for each in (made, longer))
+    assert isinstance(before.presence, Spells)
+    assert isinstance(after.presence, Spells)
+    assert after.presence.off.mean_s == pytest.approx(2 * before.presence.off.mean_s, rel=1e-4)
+    assert after.presence.on.mean_s == before.presence.on.mean_s
+    panel = sim.what_if(made)
+    assert panel.away.value == pytest.approx(50.0, abs=0.1)
+    assert not panel.away.disabled
+    panel.longer.value = 4.0
+    assert panel.trouble == ""
+    assert panel.scenario.document["fleet"][0]["presence"]["off"] != "from list"
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,7 @@ def test_longer_absences_ask_for_longer_delays() -> None:
         ({"lognormal": {"median": "1h", "sigma": 1.5}}, {"lognormal": {"median": "7200s", "sigma": 1.5}}),
         ({"weibull": {"scale": "1h", "shape": 0.5}}, {"weibull": {"scale": "7200s", "shape": 0.5}}),
         ({"empirical": ["1h", "2h"]}, {"empirical": ["7200s", "14400s"]}),
+        ({"still_away": {"1h": "50%", "2h": 0}}, {"still_away": {"7200s": "50%", "14400s": 0}}),
     ],
 )
 def test_a_distribution_twice_as_long(written: Any, twice: Any) -> None:

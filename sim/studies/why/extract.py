@@ -16,7 +16,7 @@ from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario
 from sim.scenario.yaml_text import to_yaml
 from sim.text import quoted, span
-from sim.world.fleet import PHASE_IS_DRAWN, Spells
+from sim.world.fleet import PHASE_IS_DRAWN
 
 _ONE_ROW: Final = "device.csv"
 _LONGEST_NAME: Final = 200
@@ -52,7 +52,7 @@ def extract(prepared: Prepared, device: str, index: int) -> Scenario:
         if listed.exported is not None:
             group["list"] = {"exported": _utc(listed.exported)}
         if scenario.fleet[number].presence == "from list":
-            group["presence"] = _written(listed.presence(scenario.fleet[number].sync.every))
+            group["presence"] = listed.written_presence(scenario.fleet[number].sync.every)
     if scenario.fleet[number].sync.phase == "even":
         phase_s = int(roster.phase_s[0])
         follows = row is not None and row.last_sync is not None
@@ -87,13 +87,6 @@ def _origin(scenario: Scenario, device: str) -> tuple[int, Row | None]:
 
 def _utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _written(spells: Spells | None) -> dict[str, Any]:
-    """The spells of a list, as a scenario writes them."""
-    assert spells is not None
-    points = {f"{seconds:.0f}s": share for seconds, share in zip(*spells.off.points, strict=True)}
-    return {"on": {"exponential": f"{spells.on.a:.0f}s"}, "off": {"still_away": points}}
 
 
 def _inventory(row: Row, options: ListOptions) -> Inventory:
