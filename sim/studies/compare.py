@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from sim.processes.policy import Policy
+
 _MOST_NAMES: Final = 10
 _NOUNS: Final = {
     "lost_devices": "devices lost",
@@ -355,7 +357,7 @@ class Comparison:
 
 
 def compare(
-    first: Scenario | Mapping[str, Scenario],
+    first: Scenario | Mapping[str, Scenario | tuple[Scenario, Policy]],
     *others: Scenario,
     engine: Engine = "auto",
     seed: int | None = None,
@@ -374,7 +376,8 @@ def compare(
     All take the seed and the number of replications of the first, unless others are given.
 
     Args:
-        first, others: scenarios with the same devices, start and duration; or one mapping of names to them.
+        first, others: scenarios with the same devices, start and duration; or one mapping of names to them,
+            or to pairs of a scenario and a policy that is asked while it runs.
         engine, seed, replications, workers, cluster, store, keep: as for `run`.
         names: of the strategies; default: the scenarios' names, with what differs where they are alike.
         measure: to rank by, one of `COMPARED`; default: the first of lost devices, device-days lost,
@@ -389,9 +392,13 @@ def compare(
         CacheError: results cannot be kept.
     """
     if isinstance(first, Mapping):
-        scenarios, names = (*first.values(), *others), names or [*first, *(each.name for each in others)]
+        given, names = (*first.values(), *others), names or [*first, *(each.name for each in others)]
     else:
-        scenarios = (first, *others)
+        given = (first, *others)
+    pairs = [each if isinstance(each, tuple) else (each, None) for each in given]
+    scenarios, policies = [scenario for scenario, _ in pairs], [policy for _, policy in pairs]
+    if any(policies) and (workers, cluster, store) != (None, None, None):
+        raise CompareError("a policy is asked in this process: leave workers, cluster and store out")
     for each in scenarios:
         expect_scenario(each)
     if len(scenarios) < 2:
@@ -407,7 +414,10 @@ def compare(
     seed = one.seed if seed is None else seed
     replications = one.replications if replications is None else replications
     same = [with_options(each, seed=seed, replications=replications) for each in scenarios]
-    experiments = [Experiment.of(prepare(each), engine=engine) for each in same]
+    experiments = [
+        Experiment.of(prepare(each), engine=engine, policy=policy)
+        for each, policy in zip(same, policies, strict=True)
+    ]
     with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
         if means is None:
             for experiment in experiments:

@@ -166,6 +166,15 @@ def test_more_technicians_have_everybody_back_earlier() -> None:
     assert none["reinstalls"] == 0
 
 
+def test_a_policy_is_compared_with_a_plan() -> None:
+    waiting = scenario("after 20d")
+    table = sim.compare({"plan": waiting, "early": (waiting, Scripted(2 * DAY, "activate"))})
+    plan, early = table.results
+    assert plan.fingerprint == sim.run(waiting).fingerprint
+    assert activations(early) == [(2 * DAY, "operator")]
+    assert len(_lost(plan)) < len(_lost(early))
+
+
 def test_what_a_policy_gives_up_is_an_error_that_says_so() -> None:
     for wrong in (
         {"engine": "fleet"},
