@@ -130,7 +130,7 @@ def plan(
 
 @click.command(epilog=options.examples("reissue why scenarios/delay_below_sync_period.yaml tablets/900"))
 @options.one_file
-@click.argument("device")
+@click.argument("device", nargs=-1, required=True)
 @click.option(
     "--replication",
     type=click.IntRange(0, 2**31 - 1),
@@ -142,7 +142,7 @@ def plan(
 @options.overrides
 def why(
     file: Path,
-    device: str,
+    device: tuple[str, ...],
     replication: int | None,
     seed: int | None,
     out: Path | None,
@@ -151,7 +151,7 @@ def why(
 ) -> int:
     """Tell what became of one device, and what would have saved it.
 
-    DEVICE is its name in results: the group's name and a number, as in 'office phones/17', or its id in the
+    DEVICE is its name in results: the group's name and a number, as in office phones/17, or its id in the
     inventory.
     """
     from sim.studies.why.extract import write_scenario
@@ -161,7 +161,7 @@ def why(
     if seed is not None:
         scenario = scenario.changed({"seed": seed})
     with output.progress(scenario.name) as calls:
-        story = study(scenario, device, replication=replication, **calls)
+        story = study(scenario, " ".join(device), replication=replication, **calls)
     if out is not None:
         for path in write_scenario(story.extract(), out):
             output.show_written(path)

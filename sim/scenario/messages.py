@@ -16,7 +16,7 @@ from sim.scenario.distributions import WrongPartError
 from sim.scenario.fields import IN_OTHER, IN_SECTION, IN_WORD, ReadAs, Section
 from sim.scenario.problems import Mistake, Path
 from sim.scenario.schema import Contents
-from sim.scenario.values import kind_of
+from sim.scenario.values import ReadFloat, kind_of
 from sim.text import closest, listed, quoted
 
 _MESSAGES: Final[Mapping[str, str]] = {
@@ -79,7 +79,9 @@ def _message(kind: str, each: ErrorDetails, path: Path) -> str:
         "length": len(value) if isinstance(value, str) else 0,
         "max_length": context.get("max_length"),
         "word": _word(value, str(context.get("expected", "")), path),
-        "text": f'put it in quotes, "{value}"' if isinstance(value, int | float) else _example(path),
+        "text": f'put it in quotes, "{getattr(value, "text", value)}"'
+        if isinstance(value, int | float)
+        else _example(path),
         "number": _number(value, path),
         "items": _items(value, path),
         "section": f"write {_section_example(path)}",
@@ -97,6 +99,8 @@ def _word(value: object, expected: str, path: Path) -> str:
 def _number(value: object, path: Path) -> str:
     if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value):
         return f"write {value}, without quotes"
+    if isinstance(value, ReadFloat) and value.is_integer() and abs(value) < 2**63:
+        return f"write {value:.0f}"
     limits = _limits(path)
     found = field_at(path)
     whole = "" if found and float in (found[1].annotation, *_marks(found[1].annotation)) else "whole "

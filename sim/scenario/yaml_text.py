@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import yaml
@@ -26,6 +27,7 @@ from yaml.events import (
 from sim.files import lines_of
 from sim.scenario.document import DEEPEST, MOST_NODES, MOST_PROBLEMS, Node, Scalar, with_value
 from sim.scenario.problems import Place, Problem, ScenarioError
+from sim.scenario.values import ReadFloat, ReadInt
 from sim.text import LONGEST_ECHO, quoted, shortened, visible
 
 _LOADER: Final[type[yaml.SafeLoader]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -166,6 +168,10 @@ class _Builder:
             value = self._below(name or "?", next(self.events))
             if name is None:
                 wrong = True
+            elif value.value is None and (slip := self._slip(name, key_place, list(items.items())[-1:])):
+                self._report(*slip)
+                items |= {each: replace(items[each], is_wrong=True) for each in slip[2:] if each in items}
+                wrong = True
             elif name in items:
                 first = key_places[name]
                 where = f"line {first.line}, column {first.column}"
@@ -174,6 +180,18 @@ class _Builder:
             else:
                 items[name], key_places[name] = value, key_place
         return Node(items, place, key_places, is_wrong=wrong)
+
+    def _slip(self, name: str, place: Place, before: list[tuple[str, Node]]) -> tuple[Place, str, str] | None:
+        """What is wrong with a key without value: half of a number, or a key and its value in one."""
+        line = lines_of(self.text)[(place.line or 1) - 1]
+        at = (place.column or 1) - 1
+        if line[at - 1 : at] == "," and (half := re.fullmatch(r"[0-9]+ *[%a-z]*", name)) and before:
+            ((key, value),) = before
+            whole = f"{key}: {getattr(value.value, 'text', value.value)}.{half[0]}"
+            return value.place, f"a comma separates keys inside {{ }}: write a decimal point, {whole}", key
+        if glued := re.fullmatch(r"([A-Za-z_]+):(\S+)", name):
+            return place, f"put a blank after the colon: {glued[1]}: {shortened(glued[2])}", glued[1]
+        return None
 
     def _key(self, event: Event) -> str | None:
         """The text of a key, or None where it cannot be one (which is reported)."""
@@ -280,13 +298,19 @@ def resolve_scalar(text: str) -> Scalar:
         return None
     if match := _BOOL.fullmatch(text):
         return match[1] is not None
+    number: ReadInt | ReadFloat
     if _INT.fullmatch(text):
         if len(text) > MOST_DIGITS:
             raise ValueError(f"a number of {len(text)} digits is too large: write a number below 2^63")
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-    if _FLOAT.fullmatch(text):
-        return float(re.sub(r"\.(?=[in])", "", text.lower()))  # .inf and .NaN lose their dot
-    return text
+        number = ReadInt(text, 0) if text[:2] in ("0o", "0x") else ReadInt(text)
+    elif _FLOAT.fullmatch(text):
+        number = ReadFloat(re.sub(r"\.(?=[in])", "", text.lower()))  # .inf and .NaN lose their dot
+    else:
+        return text
+    if str(number) == text:
+        return number + 0
+    number.text = text
+    return number
 
 
 # --- what the parser's complaints mean ------------------------------------------------------------------
@@ -297,8 +321,10 @@ _ADVICE: Final = {
     r"mapping values are not allowed": "a second colon, or a key at the wrong depth: align the keys, and "
     "quote a text that holds a colon",
     r"could not find expected ':'": "a line without a colon: write key: value, and quote a longer text",
-    r"expected ',' or '\]'": "a list opened by [ is not closed here: write ] or a comma",
-    r"expected ',' or '\}'": "a section opened by { is not closed here: write } or a comma",
+    r"expected ',' or '\]'": "a list opened by [ here is not closed: write ] or a comma",
+    r"expected ',' or '\}'": "a section opened by { here is not closed: write } or a comma",
+    r"expected '-' indicator": "a list goes on here, and this line has no dash: put a dash (- ) "
+    "before it, or indent it as the keys above",
     r"node content": "a value is missing here, or a [ or { above is not closed: write it",
     r"unexpected end of stream|found end of stream": "a quote that opens here is never closed: close it",
     r"block mapping|<block end>|block collection|block sequence|block entr": _INDENTED,
@@ -309,6 +335,8 @@ _ADVICE: Final = {
     r"directive|incompatible YAML": "a line that starts with % is a directive: leave it out",
 }
 """What the parser says (as a pattern), and what to do about it; the first that fits counts."""
+_LISTS: Final = ("fleet", "strategy", "guarantees", "outages", "holidays", "disturbances", "away")
+"""Keys whose items begin with a dash."""
 
 
 def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
@@ -317,12 +345,15 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     if isinstance(error, yaml.MarkedYAMLError):
         complaint, context = error.problem or "", error.context or ""
         mark, opened = error.problem_mark, error.context_mark
-    if opened is not None and (re.search("simple key", context) or _is_at_end(mark, text, complaint)):
+    is_open = re.search(r"simple key|flow", context) or _is_at_end(mark, text, complaint)
+    if opened is not None and is_open:
         mark = opened  # where it begins says more than where the parser gave up
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     lines = lines_of(text)
     if line > len(lines):  # libyaml gives up beyond a last line that does not end
         line, column = len(lines), len(lines[-1]) + 1
+    if cause := _cause_above(lines[:line], complaint):
+        return Problem(file, *cause[:2], "", f"this is not YAML: {cause[2]}")
     written = lines[line - 1]
     if "mapping values" in complaint and ": " not in written[: column - 1]:
         column = len(written) - len(written.lstrip(" ")) + 1
@@ -334,6 +365,22 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     shown = visible(" ".join((complaint or str(error)).split()))[:100]
     advice = "check the quotes, colons and indentation here"
     return Problem(file, line, column, "", f"this is not YAML ({shown}): {advice}")
+
+
+def _cause_above(lines: Sequence[str], complaint: str) -> tuple[int, int, str] | None:
+    """Line, column and what would be right where the last of the lines or the one above is the cause."""
+    if not re.search(r"mapping values|expected ':'", complaint):
+        return None
+    *_, holder, above, here = ("", "", *lines)
+    for line, text in ((len(lines), here), (len(lines) - 1, above)):
+        if glued := re.fullmatch(r"( *(?:- +)?)([A-Za-z_]+):([^\s/].*)", text):
+            advice = f"put a blank after the colon: {glued[2]}: {shortened(glued[3])}"
+            return line, len(glued[1]) + 1, advice
+    name = holder.partition("#")[0].strip().removesuffix(":")
+    if name in _LISTS and (pair := re.match(r" *(?=[a-z_]+: +\S)", above)):
+        advice = f"{name} is a list: put a dash before its first key, - {shortened(above.strip())}"
+        return len(lines) - 1, pair.end() + 1, advice
+    return None
 
 
 def _is_at_end(mark: yaml.Mark | None, text: str, complaint: str) -> bool:
@@ -366,6 +413,8 @@ def _write_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _write_text)
+_Dumper.add_representer(ReadInt, yaml.SafeDumper.represent_int)
+_Dumper.add_representer(ReadFloat, yaml.SafeDumper.represent_float)
 
 
 def to_line(value: object) -> str:

@@ -97,6 +97,16 @@ def test_an_unknown_device_is_a_wrong_input(
     assert err == 'A phone in the drawer has no device "phone/1": did you mean phones/1?\n'
 
 
+def test_a_name_with_blanks_needs_no_quotes(
+    file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--set", "fleet.0.name=our phones")
+    _, quoted, _ = run(monkeypatch, capsys, "why", file, "our phones/0", *words)
+    code, out, err = run(monkeypatch, capsys, "why", file, "our", "phones/0", *words)
+    assert (code, err) == (0, "")
+    assert out == quoted
+
+
 def test_the_worst_case_does_not_change_the_exit_code_of_check(
     file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

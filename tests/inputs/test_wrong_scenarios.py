@@ -550,7 +550,60 @@ TOGETHER = [
     ),
 ]
 
-CASES = [*SYNTAX, *KEYS, *FORMS, *NUMBERS, *TIMES, *CERTIFICATES, *TOGETHER]
+GROUP = HEAD + "fleet:\n  - name: phones\n    devices: 3400\n"
+PLAN = HEAD + "fleet: [{name: g, devices: 1}]\n"
+
+SLIPS = [
+    # what is written is quoted, not what was parsed
+    case(
+        "a name like a version", BASE.replace("name: n\n", "name: |1.10\n", 1), "the number 1.10 ", '"1.10"'
+    ),
+    case("a name with zeros", BASE.replace("name: n\n", "name: |007\n", 1), "the number 007 ", '"007"'),
+    case("a name like a float", BASE.replace("name: n\n", "name: |25921e05\n", 1), "25921e05 ", '"25921e05"'),
+    case("a name in hexadecimal", BASE.replace("name: n\n", "name: |0x1F\n", 1), "0x1F ", '"0x1F"'),
+    case(
+        "a count with an exponent",
+        HEAD + "fleet: [{name: g, devices: |1e3}]\n",
+        "the number 1e3 ",
+        "write 1000",
+    ),
+    # a decimal comma inside braces
+    case("a comma in a share", GROUP + "    sync: {every: 6h, success: |98,5%}\n", "98.5%"),
+    case(
+        "a comma last",
+        GROUP + "    presence: {on: 7d, off: {lognormal: {median: 10d, sigma: |1,0}}}\n",
+        "1.0",
+    ),
+    case(
+        "a comma before a key",
+        GROUP + "    presence: {on: 7d, off: {weibull: {shape: |0,8, scale: 1d}}}\n",
+        "0.8",
+    ),
+    # a forgotten dash
+    case("no dash in the strategy", PLAN + "strategy:\n  |at: day 3\n    reissue: {}\n", "- at: day 3"),
+    case("no dash in the fleet", HEAD + "fleet:\n  |name: a\n    devices: 1\n  - name: b\n", "- name: a"),
+    case("no dash at the second", GROUP + "  |name: ipads\n    devices: 1\n", "dash"),
+    case("an action beside its dash", PLAN + "strategy:\n  - at: day 3\n  |reissue: {}\n", "dash", "indent"),
+    # a brace that stays open
+    case(
+        "a brace that stays open",
+        HEAD + "fleet:\n  - sync: |{every: 6h\n    name: g\n    devices: 1\n",
+        "write }",
+    ),
+    # no blank after a colon
+    case(
+        "no blank", HEAD + "fleet:\n  - name: a\n    |devices:3400\n    sync: {every: 6h}\n", "devices: 3400"
+    ),
+    case("no blank at the end", HEAD + "fleet:\n  - name: a\n    |devices:3400\n", "devices: 3400"),
+    case("no blank after a dash", HEAD + "fleet:\n  - |name:a\n    devices: 3400\n", "name: a"),
+    case("no blank at the top", "name: n\n|duration:120d\nstart: 2026-03-01\n", "duration: 120d"),
+    case("no blank in braces", GROUP + "    sync: {|every:6h}\n", "every: 6h"),
+    # a percentage without its sign
+    case("98 as a share", GROUP + "    sync: {success: |98}\n", "98%", "0.98"),
+    case("1.5 as a share", GROUP + "    sync: {success: |1.5}\n", "1.5%", "0.015"),
+]
+
+CASES = [*SYNTAX, *SLIPS, *KEYS, *FORMS, *NUMBERS, *TIMES, *CERTIFICATES, *TOGETHER]
 
 
 def problems_of(path: Path) -> tuple[Problem, ...]:

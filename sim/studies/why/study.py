@@ -161,6 +161,7 @@ def why(
     prepared.refuse_levers_that_couple("why")
     experiment = Experiment.of(prepared)
     prepared = experiment.prepared
+    device = str(device).strip()
     index = find(prepared, device)
     single = SingleDevice.of(prepared, index, number)
     desk = prepared.plan.recovery
