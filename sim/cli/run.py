@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 )
 @options.files
 @options.study
-@click.option(
-    "--until-decided",
-    type=click.IntRange(1, 1_000_000),
-    metavar="LIMIT",
-    help="Add replications until every guarantee with a probability is decided, up to so many.",
-)
 @options.out("DIR", "Write tables, figures and provenance to a new directory.")
 @click.option("--no-figures", is_flag=True, help="Write no figures to --out.")
 @click.option(
@@ -42,7 +36,6 @@ if TYPE_CHECKING:
 @options.overrides
 def run(
     files: tuple[Path, ...],
-    until_decided: int | None,
     out: Path | None,
     no_figures: bool,
     report: Path | None,
@@ -66,12 +59,10 @@ def run(
     documents, code = [], DONE
     for place, (file, scenario) in enumerate(zip(files, scenarios, strict=True)):
         with output.progress(scenario.name) as calls:
-            result = study(scenario, until_decided=until_decided, **choices, **calls)
+            result = study(scenario, **choices, **calls)
             if directories or report is not None:
                 given = {name: choices[name] for name in ("seed", "replications")}
-                again = publish.reproducing(
-                    file.name, overrides=overrides, until_decided=until_decided, **given
-                )
+                again = publish.reproducing(file.name, overrides=overrides, **given)
                 publisher = publish.Publisher(result, command=again, with_figures=not no_figures)
             if directories:
                 make_folder(directories[place].parent)

@@ -68,7 +68,6 @@ def judge(
     outcomes: Callable[[int], Iterable[Outcome]],
     *,
     proofs: Proofs | None = None,
-    limit: int | None = None,
 ) -> Verdict:
     """Hold a guarantee against every replication, and against every draw where that can be done.
 
@@ -80,8 +79,6 @@ def judge(
         tallies: one a replication.
         outcomes: gives the outcomes of a replication's parts, to find a witness in.
         proofs: what is certain about the scenario; None: only the replications count.
-        limit: up to which replications were added until the guarantees were decided, with a look after each;
-            None: their number was settled before.
     """
     bound = guarantee.bound
     values = [bound.value(tally) for tally in tallies]
@@ -100,7 +97,7 @@ def judge(
     elif guarantee.probability is None:
         verdict = _in_every_one(verdict)
     else:
-        verdict = _in_a_share(verdict, guarantee.probability, kept, limit=limit)
+        verdict = _in_a_share(verdict, guarantee.probability)
     if verdict.verdict != "fails" or all(kept):
         return verdict
     first = kept.index(False)
@@ -181,27 +178,18 @@ def _breaks_at_most(n: int) -> float:
     return 1 - lower_bound(n, n, CONFIDENCE)
 
 
-def _in_a_share(verdict: Verdict, probability: float, kept: Sequence[bool], *, limit: int | None) -> Verdict:
-    n, confidence = len(kept), verdict.guarantee.confidence or CONFIDENCE
+def _in_a_share(verdict: Verdict, probability: float) -> Verdict:
+    n, confidence = verdict.replications, verdict.guarantee.confidence or CONFIDENCE
     good = n - verdict.broken
-    if limit is not None:
-        later = partial(statistics.judged_so_far, probability=probability, confidence=confidence)
-        answer, after = statistics.judged_in_turn(kept, probability=probability, confidence=confidence)
-        seen = f"kept in {sum(kept[:after]):,} of {after:,} replications"
-        why = f"that is clear with {percent(confidence)} confidence, looking after each of them"
-        is_open = f"not decided at the limit of {limit:,} replications"
-    else:
-        later = partial(statistics.judged_once, probability=probability, confidence=confidence)
-        answer = later(good, n)
-        seen = f"kept in {good:,} of {n:,} replications"
-        low, high = lower_bound(good, n, confidence), upper_bound(good, n, confidence)
-        side = f"at least {percent(low)}" if answer == "holds" else f"at most {percent(high)}"
-        why = f"with {percent(confidence)} confidence that is {side} of all cases"
-        is_open = "too few to decide"
+    later = partial(statistics.judged_once, probability=probability, confidence=confidence)
+    answer = later(good, n)
+    low, high = lower_bound(good, n, confidence), upper_bound(good, n, confidence)
+    side = f"at least {percent(low)}" if answer == "holds" else f"at most {percent(high)}"
+    why = f"with {percent(confidence)} confidence that is {side} of all cases"
     if answer == "undecided":
         would = what_it_would_take(good, n, probability, later)
-        why = would if probability >= 1.0 else f"{is_open}; {would}"
-    return replace(verdict, verdict=answer, reason=f"{seen}: {why}")
+        why = would if probability >= 1.0 else f"too few to decide; {would}"
+    return replace(verdict, verdict=answer, reason=f"kept in {good:,} of {n:,} replications: {why}")
 
 
 def what_it_would_take(good: int, n: int, probability: float, judge_later: statistics.Judge) -> str:
@@ -227,37 +215,6 @@ def what_it_would_take(good: int, n: int, probability: float, judge_later: stati
     if None in near:
         return f"{so_far}, and {MANY:,} may not decide it either"
     return f"{so_far}, and about {n + max(each or 0 for each in near):,} in all would probably decide it"
-
-
-class Look:
-    """Follows a guarantee with a probability while replications are added.
-
-    Args:
-        guarantee: which.
-        tallies: of the replications that there are; at least one.
-        proofs: what is certain about the scenario; None: only the replications count.
-    """
-
-    def __init__(self, guarantee: Guarantee, tallies: Sequence[Tally], proofs: Proofs | None) -> None:
-        assert guarantee.probability is not None
-        self._bound = guarantee.bound
-        self._judge = partial(
-            statistics.judged_so_far,
-            probability=guarantee.probability,
-            confidence=guarantee.confidence or CONFIDENCE,
-        )
-        self._good = self._n = 0
-        is_empty = why_vacuous(self._bound, tallies[0], measured=True) is not None
-        proof = None if proofs is None else proofs.settle(self._bound, tallies[0])
-        self.is_decided = is_empty or proof is not None
-        for tally in tallies:
-            self.add(tally)
-
-    def add(self, tally: Tally) -> None:
-        """One more replication; `is_decided` stays once it is true."""
-        self._n += 1
-        self._good += self._bound.is_kept(self._bound.value(tally))
-        self.is_decided |= self._judge(self._good, self._n) != "undecided"
 
 
 # --- in words ------------------------------------------------------------------------------------------

@@ -151,14 +151,12 @@ def reproducing(
     overrides: Sequence[tuple[str, str]] = (),
     seed: int | None = None,
     replications: int | None = None,
-    until_decided: int | None = None,
 ) -> str:
     """The command that gives the same numbers again; of the file only its name, since folders are private."""
     words = ["reissue", "run", Path(file).name]
     for key, value in overrides:
         words += ["--set", f"{key}={value}"]
-    options = (("--seed", seed), ("--replications", replications), ("--until-decided", until_decided))
-    for option, given in options:
+    for option, given in (("--seed", seed), ("--replications", replications)):
         if given is not None:
             words += [option, str(given)]
     return shlex.join(words)

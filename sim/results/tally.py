@@ -101,22 +101,6 @@ class Tally:
         """That of the whole outcome."""
         return fingerprint(self.blocks, self.coverage_held, self.events, self.series)
 
-    def thin(self, *, beside: Tally) -> Tally:
-        """The same fingerprint and counts without time series, which take nearly all the memory.
-
-        Args:
-            beside: another replication; what is equal in all is shared with it.
-        """
-        bare = replace(
-            self,
-            series={},
-            profiles=beside.profiles,
-            events=beside.events,
-            certificates=beside.certificates,
-        )
-        vars(bare)["fingerprint"] = self.fingerprint
-        return bare
-
     @property
     def size(self) -> int:
         """How many devices there are."""

@@ -73,8 +73,8 @@ class Replications:
             yield from self.experiment.outcomes(replication)
 
     def series(self, replication: int = 0) -> dict[str, NDArray[np.int64]]:
-        """The time series of a replication (`Tally.series`); simulated again where they were not kept."""
-        return self.tallies[replication].series or self.experiment.tally(replication).series
+        """The time series of a replication (`Tally.series`)."""
+        return self.tallies[replication].series
 
     @cached_property
     def certificates(self) -> Mapping[int, str]:

@@ -32,14 +32,11 @@ class Result(Replications):
 
     Attributes:
         took_s: wall-clock seconds.
-        until_decided: replications up to which more were added until the guarantees were decided; None: the
-            scenario said how many.
         without_common_causes: the same without holidays and disturbances, from the same draws; None where
             there are none, or nobody asked.
     """
 
     took_s: float
-    until_decided: int | None = None
     without_common_causes: Result | None = None
 
     @property
@@ -106,7 +103,6 @@ class Result(Replications):
                 self.tallies,
                 self.outcomes,
                 proofs=proofs,
-                limit=self.until_decided,
             )
             for guarantee in self.scenario.guarantees
         )
@@ -154,7 +150,6 @@ class Result(Replications):
             "engine": self.engine,
             "seed": self.scenario.seed,
             "replications": self.replications,
-            **({} if self.until_decided is None else {"until_decided": self.until_decided}),
             "semantics": SEMANTICS,
             "fingerprint": self.fingerprint,
             "start": iso(self.at(0)),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sim.executor import Resources, resources
-from sim.guarantees.statistics import MANY
-from sim.guarantees.verdicts import Look
 from sim.results.tally import Tally
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
@@ -25,11 +23,6 @@ if TYPE_CHECKING:
 KEPT: Final = 4_194_304
 """Devices, over all replications, up to which a result keeps their rows; beyond, it simulates again."""
 
-_LIKELY_MANY: Final = 50
-"""Replications by which `auto` goes where nobody knows how many it will take."""
-_AHEAD: Final = 2
-"""Replications for each worker that are computed at a time where nobody knows how many it will take."""
-
 
 def run(
     scenario: Scenario,
@@ -38,7 +31,6 @@ def run(
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
-    until_decided: int | None = None,
     workers: int | None = None,
     cluster: str | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -56,8 +48,6 @@ def run(
             much faster; `auto`: the one that suits the size of the fleet.
         seed: instead of the scenario's.
         replications: instead of the scenario's; replication r draws with (seed, r).
-        until_decided: add replications to those until every guarantee with a `probability` is decided, up to
-            so many in all. Their test allows a look after each (docs/guarantees.md).
         workers: processes on this machine that run the replications, and parts of a large fleet without a
             help desk; default: this process. The result is the same; rows of devices are simulated again here
             when they are asked for.
@@ -83,17 +73,13 @@ def run(
     """
     expect_scenario(scenario)
     scenario = with_options(scenario, seed=seed, replications=replications)
-    if until_decided is not None and not 1 <= until_decided <= MANY:
-        raise ValueError(f"until_decided is a number of replications from 1 to {MANY:,}, not {until_decided}")
-    goes_on = until_decided is not None
-    runs = max(scenario.replications, _LIKELY_MANY) if goes_on else None
-    experiment = Experiment.of(prepare(scenario), engine=engine, runs=runs, policy=policy)
+    experiment = Experiment.of(prepare(scenario), engine=engine, policy=policy)
     if policy is not None and (workers, cluster, store) != (None, None, None):
         from sim.processes.policy import PolicyError
 
         raise PolicyError("a policy is asked in this process: leave workers, cluster and store out")
     if cluster is not None:
-        check_splits(experiment, goes_on=goes_on)
+        check_splits(experiment)
     with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
         if cluster is None:
             experiment.notify(notice)
@@ -101,7 +87,7 @@ def run(
         if experiment.plan.common_causes and policy is None:
             plan = replace(experiment.plan, holidays=(), disturbances=())
             experiments.append(experiment.with_plan(plan))
-        first, *without = simulate(experiments, means, limit=until_decided, progress=progress)
+        first, *without = simulate(experiments, means, progress=progress)
     return replace(first, without_common_causes=without[0] if without else None)
 
 
@@ -109,7 +95,6 @@ def simulate(
     experiments: Sequence[Experiment],
     means: Resources | None,
     *,
-    limit: int | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
     """The result of each experiment.
@@ -117,7 +102,6 @@ def simulate(
     Args:
         experiments: with as many replications each.
         means: who computes; None: this process, which keeps the outcomes where they are few.
-        limit: add replications until the guarantees are decided, up to so many.
         progress: called with the share that is done.
     """
     began = time.perf_counter()
@@ -132,13 +116,9 @@ def simulate(
         jobs = [(experiment, range(n)) for experiment in experiments]
         found = values(jobs, Tallies(), means, progress=progress)
         tallies = [[next(found) for _ in range(n)] for _ in experiments]
-    if limit is not None:
-        for experiment, some in zip(experiments, tallies, strict=True):
-            further = _further(experiment, n, limit, means)
-            add_until_decided(experiment, some, further, limit=limit, progress=progress)
     took_s = time.perf_counter() - began
     return [
-        Result(experiment, tuple(some), rows, took_s, until_decided=limit)
+        Result(experiment, tuple(some), rows, took_s)
         for experiment, some, rows in zip(experiments, tallies, kept, strict=True)
     ]
 
@@ -152,45 +132,3 @@ def _here(experiment: Experiment, kept: dict[int, Outcome], progress: Progress |
     for number in range(n):
         (kept[number],) = experiment.outcomes(number, progress=share_of(progress, number, n))
         yield Tally.of(kept[number])
-
-
-def _further(experiment: Experiment, first: int, limit: int, means: Resources | None) -> Iterator[Tally]:
-    """The replications from one on, up to a limit; a few more may be computed than are asked for."""
-    step = 1 if means is None else _AHEAD * max(1, means.executor.slots)
-    for begin in range(first, limit, step):
-        yield from values([(experiment, range(begin, min(limit, begin + step)))], Tallies(), means)
-
-
-def add_until_decided(
-    experiment: Experiment,
-    tallies: list[Tally],
-    further: Iterable[Tally],
-    *,
-    limit: int,
-    progress: Progress | None = None,
-) -> None:
-    """Add replications until every guarantee with a probability is decided, or there are `limit`.
-
-    Of those added no rows of devices and no time series are kept, and the server's life once.
-
-    Args:
-        experiment: what is run.
-        tallies: of the replications so far, at least one; it grows.
-        further: the tallies of the next ones, in order.
-        limit: replications at which one stops all the same.
-        progress: called with the share of the limit.
-    """
-    proofs = experiment.proofs()
-    guarantees = [g for g in experiment.scenario.guarantees if g.probability is not None]
-    open_ones = [look for g in guarantees if not (look := Look(g, tallies, proofs)).is_decided]
-    if not open_ones or len(tallies) >= limit:
-        return
-    for tally in further:
-        tallies.append(tally.thin(beside=tallies[0]))
-        for look in open_ones:
-            look.add(tallies[-1])
-        open_ones = [look for look in open_ones if not look.is_decided]
-        if progress is not None:
-            progress(len(tallies) / limit)
-        if not open_ones or len(tallies) >= limit:
-            return

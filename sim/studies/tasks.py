@@ -256,18 +256,14 @@ def split(experiment: Experiment) -> Experiment:
     return replace(experiment, part=min(PART, BLOCK * max(1, -(-blocks // MOST_PARTS))))
 
 
-def check_splits(experiment: Experiment, *, goes_on: bool = False) -> None:
+def check_splits(experiment: Experiment) -> None:
     """Refuse what only one worker can compute.
-
-    Args:
-        experiment: what is to be run.
-        goes_on: whether more replications will be added.
 
     Raises:
         NotSplitError: a single replication with a help desk, a gate or a chase.
     """
     plan = experiment.plan
-    if plan.couples_devices and experiment.scenario.replications == 1 and not goes_on:
+    if plan.couples_devices and experiment.scenario.replications == 1:
         why = (
             "a help desk cannot be split over workers, since all devices share its queue"
             if plan.recovery is not None

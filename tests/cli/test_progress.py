@@ -29,8 +29,7 @@ guarantees:
 """
 
 COMMANDS = {
-    "run": ["run", "plan.yaml", "--replications", "8"],
-    "until decided": ["run", "plan.yaml", "--until-decided", "200"],
+    "run": ["run", "plan.yaml", "--replications", "60"],
     "compare": ["compare", "plan.yaml", "plan.yaml", "--replications", "4"],
     "curve": ["curve", "plan.yaml", "--replications", "6"],
     "plan": ["plan", "plan.yaml", "--lost-at-most", "50%", "--replications", "19"],
@@ -61,7 +60,7 @@ def on_terminal(arguments: list[str], folder: Path) -> bytes:
     return shown
 
 
-@pytest.mark.parametrize("command", ["until decided", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("command", ["run", pytest.param("all", marks=pytest.mark.slow)])
 def test_every_long_command_shows_progress_with_time_left(command: str, tmp_path: Path) -> None:
     (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
     for name in COMMANDS if command == "all" else [command]:
@@ -71,7 +70,7 @@ def test_every_long_command_shows_progress_with_time_left(command: str, tmp_path
         assert (b"[red]phones[/red]" in shown) != (name == "compare"), name  # no markup of a name is obeyed
 
 
-@pytest.mark.parametrize("command", ["until decided", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("command", ["run", pytest.param("all", marks=pytest.mark.slow)])
 def test_off_a_terminal_there_is_none(command: str, tmp_path: Path) -> None:
     (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
     for name in COMMANDS if command == "all" else [command]:

@@ -124,17 +124,6 @@ def test_replications_on_a_cluster_are_those_of_one_machine(pair: Nodes, tmp_pat
     assert (tmp_path / "out" / "devices.parquet").exists()
 
 
-def test_replications_until_it_is_decided_stop_on_a_cluster_where_they_do_here(
-    pair: Nodes, tmp_path: Path
-) -> None:
-    file = file_of(tmp_path, guarantees=[{"measure": "lost_devices", "at_most": 20, "probability": "50%"}])
-    option = ["--until-decided", "60"]
-    here = command("run", file, "--json", *option)
-    there = command("run", file, "--json", *option, "--cluster", pair.address, "--store", tmp_path / "kept")
-    assert there.stdout == here.stdout
-    assert json.loads(here.stdout)["replications"] > 5
-
-
 @pytest.mark.parametrize(
     "study",
     [

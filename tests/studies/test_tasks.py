@@ -89,7 +89,7 @@ def test_an_inventory_and_written_absences_travel_to_other_processes(tmp_path: P
     fleet = [{"name": "listed", "inventory": "devices.csv"}, {"name": "gone", "devices": 3, "presence": away}]
     scenario = Scenario.from_document(document(fleet=fleet), folder=tmp_path)
     prepared = prepare_sweep(scenario, DELAYS)
-    run = sim.run(scenario.changed(prepared.design.points[0]))
+    run = sim.run(scenario.changed(prepared.points[0]))
     assert prepared.run(Resources(Processes(1))).rows[0]["fingerprint"] == run.fingerprint
 
 
@@ -248,7 +248,6 @@ def test_every_study_gives_the_same_here_by_processes_and_from_what_is_kept(tmp_
     several = world(strategy=[*document()["strategy"], late])
     studies = {
         "run": lambda **more: sim.run(one, replications=3, **more),
-        "until decided": lambda **more: sim.run(one, until_decided=40, **more),
         "compare": lambda **more: sim.compare(one, other, replications=2, **more),
         "curve": lambda **more: sim.curve(one, replications=2, **more),
         "curve of separate runs": lambda **more: sim.curve(several, reissue=0, **more),
