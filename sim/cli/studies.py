@@ -137,7 +137,6 @@ def plan(
     help="Its number, as in results; default: the first.",
 )
 @options.seed
-@options.out("FILE", "Write a scenario of this device alone, with the same draws, to a new file.")
 @options.as_json
 @options.overrides
 def why(
@@ -145,7 +144,6 @@ def why(
     device: tuple[str, ...],
     replication: int | None,
     seed: int | None,
-    out: Path | None,
     as_json: bool,
     overrides: tuple[tuple[str, str], ...],
 ) -> int:
@@ -154,7 +152,6 @@ def why(
     DEVICE is its name in results: the group's name and a number, as in office phones/17, or its id in the
     inventory.
     """
-    from sim.studies.why.extract import write_scenario
     from sim.studies.why.study import why as study
 
     (scenario,) = options.read_all([file], overrides)
@@ -162,9 +159,6 @@ def why(
         scenario = scenario.changed({"seed": seed})
     with output.progress(scenario.name) as calls:
         story = study(scenario, " ".join(device), replication=replication, **calls)
-    if out is not None:
-        for path in write_scenario(story.extract(), out):
-            output.show_written(path)
     output.show(story, as_json=as_json)
     return DONE
 

@@ -77,18 +77,6 @@ def test_why_as_json_is_one_document(
     } in (told["story"])
 
 
-def test_why_writes_the_device_alone(
-    file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ("why", file, "phones/2", "--seed", "9", "--replication", "4", "--out", "one.yaml")
-    assert run(monkeypatch, capsys, *words)[0] == 0
-    one = sim.load("one.yaml")
-    assert (one.fleet[0].first, one.fleet[0].devices, one.seed, one.first_replication) == (2, 1, 9, 4)
-    assert run(monkeypatch, capsys, "run", "one.yaml")[0] == 1
-    code, _, err = run(monkeypatch, capsys, *words)
-    assert (code, err) == (2, "one.yaml exists: choose another name\n")
-
-
 def test_an_unknown_device_is_a_wrong_input(
     file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

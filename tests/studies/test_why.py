@@ -11,10 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.errors import OutputError
 from sim.studies.why.counterfactuals import Claim
 from sim.studies.why.device import UnknownDeviceError
-from sim.studies.why.extract import write_scenario
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -288,78 +286,6 @@ def test_an_unknown_device_is_told_what_there_is(name: str, said: str) -> None:
     assert "\x1b" not in str(raised.value)
 
 
-def inventory(folder: Path) -> sim.Scenario:
-    (folder / "list.csv").write_text(
-        "Device;OS;Seen;Every;Reserve;Where\n"
-        "ä, b;android;2026-02-28 23:00;;;\n"
-        "c;ios;;12h;yes;warehouse\n"
-        "d;;2026-02-01 00:00;;;\n"
-    )
-    columns = {
-        "id": "Device",
-        "platform": "OS",
-        "last_sync": "Seen",
-        "sync_every": "Every",
-        "holds_reserve": "Reserve",
-        "group": "Where",
-    }
-    spells = {"on": {"exponential": "2d"}, "off": {"exponential": "3d"}}
-    made = scenario(AFTER_10D).document
-    made["fleet"] = [
-        {"name": "a", "devices": 5, "sync": {"phase": "even"}},
-        {
-            "name": "listed",
-            "inventory": "list.csv",
-            "columns": columns,
-            "presence": spells,
-            "sync": {"phase": "even"},
-        },
-    ]
-    made["guarantees"] = [
-        {"measure": "lost_devices", "at_most": 0, "group": "warehouse"},
-        {"measure": "lost_devices", "at_most": 0, "platform": "android"},
-        {"measure": "lost_devices", "at_most": 0},
-    ]
-    return sim.Scenario.from_document(made, folder=folder)
-
-
-@pytest.mark.parametrize(("device", "guarantees"), [("a/3", 2), ("ä, b", 2), ("c", 2), ("d", 2)])
-def test_an_extracted_scenario_gives_the_same_row_from_its_file(
-    device: str, guarantees: int, tmp_path: Path
-) -> None:
-    whole = inventory(tmp_path)
-    rows = sim.run(whole.changed({"first_replication": 6})).devices.set_index("device")
-    small = sim.why(whole, device, replication=6).extract()
-    assert sim.why(small, device).row == sim.why(whole, device, replication=6).row
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    files = write_scenario(small, folder / "one.yaml")
-    assert sorted(file.name for file in files) == (
-        ["one.yaml"] if device == "a/3" else ["one.csv", "one.yaml"]
-    )
-    read = sim.load(folder / "one.yaml")
-    (row,) = sim.run(read).devices.to_dict("records")
-    assert row.pop("device") == device
-    assert {k: str(v) for k, v in row.items()} == {k: str(v) for k, v in rows.loc[device].to_dict().items()}
-    assert len(read.guarantees) == guarantees
-
-
-def test_a_scenario_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    """The list's name is taken: the scenario is not written either."""
-    (tmp_path / "one.csv").write_text("precious")
-    with pytest.raises(OutputError, match="exists: choose another name"):
-        write_scenario(sim.why(inventory(tmp_path), "c").extract(), tmp_path / "one.yaml")
-    assert not (tmp_path / "one.yaml").exists()
-    assert (tmp_path / "one.csv").read_text() == "precious"
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_certificate_files_keep_a_scenario_in_their_folder(tmp_path: Path) -> None:
-    strands = sim.load(ROOT / "scenarios" / "custom_certificate_strands_ios.yaml")
-    with pytest.raises(OutputError, match="names certificate files"):
-        write_scenario(sim.why(strands, "iphones/0").extract(), tmp_path / "one.yaml")
-
-
 # ---- random scenarios ---------------------------------------------------------------------------------
 
 durations = st.sampled_from(["2h", "9h", "1d", "5d"])
@@ -488,7 +414,7 @@ def assert_told_truly(made: sim.Scenario) -> None:
         assert len(at["lost"]) == story.row["times_lost"]
         assert len(at["synced"]) == story.row["syncs"]
         assert story.row["last_sync_at_s"] == (at["synced"][-1] if at["synced"] else -1)
-        one = story.extract()
+        one = made.changed({"fleet.0.devices": 1, "fleet.0.first": number})
         if made.recovery is None:
             assert sim.why(one, f"g/{number}").row == story.row
         for claim in story.claims:

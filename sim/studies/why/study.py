@@ -13,7 +13,6 @@ from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.experiment import Experiment, Progress
 from sim.studies.why.counterfactuals import Claim, claims_of
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of, row_of
-from sim.studies.why.extract import extract
 from sim.studies.why.history import Entry, entries_of, introduction
 from sim.summary import Column, Notes, Summary, Table, notes
 from sim.summary.card import to_html
@@ -66,10 +65,6 @@ class Story:
     def at(self, instant_s: int) -> datetime:
         """The date of an instant."""
         return self.scenario.at(instant_s)
-
-    def extract(self) -> Scenario:
-        """The scenario of this device alone, which has the same history in it."""
-        return extract(self.prepared, self.device, self.index)
 
     def summary(self) -> Summary:
         """The story for reading, with what would have saved the device, or how near it was."""
