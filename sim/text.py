@@ -32,6 +32,11 @@ def shortened(text: str, longest: int = LONGEST_ECHO) -> str:
     return visible(text if len(text) <= longest else text[: longest - 1] + "…")
 
 
+def no_formula(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: what looks like one gets an apostrophe in front."""
+    return f"'{text}" if re.match(r"[=+@\t\r]|-(?![0-9.])", text) else text
+
+
 def closest(word: str, known: Iterable[str], *, likeness: float = 0.65) -> str | None:
     """The known word that `word` probably means, without regard to case, blanks, `-` and `_`; or None."""
     folded = {_fold(each): each for each in known}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
@@ -19,7 +18,7 @@ from sim.lists.devices import GONE, KNOWN, NEVER, UNKNOWN, DeviceList
 from sim.lists.history import History
 from sim.lists.zones import moment_of
 from sim.summary import Column, Notes, Summary, Table, Tone, notes
-from sim.text import date, iso, plural, rounded
+from sim.text import date, iso, no_formula, plural, rounded
 
 DELAYS_DAYS: Final = (7, 14, 30, 60, 90)
 _LONGEST_DELAY_DAYS: Final = 397
@@ -283,11 +282,6 @@ def limits(devices: DeviceList, ages: Ages) -> Iterator[str]:
 def exported_text(devices: DeviceList) -> str | None:
     """When the list was made, in UTC; None if it has no date."""
     return None if devices.exported_s is None else iso(moment_of(devices.exported_s, "UTC"))
-
-
-def no_formula(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: what looks like one gets an apostrophe in front."""
-    return f"'{text}" if re.match(r"[=+@\t\r]|-(?![0-9.])", text) else text
 
 
 def _about(count: float) -> str:

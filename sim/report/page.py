@@ -88,7 +88,8 @@ def page_of(contents: Contents) -> bytes:
     """
     script = _text("page.js")
     parts = contents.extra.summary.parts
-    promises = [note for part in parts if isinstance(part, Notes) for note in part.notes if note.mark]
+    lists = [part for part in parts if isinstance(part, Notes)]
+    promises = [note for part in lists if part.title == "Guarantees" for note in part.notes]
     page = (
         _environment()
         .get_template("page.html.jinja")
@@ -100,6 +101,7 @@ def page_of(contents: Contents) -> bytes:
             figures={drawing.name: _figure(drawing) for drawing in drawings_of(contents)},
             delays=_slider(contents),
             promises=promises,
+            answers=[note for part in lists if not part.title for note in part.notes],
             verdicts=[_counted(*each) for each in Counter(note.mark for note in promises).items()],
             tables=[part for part in parts if isinstance(part, Table)],
             at_risk=_at_risk(contents),

@@ -432,4 +432,8 @@ class Contents(Section):
 
     def at(self, instant_s: int) -> datetime:
         """The date of an instant of the run, by the clocks of the time zone."""
-        return (self.start + timedelta(seconds=instant_s)).astimezone(self.zone)
+        moment = self.start + timedelta(seconds=instant_s)
+        try:
+            return moment.astimezone(self.zone)
+        except OverflowError:  # a certificate valid to the end of the year 9999
+            return moment

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+from codecs import BOM_UTF8
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -26,7 +28,14 @@ LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "
 TABLES: Final = (".parquet", ".csv")
 """Endings of the files that a table can be written to."""
 
-FILES: Final = ("devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml")
+FILES: Final = (
+    "devices.parquet",
+    "devices.csv",
+    "timeline.parquet",
+    "events.parquet",
+    "run.json",
+    "scenario.yaml",
+)
 """What every result directory holds; beside it, the scenario's inventories and certificates without a key."""
 
 REPORT: Final = "report.json"
@@ -53,7 +62,7 @@ def write(
     overwrite: bool = False,
     beside: Beside | None = None,
 ) -> None:
-    """Write `devices`, `timeline` and `events` (Parquet), `run.json`, `scenario.yaml` and the inventories.
+    """Write `devices` (Parquet, CSV), `timeline`, `events` (Parquet), `run.json`, `scenario.yaml`, lists.
 
     Everything goes to a directory beside it first, which then takes the name; so the name never stands for
     half a result. `reissue run DIRECTORY/scenario.yaml` gives the same result again.
@@ -91,22 +100,29 @@ def write(
 
 
 def _write_devices(result: Result, path: Path, beside: Beside | None) -> None:
-    """One row group for each part of a fleet and replication, so that memory holds one of them."""
+    """One row group for each part of a fleet and replication, so that memory holds one; and as CSV."""
     import pyarrow as pa
+    import pyarrow.csv
     import pyarrow.parquet as pq
 
-    from sim.studies.tables import devices_tables
+    from sim.studies.tables import devices_tables, for_spreadsheets
 
-    writer: pq.ParquetWriter | None = None
-    try:
+    with ExitStack() as open_files:
+        writers: list[Any] = []
         for frame in devices_tables(result, see=None if beside is None else beside.see):
-            table = pa.Table.from_pandas(frame, preserve_index=False)
-            if writer is None:
-                writer = pq.ParquetWriter(path, table.schema)
-            writer.write_table(table)
-    finally:
-        if writer is not None:
-            writer.close()
+            tables = [
+                pa.Table.from_pandas(each, preserve_index=False)
+                for each in (frame, for_spreadsheets(frame, result.scenario.zone))
+            ]
+            if not writers:
+                text = open_files.enter_context(path.with_suffix(".csv").open("wb"))
+                text.write(BOM_UTF8)
+                writers = [
+                    open_files.enter_context(pq.ParquetWriter(path, tables[0].schema)),
+                    open_files.enter_context(pyarrow.csv.CSVWriter(text, tables[1].schema)),
+                ]
+            for writer, table in zip(writers, tables, strict=True):
+                writer.write_table(table)
 
 
 def check_free(directory: Path, *, overwrite: bool) -> None:

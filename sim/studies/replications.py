@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sim.pki.names import host_of
 from sim.results.tally import Tally
+from sim.scenario.finding import ADVISED_S
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
 from sim.world.certificates import Certificate
@@ -80,6 +81,18 @@ class Replications:
     def certificates(self) -> Mapping[int, str]:
         """The SHA-256 fingerprint of each certificate, by generation (model 3.1)."""
         return {each.generation: each.identity or self._issued(each) for each in self.tallies[0].certificates}
+
+    @cached_property
+    def expires_s(self) -> Mapping[int, int]:
+        """When each certificate expires, by generation; the documentation calls it *Expires*."""
+        return {each.generation: each.not_after_s for each in self.tallies[0].certificates}
+
+    @property
+    def next_reserve_s(self) -> tuple[int, int]:
+        """When the last certificate expires, and 30 days before, when the next reserve is due."""
+        last = self.experiment.timeline.states[-1]
+        expires_s = self.expires_s[last.reserve if last.reserve >= 0 else last.main]
+        return expires_s, expires_s - ADVISED_S
 
     def _issued(self, certificate: Certificate) -> str:
         """The fingerprint of a certificate without a file: one is issued for its dates and its address."""

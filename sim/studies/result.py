@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from sim.errors import visible
 from sim.guarantees.verdicts import Verdict, judge, observed
@@ -15,7 +18,7 @@ from sim.results.summary import mean_of, summary_of
 from sim.studies.replications import Replications
 from sim.summary import Column, Note, Notes, Summary, Table, Tone, notes
 from sim.summary.card import to_html
-from sim.text import iso, number, span
+from sim.text import iso, listed, number, rounded, span
 from sim.world import SEMANTICS
 from sim.world.fleet import Profile
 
@@ -159,6 +162,8 @@ class Result(Replications):
             "platforms": self.platforms,
             "guarantees": [self._guarantee(verdict) for verdict in self.guarantees],
             "events": list(self._events()),
+            "expires": iso(self.at(self.next_reserve_s[0])),
+            "next_reserve_by": iso(self.at(self.next_reserve_s[1])),
         }
         if self.without_common_causes is not None:
             without = self.without_common_causes
@@ -191,8 +196,10 @@ class Result(Replications):
 
     def _events(self) -> Iterator[dict[str, Any]]:
         for event in self.tallies[0].events:
+            its = event.generation
             told = {
-                "certificate": None if event.generation is None else self.certificates[event.generation],
+                "certificate": None if its is None else self.certificates[its],
+                "not_after": None if its is None else iso(self.at(self.expires_s[its])),
                 "by": event.by,
                 "detail": event.detail,
                 "reason": event.reason,
@@ -221,7 +228,70 @@ class Result(Replications):
         else:
             end = "all are connected again at the end"
         share = f"{100 * (m['lost_share'] or 0):.3g} %"
+        if self.replications > 1:
+            share += f"; {self._range('lost_devices')}"
         return f"{number(lost)} of {devices:,.0f} devices lose the server ({share}); {end}."
+
+    def _range(self, measure: str) -> str:
+        """Where 5 to 95 % of the runs lie."""
+        quantiles = self.statistics[measure]["quantiles"]
+        return f"5 to 95 % of the runs: {number(quantiles['0.05'])} to {number(quantiles['0.95'])}"
+
+    def _in_short(self) -> Notes:
+        """Which devices are lost, when they are back, and how much work that is."""
+        m = self.measures
+        if not m["lost_devices"]:
+            return Notes(())
+        reinstalls = self._range("reinstalls") if self.replications > 1 else ""
+        work = f"{number(m['reinstalls'])} reinstallations{reinstalls and f' ({reinstalls})'}, "
+        work += f"{number(m['helpdesk_hours'])} hours"
+        if self.plan.recovery is None:
+            work = "nobody reinstalls: write recovery: {technicians: 2} to have a help desk"
+        told = [("which", self._which()), ("back", self._back()), ("work", work)]
+        if self.guarantees and all(v.passes for v in self.guarantees) and self._is_stranded:
+            told.append(
+                (
+                    "but",
+                    f"the guarantees hold although {number(m['still_lost_devices'])} devices are without the "
+                    "server at the end: promise still_lost_devices, too",
+                )
+            )
+        return Notes(tuple(Note(text, mark) for mark, text in told if text))
+
+    @property
+    def _is_stranded(self) -> bool:
+        """Whether half of the devices or more have no server at the end, and no guarantee is about that."""
+        half = 2 * (self.measures["still_lost_devices"] or 0) >= (self.measures["devices"] or 0)
+        return half and all(each.measure != "still_lost_devices" for each in self.scenario.guarantees)
+
+    def _which(self) -> str:
+        """The devices lost most often, of replications whose rows are kept."""
+        if not self.kept:
+            return ""
+        roster = next(iter(self.kept.values())).roster
+        times = np.sum([each.devices.times_lost > 0 for each in self.kept.values()], axis=0)
+        if times.min() == len(self.kept):
+            return "every device"
+        first = np.argsort(-times, kind="stable")[: min(_FEW_NAMES, int((times > 0).sum()))]
+        runs = f" ({{}} of {len(self.kept)} runs)" if len(self.kept) > 1 else ""
+        names = ", ".join(f"{roster.name(place)}{runs.format(times[place])}" for place in first.tolist())
+        return (
+            names if len(first) == (times > 0).sum() else f"{names}, …: all are in devices.csv of --out DIR"
+        )
+
+    def _back(self) -> str:
+        """In what time half, 95 % and the last of the lost devices are back, over all runs."""
+        lost = sum(Selected(tally).sum("lost") for tally in self.tallies)
+        took_s, devices = np.vstack([tally.back[:, 1:] for tally in self.tallies]).T
+        order = np.argsort(took_s, kind="stable")
+        reached = np.cumsum(devices[order])
+        told = []
+        for share, words in ((0.5, "half"), (0.95, "95 %"), (1.0, "the last")):
+            place = int(np.searchsorted(reached, math.ceil(share * lost)))
+            is_back = place < len(order)
+            when = f"after {rounded(int(took_s[order[place]]))}" if is_back else "not within the run"
+            told.append(f"{words} {when}")
+        return listed(told) if len(order) else "nobody within the run"
 
     def groups_and_all(self) -> list[tuple[str, dict[str, float | None]]]:
         """The measures of each group by its name, and of all together where there are several."""
@@ -240,6 +310,7 @@ class Result(Replications):
             scenario.name,
             self.answer,
             (
+                self._in_short(),
                 self._groups_in_words(),
                 *self._events_in_words(),
                 *self._guarantees_in_words(),
@@ -261,7 +332,7 @@ class Result(Replications):
         rows = tuple((name, *(row[measure] for measure in _COLUMNS)) for name, row in self.platforms.items())
         return Table((Column("platform"), *_COLUMNS.values()), rows) if len(rows) > 1 else None
 
-    def _events_in_words(self) -> Iterator[Table]:
+    def _events_in_words(self) -> Iterator[Table | Notes]:
         rows = []
         for event in self.tallies[0].events:
             words = [event.name]
@@ -271,12 +342,16 @@ class Result(Replications):
                 words.append(event.detail)
             if event.generation is not None:
                 words.append(f"[{self.certificates[event.generation][:19]}]")
+                if event.name != "certificate expired":
+                    words.append(f"expires {self.at(self.expires_s[event.generation]):%Y-%m-%d}")
             if event.reason:
                 words.append(f"- {event.reason}")
             rows.append((f"{self.at(event.at_s):%Y-%m-%d %H:%M:%S}", "  ".join(words)))
         if rows:
             title, hidden = "What the server and the operator did", max(0, len(rows) - _MOST_EVENTS)
             yield Table((Column(""), Column("")), tuple(rows[:_MOST_EVENTS]), title, hidden=hidden)
+        expires, due = (f"{self.at(instant_s):%Y-%m-%d}" for instant_s in self.next_reserve_s)
+        yield notes(f"The last certificate expires on {expires}: the next reserve is due by {due}.")
 
     def _guarantees_in_words(self) -> Iterator[Notes]:
         first = self.scenario.first_replication
@@ -322,6 +397,7 @@ class Result(Replications):
         return to_html(self.summary())
 
 
+_FEW_NAMES: Final = 5
 _MOST_EVENTS: Final = 30
 _TONES: Final[Mapping[str, Tone]] = {
     "proved": "good",

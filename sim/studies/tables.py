@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import tzinfo
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sim.studies.replications import Replications
+from sim.text import no_formula
 from sim.world.order import SECONDS_PER_HOUR
 from sim.world.outcome import CAUSES, MEANS, Outcome
 
@@ -65,6 +67,16 @@ def devices_part(result: Replications, replication: int, outcome: Outcome) -> pd
     return pd.DataFrame(columns)
 
 
+def for_spreadsheets(devices: pd.DataFrame, zone: tzinfo) -> pd.DataFrame:
+    """The table of devices with dates by the clocks of a zone, and no text that is taken for a formula."""
+    shown = devices.copy()
+    for name in shown.columns:
+        if isinstance(shown[name].dtype, pd.DatetimeTZDtype):
+            shown[name] = shown[name].dt.tz_convert(zone).dt.tz_localize(None)
+    groups = shown["group"].cat.rename_categories(no_formula)
+    return shown.assign(device=shown["device"].map(no_formula), group=groups)
+
+
 def _words(codes: NDArray[np.integer], words: Sequence[str]) -> pd.Categorical[str]:
     """A column of words by index; -1 is missing."""
     return pd.Categorical.from_codes(codes, list(words))  # type: ignore[call-overload,no-any-return]
@@ -106,6 +118,7 @@ def timeline_table(result: Replications) -> pd.DataFrame:
 def events_table(result: Replications) -> pd.DataFrame:
     """One row an event of the server or the operator; the same in every replication."""
     events = result.tallies[0].events
+    not_after_s = [-1 if e.generation is None else result.expires_s[e.generation] for e in events]
     return pd.DataFrame(
         {
             "at": _dates(result, np.array([event.at_s for event in events], dtype=np.int64)),
@@ -114,6 +127,7 @@ def events_table(result: Replications) -> pd.DataFrame:
                 None if event.generation is None else result.certificates[event.generation]
                 for event in events
             ],
+            "not_after": _dates(result, np.array(not_after_s, dtype=np.int64)),
             "by": [event.by for event in events],
             "detail": [event.detail for event in events],
             "reason": [event.reason for event in events],

@@ -67,7 +67,9 @@ def _table(table: Table, width: int | None) -> Iterator[str]:
     room = None if width is None else max(_NARROWEST, width)
     while room is not None and taken > _FEWEST_COLUMNS and sum(widths[:taken]) + 2 * taken > room:
         taken -= 1
-    for row in rows:
+    for place, row in enumerate(rows):
+        if table.has_total and place == len(rows) - 1:
+            yield f"  {'-' * (sum(widths[:taken]) + 2 * (taken - 1))}"
         cells = [
             cell.ljust(width) if kind in ("text", "bar") else cell.rjust(width)
             for cell, width, kind in zip(row[:taken], widths, kinds, strict=False)

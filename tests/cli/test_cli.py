@@ -249,7 +249,15 @@ def test_a_reader_that_leaves_early_causes_no_traceback(plan: Path) -> None:
 
 # --- the output directory ------------------------------------------------------------------------------
 
-TABLES = {"devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml", "report.json"}
+TABLES = {
+    "devices.parquet",
+    "devices.csv",
+    "timeline.parquet",
+    "events.parquet",
+    "run.json",
+    "scenario.yaml",
+    "report.json",
+}
 
 
 def test_out_writes_tables_and_provenance(reissue: Run, plan: Path, tmp_path: Path) -> None:
@@ -261,6 +269,9 @@ def test_out_writes_tables_and_provenance(reissue: Run, plan: Path, tmp_path: Pa
     devices = pd.read_parquet(tmp_path / "result" / "devices.parquet")
     assert len(devices) == 10
     assert str(devices["reserve_received_at"].dt.tz) == "UTC"
+    listed = pd.read_csv(tmp_path / "result" / "devices.csv", parse_dates=["reserve_received_at"])
+    assert listed["device"].tolist() == devices["device"].tolist()
+    assert (listed["reserve_received_at"].dt.tz_localize("UTC") == devices["reserve_received_at"]).all()
     provenance = json.loads((tmp_path / "result" / "run.json").read_text())["provenance"]
     typed = ["reissue", "run", str(plan), "--out", str(tmp_path / "result"), "--no-figures"]
     assert provenance["command"] == typed

@@ -13,10 +13,11 @@ from fleets import DAY_S, LAWS, PERIOD_S, fleet
 from sim.errors import InputError
 from sim.lists.ages import Ages, beyond, clean_up_days, contact_hours, presence_of
 from sim.lists.devices import DeviceList, ListOptions
-from sim.lists.forecast import forecast_of, no_formula
+from sim.lists.forecast import forecast_of
 from sim.lists.history import backtest, read_history
 from sim.lists.reading import ListError, read_list
 from sim.scenario.values import parse_duration
+from sim.text import no_formula
 
 NOW_S = int(datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp())
 DAY = int(DAY_S)

@@ -120,8 +120,8 @@ def test_no_output_file_or_log_holds_a_secret(
     result = plan.parent / "result"
     written = [path for path in result.rglob("*") if path.is_file()]
     assert {path.name for path in written if path.suffix != ".svg"} == {
-        "devices.parquet", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml", "report.json",
-        "page.html",
+        "devices.parquet", "devices.csv", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml",
+        "report.json", "page.html",
     }  # fmt: skip
     assert {path.parent.name for path in written if path.suffix == ".svg"} == {"figures"}
     for path in written:
