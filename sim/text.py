@@ -125,11 +125,6 @@ def date(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
 
-def zoned(moment: datetime) -> str:
-    """The same with its time zone: `2026-05-12 08:00 CEST`."""
-    return f"{date(moment)} {moment:%Z}"
-
-
 def iso(moment: datetime) -> str:
     """An instant in ISO 8601, in UTC with a Z: `2026-05-12T08:00:00Z`."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
 OCTET_STRING: Final = 0x04
-OBJECT_IDENTIFIER: Final = 0x06
 SEQUENCE: Final = 0x30
 
 KEY_BAGS: Final = tuple(bytes.fromhex(f"060b2a864886f70d010c0a01{kind}") for kind in ("01", "02"))

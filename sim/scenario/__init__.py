@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sim.scenario.inventory import Inventory, Row
+from sim.scenario.inventory import Inventory
 from sim.scenario.problems import Place, Problem, ScenarioError
 from sim.scenario.scenario import Scenario, load
 
-__all__ = ["Inventory", "Place", "Problem", "Row", "Scenario", "ScenarioError", "load"]
+__all__ = ["Inventory", "Place", "Problem", "Scenario", "ScenarioError", "load"]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,8 +14,7 @@ import numpy as np
 
 from sim.errors import UnreadableError
 from sim.files import inside, read_bytes
-from sim.lists.columns import Platform
-from sim.lists.devices import GONE, KNOWN, NEVER, DeviceList, ListOptions
+from sim.lists.devices import KNOWN, DeviceList, ListOptions
 from sim.scenario.fleet import Group
 from sim.scenario.problems import Mistake, Problem
 from sim.scenario.problems import Path as KeyPath
@@ -29,24 +27,6 @@ from sim.world.fleet import Spells
 MOST_INVENTORY_BYTES: Final = 256_000_000
 MOST_REPORTED: Final = 50
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One device; what is None comes from the group's settings.
-
-    Attributes:
-        never_connected: it never was in contact, or is gone (model 11.2).
-    """
-
-    line: int
-    id: str
-    platform: Platform | None = None
-    last_sync: datetime | None = None
-    sync_every: int | None = None
-    holds_reserve: bool = False
-    group: str | None = None
-    never_connected: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,34 +65,6 @@ class Inventory:
     def exported(self) -> datetime | None:
         """When the list was made; None: it has no date."""
         return None if self.devices.exported_s is None else _moment(self.devices.exported_s)
-
-    @cached_property
-    def rows(self) -> tuple[Row, ...]:
-        """The devices one by one."""
-        listed = self.devices
-        columns = (
-            listed.lines.tolist(),
-            listed.ids,
-            listed.platforms,
-            listed.contact.tolist(),
-            listed.last_sync_s.tolist(),
-            listed.sync_every_s.tolist(),
-            listed.holds_reserve.tolist(),
-            listed.groups,
-        )
-        return tuple(
-            Row(
-                line,
-                id_,
-                platform,
-                _moment(last_s) if contact == KNOWN else None,
-                every_s or None,
-                holds,
-                group,
-                contact in (NEVER, GONE),
-            )
-            for line, id_, platform, contact, last_s, every_s, holds, group in zip(*columns, strict=True)
-        )
 
     def presence(self, every_s: int) -> Spells | None:
         """The spells that the list shows (model 11.6); None if no device is away, or all are.

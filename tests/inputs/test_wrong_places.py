@@ -180,7 +180,7 @@ def test_an_inventory_elsewhere_or_unreadable(tmp_path: Path, written: str, word
 def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "devices.csv").write_text("id\n1\n")
     (tmp_path / "link.csv").symlink_to("devices.csv")
-    assert load(with_list(tmp_path, "link.csv")).inventories[0].rows[0].id == "1"
+    assert load(with_list(tmp_path, "link.csv")).inventories[0].devices.ids[0] == "1"
 
 
 def test_a_path_with_a_line_break_in_it(tmp_path: Path) -> None:

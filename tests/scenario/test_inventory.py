@@ -6,18 +6,51 @@ import hashlib
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from sim.scenario import Row, Scenario, load
+from sim.lists.devices import GONE, KNOWN, NEVER
+from sim.scenario import Inventory, Scenario, load
 
 SCENARIO = "name: n\nstart: 2026-03-01\nduration: 100d\nfleet:\n- name: g\n  inventory: d.csv\n"
+
+
+class Row(NamedTuple):
+    """A device of a list."""
+
+    line: int
+    id: str
+    platform: str | None = None
+    last_sync: datetime | None = None
+    sync_every: int | None = None
+    holds_reserve: bool = False
+    group: str | None = None
+    never_connected: bool = False
+
+
+def rows_of(inventory: Inventory) -> tuple[Row, ...]:
+    """The devices one by one."""
+    read = inventory.devices
+    return tuple(
+        Row(
+            int(read.lines[n]),
+            read.ids[n],
+            read.platforms[n],
+            datetime.fromtimestamp(read.last_sync_s[n], UTC) if read.contact[n] == KNOWN else None,
+            int(read.sync_every_s[n]) or None,
+            bool(read.holds_reserve[n]),
+            read.groups[n],
+            read.contact[n] in (NEVER, GONE),
+        )
+        for n in range(len(inventory))
+    )
 
 
 def read(folder: Path, content: bytes, more: str = "") -> tuple[Row, ...]:
     (folder / "s.yaml").write_text(SCENARIO + more)
     (folder / "d.csv").write_bytes(content)
-    return load(folder / "s.yaml").inventories[0].rows
+    return rows_of(load(folder / "s.yaml").inventories[0])
 
 
 def test_every_column_of_the_language(tmp_path: Path) -> None:
@@ -138,9 +171,9 @@ def test_a_document_finds_its_inventory_in_the_folder_or_here(
         "duration": "1d",
         "fleet": [{"name": "g", "inventory": "d.csv"}],
     }
-    assert len(Scenario.from_document(document, folder=tmp_path).inventories[0].rows) == 1
+    assert len(Scenario.from_document(document, folder=tmp_path).inventories[0]) == 1
     monkeypatch.chdir(tmp_path)
-    assert len(Scenario.from_document(document).inventories[0].rows) == 1
+    assert len(Scenario.from_document(document).inventories[0]) == 1
 
 
 def test_a_hundred_thousand_rows_are_read_quickly(tmp_path: Path) -> None:

@@ -137,9 +137,10 @@ def test_an_inventory_may_be_a_table(tmp_path: Path) -> None:
     read = Scenario.from_document(
         {**DOCUMENT, "fleet": [{"name": "g", "inventory": "list.csv"}]}, folder=tmp_path
     )
-    assert listed.inventories[0].rows == read.inventories[0].rows
+    lists = [each.inventories[0].devices for each in (listed, read)]
+    assert len({(each.ids, each.platforms, each.last_sync_s.tobytes()) for each in lists}) == 1
     narrowed = listed.changed({"fleet.0.list": {"only": {"platform": "ios"}}}, seed=2)
-    assert [row.id for row in narrowed.inventories[0].rows] == ["a"]
+    assert narrowed.inventories[0].devices.ids == ("a",)
     assert scenario().changed({"fleet.1": {"name": "g", "inventory": table}}).inventories[1].sha256
 
 

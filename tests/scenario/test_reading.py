@@ -128,7 +128,7 @@ def test_the_example_of_the_language_page_is_read(page: Path) -> None:
         "field tablets",
         "registered devices",
     ]
-    assert [row.id for row in scenario.inventories[2].rows] == ["1", "2"]
+    assert scenario.inventories[2].devices.ids == ("1", "2")
     assert scenario.source is not None
     assert (scenario.source.path, scenario.source.text) == (page, PAGE.encode())
 

@@ -24,6 +24,7 @@ from scipy.special import gammaincc
 
 import sim
 from sim.cli.run import exit_code
+from sim.lists.devices import KNOWN
 from sim.scenario.findings import findings_of
 from sim.studies.output import write
 
@@ -396,14 +397,14 @@ def test_immediate_taken_back_reconnects_everybody_at_the_next_turn() -> None:
 
 
 def test_inventory_has_the_devices_of_its_file() -> None:
-    rows = scenario_of("inventory").inventories[0].rows
+    listed = scenario_of("inventory").inventories[0].devices
     result = result_of("inventory")
-    assert result.measures["devices"] == len(rows) == 2000
+    assert result.measures["devices"] == len(listed.ids) == 2000
     assert result.platforms["ios"]["devices"] == 2000 * 2 / 8  # two of the eight models
-    assert sorted(result.devices["device"]) == sorted(row.id for row in rows)
-    start = scenario_of("inventory").start
-    dormant = [row for row in rows if row.last_sync and (start - row.last_sync).days >= 30]
-    assert 0.10 <= len(dormant) / 2000 <= 0.15
+    assert sorted(result.devices["device"]) == sorted(listed.ids)
+    silent_s = scenario_of("inventory").start.timestamp() - listed.last_sync_s
+    dormant = np.count_nonzero((listed.contact == KNOWN) & (silent_s >= 30 * D))
+    assert 0.10 <= dormant / 2000 <= 0.15
 
 
 def test_inventory_loses_those_that_stay_silent_for_30_days_more() -> None:
@@ -416,11 +417,13 @@ def test_inventory_loses_those_that_stay_silent_for_30_days_more() -> None:
     late = period / on * math.exp(-(((delay - period) / scale) ** shape))
     scenario = scenario_of("inventory")
     low, high = [], []
-    for row in scenario.inventories[0].rows:
-        if row.last_sync is None:
+    listed = scenario.inventories[0].devices
+    silent_s = scenario.start.timestamp() - listed.last_sync_s
+    for contact, days in zip(listed.contact, silent_s / D, strict=True):
+        if contact != KNOWN:
             low.append(off / (on + off) * stays)
         else:
-            low.append(stays if (scenario.start - row.last_sync).total_seconds() / D > period else 0.0)
+            low.append(stays if days > period else 0.0)
         high.append(low[-1] if low[-1] == stays else low[-1] + late)
     assert_plausible(lost(result_of("inventory")), low, high)
 
