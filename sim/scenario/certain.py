@@ -71,7 +71,8 @@ def _restored(prepared: Prepared, at_s: int, key: str) -> Iterator[Finding]:
             "restore-denied",
             key,
             "the documentation says that a certificate of Kaspersky Security Center that was replaced is no "
-            f"longer valid, so {then}: reissue with a delay instead",
+            f"longer valid, so {then}; where it works, devices reinstalled before it lose the server again, "
+            "and reissue run counts them: leave it out, and specify the next reserve with a delay",
             REISSUING,
         )
 

@@ -117,8 +117,9 @@ def _steps(prepared: Prepared) -> Iterator[Finding]:
             yield Finding(
                 "immediately-with-devices",
                 f"{key}.reissue",
-                f"all {prepared.size:,} devices lose the server and need the app reinstalled: "
-                "activate after a delay instead",
+                f"all {prepared.size:,} devices lose the server and need the app reinstalled: activate "
+                "after a delay instead; if it has happened, only reinstalling helps: with recovery:, reissue run "
+                "tells how long that takes",
                 REISSUING,
             )
     for event in specifications(prepared).values():

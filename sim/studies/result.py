@@ -18,7 +18,7 @@ from sim.results.summary import mean_of, summary_of
 from sim.studies.replications import Replications
 from sim.summary import Column, Note, Notes, Summary, Table, Tone, notes
 from sim.summary.card import to_html
-from sim.text import iso, listed, number, rounded, span
+from sim.text import date, iso, listed, number, rounded, span
 from sim.world import SEMANTICS
 from sim.world.fleet import Profile
 
@@ -247,7 +247,7 @@ class Result(Replications):
         work += f"{number(m['helpdesk_hours'])} hours"
         if self.plan.recovery is None:
             work = "nobody reinstalls: write recovery: {technicians: 2} to have a help desk"
-        told = [("which", self._which()), ("back", self._back()), ("work", work)]
+        told = [("which", self._which()), ("back", self._back()), ("work", work), ("again", self._again())]
         if self.guarantees and all(v.passes for v in self.guarantees) and self._is_stranded:
             told.append(
                 (
@@ -257,6 +257,19 @@ class Result(Replications):
                 )
             )
         return Notes(tuple(Note(text, mark) for mark, text in told if text))
+
+    def _again(self) -> str:
+        """How many devices a restore takes the server from: those that do not hold what it puts back."""
+        changes = [event for event in self.tallies[0].events if event.name in _CHANGES]
+        for place, event in enumerate(changes):
+            taken = [t.size - int(t.coverage_held[place].sum()) for t in self.tallies]
+            if event.name == "previous restored" and any(taken):
+                return (
+                    f"the restore on {date(self.at(event.at_s))} takes the server from "
+                    f"{number(math.fsum(taken) / len(taken))} devices, reinstalled before it; the "
+                    "documentation denies it for certificates of Kaspersky Security Center"
+                )
+        return ""
 
     @property
     def _is_stranded(self) -> bool:
@@ -398,6 +411,8 @@ class Result(Replications):
 
 
 _FEW_NAMES: Final = 5
+_CHANGES: Final = ("reserve activated", "certificate replaced immediately", "previous restored")
+"""Events before each of which is counted who holds the new main certificate (`Tally.coverage_held`)."""
 _MOST_EVENTS: Final = 30
 _TONES: Final[Mapping[str, Tone]] = {
     "proved": "good",

@@ -154,6 +154,7 @@ def test_immediately_with_managed_devices(tmp_path: Path) -> None:
     assert finding.rule == "immediately-with-devices"
     assert finding.line == line_of(text, "immediately")
     assert "10 devices" in finding.message
+    assert "if it has happened" in finding.message
 
 
 def test_immediately_is_right_where_nobody_can_be_lost(tmp_path: Path) -> None:
@@ -437,6 +438,7 @@ def test_a_restore_that_the_documentation_denies(kept: bool, tmp_path: Path) -> 
     (found,) = [each for each in judge(text, tmp_path) if each.rule == "restore-denied"]
     assert found.line == line_of(text, "restore_previous: {}")
     assert ("fails" in found.message) is not kept
+    assert "reinstalled before it lose the server again" in found.message
 
 
 @pytest.mark.parametrize("valid_from", ["issue", "activation"])

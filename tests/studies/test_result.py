@@ -37,6 +37,17 @@ def test_when_the_lost_are_back_and_how_much_work_that_is() -> None:
     assert "the last after 34 hours" in answers["back"]
 
 
+def test_a_restore_takes_the_server_from_those_reinstalled_before_it() -> None:
+    """Five of ten are reinstalled 29 hours after the mistake; 30 minutes later it is taken back."""
+    document = {**DOCUMENT, "recovery": DESK}
+    document["server"] = {**DOCUMENT["server"], "previous_certificate": "kept"}
+    document["strategy"] = [*DOCUMENT["strategy"], {"at": "day 2 05:30", "restore_previous": {}}]
+    answers = told(sim.Scenario.from_document(document))
+    assert "from 5 devices" in answers["again"]
+    document["server"] = DOCUMENT["server"]  # the restore fails: nobody is lost again
+    assert "again" not in told(sim.Scenario.from_document(document))
+
+
 def test_without_a_help_desk_nobody_is_back_and_guarantees_that_do_not_see_it_are_named() -> None:
     kept = {"guarantees": [{"measure": "reserve_coverage", "at_least": "0%"}]}
     answers = told(sim.Scenario.from_document({**DOCUMENT, **kept}))
