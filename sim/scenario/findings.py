@@ -118,7 +118,7 @@ def _steps(prepared: Prepared) -> Iterator[Finding]:
                 "immediately-with-devices",
                 f"{key}.reissue",
                 f"all {prepared.size:,} devices lose the server and need the app reinstalled: activate "
-                "after a delay instead; if it has happened, only reinstalling helps: with recovery:, reissue run "
+                "after a delay instead; if it has happened, only reinstalling helps: with recovery:, run "
                 "tells how long that takes",
                 REISSUING,
             )
