@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 import os
 import re
@@ -70,10 +71,11 @@ def decode(content: bytes, *, printable: bool = True) -> str:
     """
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise UnreadableError("is UTF-16 (often called Unicode): save it as UTF-8", line=1, column=1)
+    content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8-sig", errors="replace")
+        before = content[: error.start].decode("utf-8", errors="replace")
         line, column = position(before, len(before))
         message = f"holds byte 0x{content[error.start]:02x}, which is not UTF-8: save it as UTF-8"
         raise UnreadableError(message, line=line, column=column) from None

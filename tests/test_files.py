@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sim import files
-from sim.errors import OutputError
+from sim.errors import OutputError, UnreadableError
 
 
 def is_result(folder: Path) -> bool:
@@ -175,3 +175,9 @@ def test_a_folder_without_permission_is_refused_in_words(tmp_path: Path) -> None
     with pytest.raises(OutputError, match="cannot be written"):
         fill(tmp_path / "out")
     tmp_path.chmod(0o700)
+
+
+def test_a_byte_that_is_not_utf_8_is_found_behind_a_byte_order_mark() -> None:
+    with pytest.raises(UnreadableError, match="byte 0xff") as caught:
+        files.decode(b"\xef\xbb\xbfid\n\xffabc")
+    assert (caught.value.line, caught.value.column) == (2, 1)

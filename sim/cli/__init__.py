@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
+import time
 from types import FrameType
 from typing import Final
 
@@ -28,6 +30,7 @@ def program() -> None:
     watched = [each for each in _WORDS if signal.getsignal(each) is not signal.SIG_IGN]
     for each in watched:
         signal.signal(each, _stop)
+    sys.unraisablehook = _once_more
     try:
         main()
     finally:
@@ -44,6 +47,19 @@ def _stop(number: int, frame: FrameType | None) -> None:
         _leave(number, frame)
 
 
+def _once_more(ignored: sys.UnraisableHookArgs) -> None:
+    """Interrupt again where Python had to ignore it, as within the callback of a weak reference."""
+    if issubclass(ignored.exc_type, KeyboardInterrupt) and _received:
+        _thread.start_new_thread(_stop_later, (_received.pop(),))
+    else:
+        sys.__unraisablehook__(ignored)
+
+
+def _stop_later(number: int) -> None:
+    time.sleep(0.01)
+    _thread.interrupt_main(signal.Signals(number))
+
+
 def _leave(number: int, frame: FrameType | None) -> None:
     os._exit(_BY_SIGNAL + number)
 
@@ -53,23 +69,35 @@ def main() -> None:
     try:
         code = _run()
     except KeyboardInterrupt:
-        code = _interrupted()
+        code = INTERRUPTED
+    except BrokenPipeError:  # nobody reads on
+        _say_nothing_more()
+        code = BROKEN_PIPE
+    except OSError as error:
+        _say(f"the output cannot be written: {error.strerror or error}")
+        _say_nothing_more()
+        code = WRONG_INPUT
+    except MemoryError:
+        _say("there is not enough memory for this: run fewer devices or replications at a time")
+        code = WRONG_INPUT
     except Exception:
-        if _received:  # a library made something else of the interrupt
-            code = _interrupted()
-        else:
+        code = DEFECT
+        if not _received:
             import traceback
 
-            traceback.print_exc()
-            print("this is a defect of reissue, not of your scenario: please report it", file=sys.stderr)
-            code = DEFECT
+            told = traceback.format_exc()
+            _say(f"{told}this is a defect of reissue, not of your scenario: please report it")
+    if _received or code == INTERRUPTED:  # also where a library made something else of the interrupt
+        code = _interrupted()
     sys.exit(code)
 
 
 def _run() -> int:
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, so that the next file would get its number
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
+        elif hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="replace")
     import click
 
     from sim.cli.commands import cli
@@ -81,29 +109,30 @@ def _run() -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.Abort:
-        return _interrupted()
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except InputError as error:
         click.echo(str(error), err=True)
         return WRONG_INPUT
-    except BrokenPipeError:  # nobody reads on
-        _say_nothing_more()
-        return BROKEN_PIPE
-    except OSError as error:
-        click.echo(f"the output cannot be written: {error.strerror or error}", err=True)
-        _say_nothing_more()
-        return WRONG_INPUT
     return code or DONE
 
 
 def _interrupted() -> int:
     number = signal.Signals(_received[0]) if _received else signal.SIGINT
-    print(f"{_WORDS[number]}: no result is left half-written", file=sys.stderr)
+    _say(f"{_WORDS[number]}: no result is left half-written")
     return _BY_SIGNAL + number
+
+
+def _say(text: str) -> None:
+    """Print on stderr, where that can be written."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _say_nothing_more()
 
 
 def _say_nothing_more() -> None:
     """Python flushes what is left when it ends, and must not fail at that."""
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115

@@ -169,7 +169,7 @@ def _address(text: str | None) -> str | None:
     from sim.scenario.fields import read_address
 
     try:
-        return str(read_address(text))
+        return str(read_address(text, needs_port=False))
     except ValueError as error:
         raise click.UsageError(f"--address: {error}") from None
 

@@ -43,7 +43,11 @@ class KeyValue(click.ParamType[tuple[str, str]]):
             return value
         key, equals, written = str(value).partition("=")
         if not equals or not key:
-            self.fail(f"{value!r} is not {self.name}: write for example {self.example}", param, ctx)
+            from sim.text import quoted
+
+            self.fail(
+                f"{quoted(str(value))} is not {self.name}: write for example {self.example}", param, ctx
+            )
         return key, written
 
 
@@ -63,9 +67,10 @@ class Share(click.ParamType[float]):
         except ValueError:
             number = -1.0
         if not 0 <= number < float("inf") or (is_percent and number > 1):
-            self.fail(
-                f"{value!r} is not a share or a number of devices: write for example 0.1% or 20", param, ctx
-            )
+            from sim.text import quoted
+
+            how = "write for example 0.1% or 20"
+            self.fail(f"{quoted(text)} is not a share or a number of devices: {how}", param, ctx)
         if is_percent and number == 1:
             self.fail("100 % may be lost: then nothing needs a plan", param, ctx)
         return number

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -284,6 +286,15 @@ def _area(one: Bbox, other: Bbox) -> float:
 
 
 # --- files ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def as_it_comes() -> Iterator[None]:
+    """The settings of matplotlib as it comes, whatever a user's own matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams["timezone"] = "UTC"  # which stays as it is otherwise
+        yield
 
 
 def svg_bytes(figure: Figure, *, name: str, is_transparent: bool = False) -> bytes:

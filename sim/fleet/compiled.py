@@ -11,6 +11,7 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import FunctionType
@@ -78,7 +79,28 @@ def compiled(function: Function, *, is_entry: bool = False, **callees: Callable[
         )(function)
     finally:
         numba.config.CACHE_DIR = before
+    if is_entry and _can_cache():
+        _forgive(wrapped._cache)  # type: ignore[attr-defined]
     return wrapped
+
+
+def _forgive(kept: Any) -> None:
+    """Discard what cannot be read from a cache of numba, and do without it where it cannot be written."""
+    load, save = kept.load_overload, kept.save_overload
+
+    def load_overload(*key: Any) -> Any:
+        try:
+            return load(*key)
+        except Exception:
+            with suppress(Exception):
+                kept.flush()
+            return None
+
+    def save_overload(*key: Any) -> None:
+        with suppress(Exception):
+            save(*key)
+
+    kept.load_overload, kept.save_overload = load_overload, save_overload
 
 
 @cache

@@ -190,8 +190,8 @@ def decoded(content: bytes, encoding: str | None) -> tuple[str, str]:
     except (LookupError, UnicodeError, ValueError):
         message = f"{quoted(name)} is not an encoding: write one such as utf-8, cp1252, cp1251 or utf-16"
         raise UnreadableError(message) from None
-    if codec.name == "utf-8":
-        name = "utf-8-sig"
+    if codec.name in ("utf-8", "utf-8-sig"):
+        content, name = content.removeprefix(codecs.BOM_UTF8), "utf-8"
     if encoding is None and marked is None and content[:200].count(0) * 3 > len(content[:200]):
         little = content[1:2] == b"\0"
         mend = f"list: {{encoding: utf-16-{'le' if little else 'be'}}}"

@@ -95,15 +95,14 @@ def is_indefinite(content: bytes) -> bool:
     return content[:2] == b"\x30\x80"
 
 
-def most_iterations(content: bytes) -> int:
-    """The most rounds for turning a password into a key, as far as they stand in the open; 0 for none."""
-    counts = [_mac_iterations(content) if is_pkcs12(content) else 0]
-    for derivation in _DERIVATIONS:
+def iterations_of(content: bytes) -> int:
+    """The rounds for turning a password into keys, as far as they stand in the open, all together."""
+    counts = {0: _mac_iterations(content) if is_pkcs12(content) else 0}
+    for derivation in _DERIVATIONS:  # of which one may begin another
         for at in _places(content, derivation):
-            counts.append(_salted(content, at, integers=1) or _salted(content, at + 1, integers=1))
-    for at in _places(content, _SCRYPT):
-        counts.append(_ROUNDS_A_BLOCK * _salted(content, at, integers=3))
-    return max(counts)
+            counts |= {begin: _salted(content, begin, integers=1) for begin in (at, at + 1)}
+    counts |= {at: _ROUNDS_A_BLOCK * _salted(content, at, integers=3) for at in _places(content, _SCRYPT)}
+    return sum(max(count, 0) for count in counts.values())
 
 
 def _places(content: bytes, part: bytes) -> list[int]:

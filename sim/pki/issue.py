@@ -8,13 +8,11 @@ identifies certificates in a simulation and secures nothing.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, get_args
 
 from cryptography import x509
@@ -23,16 +21,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from sim.pki.names import certified_name
 from sim.world.certificates import Issuer
 
 EARLIEST: Final = datetime(1950, 1, 1, tzinfo=UTC)
 """No earlier instant can be written: UTCTime begins here (RFC 5280 4.1.2.5.1)."""
 LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """No later instant can be written: GeneralizedTime has four digits for the year (RFC 5280 4.1.2.5.2)."""
-
-_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_DEVIATIONS: Final = frozenset("\u00df\u03c2\u200c\u200d")
-"""Characters that IDNA 2003 and IDNA 2008 turn into different host names (UTS #46 section 7)."""
 
 
 @dataclass(frozen=True)
@@ -205,32 +200,5 @@ def _instant(argument: str, instant: datetime) -> datetime:
 
 
 def _alternative_name(host: str) -> x509.DNSName | x509.IPAddress:
-    literal = _ip_literal(host)
-    return x509.IPAddress(literal) if literal is not None else x509.DNSName(_dns_name(host))
-
-
-def _ip_literal(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        literal = IPv6Address(host[1:-1]) if host.startswith("[") and host.endswith("]") else ip_address(host)
-    except ValueError:
-        return None
-    if isinstance(literal, IPv6Address) and literal.scope_id is not None:
-        raise ValueError(f"a certificate cannot name the zone of {host!r}: write the address without it")
-    return literal
-
-
-def _dns_name(host: str) -> str:
-    """`host` in lower case, without a final dot, its labels as A-labels."""
-    if ambiguous := sorted(_DEVIATIONS.intersection(host)):
-        raise ValueError(
-            f"{host!r} names different hosts in IDNA 2003 and 2008 because of {ambiguous[0]!a}:"
-            " write its xn-- form"
-        )
-    try:
-        name = host.encode("idna").decode("ascii").lower().removesuffix(".")
-    except UnicodeError:
-        name = ""
-    labels = name.split(".")
-    if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():
-        raise ValueError(f"{host!r} is neither a DNS name nor an IPv4 or IPv6 address (without a port)")
-    return name
+    name = certified_name(host)
+    return x509.DNSName(name) if isinstance(name, str) else x509.IPAddress(name)

@@ -42,11 +42,11 @@ def check_cost(path: Path, content: bytes) -> None:
     Raises:
         CertificateError: it asks for more than `MOST_ITERATIONS` rounds.
     """
-    iterations = der.most_iterations(content)
+    iterations = der.iterations_of(content)
     if iterations > MOST_ITERATIONS:
         raise CertificateError(
             path,
-            f"asks for {iterations:,} rounds to turn the password into a key, more than {MOST_ITERATIONS:,}: "
+            f"asks for {iterations:,} rounds to turn the password into keys, more than {MOST_ITERATIONS:,}: "
             "export it again with fewer",
         )
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
+from sim.text import quoted
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_DEVIATIONS: Final = frozenset("\u00df\u03c2\u200c\u200d")
+"""Characters that IDNA 2003 and IDNA 2008 turn into different host names (UTS #46 section 7)."""
 
 
 def host_of(address: str) -> str:
@@ -15,8 +23,35 @@ def host_of(address: str) -> str:
     return match[1] if match is not None else address
 
 
+def certified_name(host: str) -> str | IPv4Address | IPv6Address:
+    """What a certificate for a host names: the IP address of a literal, else the DNS name with A-labels.
+
+    Raises:
+        ValueError: no certificate can name the host; the message says what to write instead.
+    """
+    literal = None if re.fullmatch(r"\[[^:]*\]|\[[^\]]*", host) else _literal(host)
+    if isinstance(literal, IPv6Address) and literal.scope_id is not None:
+        raise ValueError(
+            f"a certificate cannot name the zone of {quoted(host)}: write the address without it"
+        )
+    if literal is not None:
+        return literal
+    if ambiguous := sorted(_DEVIATIONS.intersection(host)):
+        raise ValueError(
+            f"{quoted(host)} names different hosts in IDNA 2003 and 2008 because of {ambiguous[0]!a}:"
+            " write its xn-- form"
+        )
+    name = _dns(host)
+    labels = name.split(".")
+    if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():
+        raise ValueError(f"{quoted(host)} is no name of a host: write a DNS name, an IPv4 address or [IPv6]")
+    return name
+
+
 def names_host(names: Iterable[x509.GeneralName], host: str) -> bool:
     """Whether one of the names is the host's: a DNS name for a name, an IP address for a literal."""
+    from cryptography import x509
+
     literal = _literal(host)
     if literal is not None:
         return any(isinstance(name, x509.IPAddress) and name.value == literal for name in names)

@@ -89,7 +89,7 @@ def simulate(
         horizon_s=plan.horizon_s,
         devices=_columns(devices, server, tally, fleet, first_reserve, plan.horizon_s),
         is_lost=np.array([device.is_lost for device in devices], dtype=np.bool_),
-        coverage_held=np.array(held, dtype=np.int64).reshape(-1, len(roster.profiles)),
+        coverage_held=np.array(held, dtype=np.int64).reshape(len(held), len(roster.profiles)),
         events=tuple(server.events),
         certificates=tuple(server.certificates),
         series=observer.series(),

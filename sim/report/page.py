@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from sim.errors import visible
 from sim.figures import bars, series
-from sim.figures.style import NARROW_IN, WIDE_IN, svg_element
+from sim.figures.style import NARROW_IN, WIDE_IN, as_it_comes, svg_element
 from sim.report.contents import Contents
 from sim.report.decision import decide
 from sim.studies.at_risk import MOST_LISTED, MOST_REPLICATIONS
@@ -111,7 +113,11 @@ def page_of(contents: Contents) -> bytes:
             digest=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
         )
     )
-    return page.encode("utf-8")
+    return _MOVES.sub(lambda character: visible(character[0]), page).encode("utf-8")
+
+
+_MOVES: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters and direction marks, which a reader must see."""
 
 
 def _counted(verdict: str, n: int) -> str:
@@ -134,13 +140,14 @@ def _text(name: str) -> str:
 
 
 def _figure(drawing: Drawing) -> dict[str, str]:
-    wide, narrow = drawing.draw(width_in=WIDE_IN), drawing.draw(width_in=NARROW_IN)
-    return {
-        "title": wide.axes[0].get_title(loc="left"),
-        "words": drawing.words,
-        "wide": svg_element(wide, name=drawing.name),
-        "narrow": svg_element(narrow, name=f"{drawing.name}-narrow"),
-    }
+    with as_it_comes():
+        wide, narrow = drawing.draw(width_in=WIDE_IN), drawing.draw(width_in=NARROW_IN)
+        return {
+            "title": wide.axes[0].get_title(loc="left"),
+            "words": drawing.words,
+            "wide": svg_element(wide, name=drawing.name),
+            "narrow": svg_element(narrow, name=f"{drawing.name}-narrow"),
+        }
 
 
 def _slider(contents: Contents) -> dict[str, Any] | None:

@@ -9,8 +9,8 @@ from typing import Final
 
 import pandas as pd
 
-from sim.errors import OutputError
-from sim.figures.style import svg_bytes
+from sim.errors import OutputError, visible
+from sim.figures.style import as_it_comes, svg_bytes
 from sim.files import write_file
 from sim.report.contents import FORMAT, Contents, Extra, looked_at, run_of
 from sim.report.page import drawings_of, page_of
@@ -62,8 +62,9 @@ class Publisher:
         """`report.json` and, where wanted, the figures, by their paths in the directory."""
         files = {REPORT: self.contents.extra.to_bytes()}
         if self._with_figures:
-            for drawing in drawings_of(self.contents):
-                files[f"figures/{drawing.name}.svg"] = svg_bytes(drawing.draw(), name=drawing.name)
+            with as_it_comes():
+                for drawing in drawings_of(self.contents):
+                    files[f"figures/{drawing.name}.svg"] = svg_bytes(drawing.draw(), name=drawing.name)
         return files
 
     def page(self) -> bytes:
@@ -159,4 +160,4 @@ def reproducing(
     for option, given in (("--seed", seed), ("--replications", replications)):
         if given is not None:
             words += [option, str(given)]
-    return shlex.join(words)
+    return visible(shlex.join(words))

@@ -19,6 +19,8 @@ MOST_NODES: Final = 100_000
 MOST_PROBLEMS: Final = 200
 _WORDS: Final = {True: "on", False: "off"}
 """What YAML 1.1 reads as true and false."""
+LARGEST: Final = 10**100
+"""A whole number that is certainly none of a scenario's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ class _Builder:
                 if isinstance(name, str) and _is_text(name):
                     items[name] = self.build(inner, _below(key, name), depth + 1)
                 else:
-                    self._report(key, f"{quoted(repr(name))} is no key: write a text")
+                    shown = repr(name) if isinstance(name, str | float) else kind_of(name)
+                    self._report(key, f"{quoted(shown)} is no key: write a text")
             return Node(items, self.place, dict.fromkeys(items, self.place))
         if isinstance(value, list | tuple):
             inner = (self.build(each, _below(key, number), depth + 1) for number, each in enumerate(value))
@@ -154,6 +157,8 @@ class _Builder:
             value = f"{hour:02}:{minute:02}"
         if isinstance(value, str) and not _is_text(value):
             self._report(key, "half of a surrogate pair is no character: write the character itself")
+        elif isinstance(value, int) and abs(value) > LARGEST:
+            self._report(key, f"{kind_of(value)} has no place in a scenario: write a smaller one")
         elif value is None or isinstance(value, bool | int | float | str):
             return Node(value, self.place)
         else:
@@ -211,8 +216,8 @@ def _exchanged(node: Node | None, steps: Path, new: Node, *, place: Place, done:
         items[step] = _exchanged(items[step], rest, new, place=place, done=below)
         return replace(node, value=tuple(items))
     if not isinstance(node.value, dict):
-        holds = f"{done} is {kind_of(node.value)} and holds no {step}"
-        raise LookupError(f"{holds}: set the whole of {done} instead")
+        holds = f"{shortened(done)} is {kind_of(node.value)} and holds no {shortened(str(step))}"
+        raise LookupError(f"{holds}: set the whole of {shortened(done)} instead")
     if isinstance(step, int) and not node.value:
         raise LookupError(f"there is no list {done}: set the whole of it, such as {done}=[...]")
     child = _exchanged(node.value.get(str(step)), rest, new, place=place, done=below)

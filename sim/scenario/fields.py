@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from sim.pki.names import certified_name
 from sim.scenario import hours, instants
 from sim.scenario.values import (
     PATTERN_DURATION,
@@ -400,8 +401,8 @@ Activation = Annotated[
 # --- the server and its certificates -------------------------------------------------------------------
 
 
-def read_address(value: object) -> str:
-    """The address of a server, `host:port` or `host`.
+def read_address(value: object, *, needs_port: bool = True) -> str:
+    """The address of a server, `host:port`, or also `host`.
 
     Raises:
         ValueError: it is not one; the message says what to write instead.
@@ -412,11 +413,12 @@ def read_address(value: object) -> str:
     if re.match(r"[a-z]+://", value):
         shown = quoted(value)
         raise ValueError(f"{shown} is a URL: write the host and port alone, such as mdm.example.com:13292")
-    match = re.fullmatch(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]{1,253})(?::(?P<port>[0-9]{1,9}))?", value)
-    if match is None or not value.isprintable():
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]{1,45}\]|[^\s:/\[\]@]{1,253})(?::([0-9]{1,9}))?", value)
+    if match is None or not value.isprintable() or (needs_port and match[2] is None):
         raise ValueError(f"{quoted(value)} is not an address: {how}")
-    if match["port"] is not None and not 1 <= int(match["port"]) <= 65_535:
+    if match[2] is not None and not 1 <= int(match[2]) <= 65_535:
         raise ValueError(f"{quoted(value)} has no such port: write a port from 1 to 65535")
+    certified_name(match[1])
     return value
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final, Literal
 
-from sim.scenario.values import parse_duration
+from sim.scenario.values import LONGEST_S, parse_duration
 from sim.text import UNITS_S, quoted, shortened
 
 HOW: Final = (
@@ -30,8 +30,7 @@ _DATE: Final = re.compile(
 )
 _DAY: Final = re.compile(r"day +([0-9]{1,9})(?: +([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)?")
 _RELATIVE: Final = re.compile(r"(start|expiry)(?: *([+-]) *(.+))?")
-_LAST_DAY: Final = 3_652_059
-"""Days from year 1 to year 9999: beyond them there is no date to print."""
+_LAST_DAY: Final = LONGEST_S // UNITS_S["d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ def parse_instant(text: str) -> Instant:
         days, hour, minute, second = (int(part or 0) for part in match.groups())
         _check_clock(shown, hour, minute, second)
         if days > _LAST_DAY:
-            raise ValueError(f"{shown} is thousands of years away: {HOW}")
+            raise ValueError(f"{shown} is more than 100 years away: write at most day {_LAST_DAY}")
         return Instant(text, "start", days * UNITS_S["d"] + hour * 3600 + minute * 60 + second)
     if match := _RELATIVE.fullmatch(text):
         anchor: Literal["start", "expiry"] = "start" if match[1] == "start" else "expiry"

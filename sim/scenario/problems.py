@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sim.errors import InputError
-from sim.text import visible
+from sim.text import LONGEST_ECHO, shortened, visible
 
 Path = tuple[str | int, ...]
 """The way to a value of a scenario: keys, and indices of lists."""
@@ -55,7 +55,9 @@ class Problem:
         return Place(self.file, self.line, self.column)
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (str(self.place), visible(self.key), self.message) if part)
+        return ": ".join(
+            part for part in (str(self.place), shortened(self.key, 2 * LONGEST_ECHO), self.message) if part
+        )
 
 
 class ScenarioError(InputError):

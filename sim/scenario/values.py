@@ -276,7 +276,7 @@ def kind_of(value: object) -> str:
         case ReadInt() | ReadFloat():
             return f"the number {value.text[:40]}"
         case int():
-            return f"the number {str(value)[:25]}"
+            return f"the number {value}" if abs(value) < 10**25 else "a number of more than 25 digits"
         case float():
             return f"the number {value:.12g}" if not value.is_integer() else f"the number {value:.1f}"[:40]
         case str():

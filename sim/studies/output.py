@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.errors import OutputError as OutputError
+from sim.errors import visible
 from sim.files import is_partial, new_folder, write_file
 from sim.scenario.certificates import public_copies
 from sim.scenario.yaml_text import read_tree
@@ -139,6 +140,8 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{directory} is a file: name a directory that does not exist yet")
     if not os.access(directory, os.W_OK | os.X_OK):
         raise OutputError(f"{directory} cannot be written: give yourself permission, or choose another name")
+    if directory.samefile(Path.cwd()):
+        raise OutputError(f"{directory} is the folder you are in: name one in it, such as result")
     if not any(directory.iterdir()):
         return
     if not overwrite:
@@ -185,7 +188,7 @@ def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
     """Where a result came from: enough to run it again."""
     scenario = result.scenario
     return {
-        "command": list(command),
+        "command": [visible(word) for word in command],
         "took_s": round(result.took_s, 3),
         "versions": library_versions(),
         "document": json.loads(json.dumps(scenario.document, default=str)),

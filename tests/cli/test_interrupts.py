@@ -106,3 +106,20 @@ def test_what_is_not_to_be_interrupted_is_not(tmp_path: Path) -> None:
     hooked = HOOKED.format(module="yaml", action="os.kill(os.getpid(), signal.SIGINT)")
     ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + hooked
     assert run(ignoring, "check", "plan.yaml", folder=tmp_path).returncode == 0
+
+
+def test_an_interrupt_that_python_must_ignore_comes_again(tmp_path: Path) -> None:
+    hooked = (
+        "import os, signal, sys, time, weakref\nimport sim.cli\n"
+        "class Each: pass\n"
+        "def run():\n"
+        "    each = Each()\n"
+        "    kept = weakref.ref(each, lambda _: os.kill(os.getpid(), signal.SIGINT))\n"
+        "    del each\n"
+        "    time.sleep(60)\n"
+        "sim.cli._run = run\n"
+        "sim.cli.program()\n"
+    )
+    ran = run(hooked, folder=tmp_path)
+    assert ran.returncode == 130
+    assert is_one_line(ran.stderr, "interrupted")

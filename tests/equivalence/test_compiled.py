@@ -119,6 +119,22 @@ def test_a_cache_that_cannot_be_written_is_done_without(plan: Path, tmp_path: Pa
     assert (ran.returncode, ran.stdout) == (0, "2\n"), ran.stderr
 
 
+@pytest.mark.parametrize("damage", ["nbi", "nbc"])
+def test_a_cache_that_cannot_be_read_is_made_anew(damage: str, tmp_path: Path) -> None:
+    module = "def more(x): return x + 1\nmore = compiled(more, is_entry=True)\n"
+    module = f"from sim.fleet.compiled import compiled\n{module}"
+    (tmp_path / "plain.py").write_text(module, encoding="utf-8")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import plain; print(plain.more(1))"
+    cache = str(tmp_path / "cache")
+    for _ in range(2):
+        ran = python(code, XDG_CACHE_HOME=cache)
+        assert (ran.returncode, ran.stdout) == (0, "2\n"), ran.stderr
+        (kept,) = Path(cache).rglob(f"*.{damage}")
+        size = kept.stat().st_size
+        kept.write_bytes(kept.read_bytes()[:100])
+    assert size > 100
+
+
 # ---- no compiler -------------------------------------------------------------------------------------
 
 

@@ -385,7 +385,7 @@ TIMES = [
     top("no unit after expiry", "strategy: [{at: |expiry - 33, reissue: {}}]", "write 33d"),
     top("a negative day", "strategy: [{at: |day -3, reissue: {}}]", "not an instant", "day 10"),
     top("the 24th hour", "strategy: [{at: |day 3 24:00, reissue: {}}]", "00:00 of the next day"),
-    top("a day beyond all years", "strategy: [{at: |day 99999999, reissue: {}}]", "thousands of years"),
+    top("a day beyond all years", "strategy: [{at: |day 99999999, reissue: {}}]", "100 years away"),
     top("tomorrow", "strategy: [{at: |tomorrow, reissue: {}}]", "not an instant"),
     top(
         "an action before the start",
@@ -479,6 +479,11 @@ CERTIFICATES = [
     top("a port of 0", "server: {address: 'mdm:0'}".replace("'mdm", "|'mdm"), "port from 1"),
     top("a port of 99999", "server: {address: 'mdm:99999'}".replace("'mdm", "|'mdm"), "65535"),
     top("an address with blanks", "server: {address: |my server}", "host:port"),
+    top("an address without a port", "server: {address: |mdm.example.com}", "host:port"),
+    top("a digit as host", "server: {address: |'1:1'}", "no name of a host"),
+    top("a host with an empty label", "server: {address: |'a..b:443'}", "no name of a host"),
+    top("a label of 64 letters", "server: {address: |'" + 64 * "a" + ".example:443'}", "no name of a host"),
+    top("an IPv4 address in brackets", "server: {address: |'[192.0.2.7]:443'}", "no name of a host"),
     top("false for off", "server: {automatic_reissue: |false}", "write default, off"),
     top("a mistyped activation", "server: {activation: |earlyest}", "did you mean earliest?"),
     top(

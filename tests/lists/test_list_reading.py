@@ -405,3 +405,9 @@ def test_a_hundred_thousand_rows_are_read_within_two_seconds_of_a_quiet_computer
     devices = good(content, columns={"platform": "OS"})
     assert time.process_time() - begun < 8, "a busy computer is slower"
     assert devices.last_sync_s.tolist() == seconds.tolist()
+
+
+def test_a_byte_that_is_not_utf_8_is_found_behind_a_byte_order_mark() -> None:
+    (problem,) = read(b"\xef\xbb\xbfid\n\xffabc").problems
+    assert (problem.line, problem.column) == (2, 1)
+    assert "byte 0xff" in problem.message

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
 
@@ -30,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'&{{ 7 * 7 }} $x^2$"
 PLAN = {
     "name": HOSTILE,
-    "description": HOSTILE,
+    "description": HOSTILE + "\x1b[31m\u202ered\x07",
     "start": "2026-03-01",
     "duration": "2d",
     "server": {"automatic_reissue": "off"},
@@ -212,6 +213,18 @@ def test_hostile_text_is_text(page: Page) -> None:
     assert not {"img", "iframe", "object", "embed", "b", "form", "base"} & set(tags)
     assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
     assert json.loads(page.scripts[0])  # not ended early
+
+
+def test_what_moves_a_cursor_or_turns_a_line_is_shown(content: bytes) -> None:
+    text = content.decode("utf-8")
+    assert r"\x1b[31m\u202ered\x07" in text
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+def test_settings_of_a_users_own_change_no_figure(contents: Contents) -> None:
+    before = page_of(contents)
+    with mpl.rc_context({"font.size": 30, "axes.edgecolor": "red", "timezone": "Asia/Tokyo"}):
+        assert page_of(contents) == before
 
 
 def test_nothing_is_asked_of_a_network(content: bytes, page: Page) -> None:

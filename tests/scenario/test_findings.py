@@ -372,7 +372,7 @@ def cut_off(day: int, length: str) -> str:
     return GOOD.replace("automatic_reissue", outage)
 
 
-NEW = "at: day 20, reissue: {{{}activate: after 30d, address: {{change_to: b.example.com{}}}}}"
+NEW = "at: day 20, reissue: {{{}activate: after 30d, address: {{change_to: b.example.com:13292{}}}}}"
 
 
 @pytest.mark.parametrize(

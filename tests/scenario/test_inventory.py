@@ -12,6 +12,7 @@ import pytest
 
 from sim.lists.devices import GONE, KNOWN, NEVER
 from sim.scenario import Inventory, Scenario, load
+from sim.studies.run import run
 
 SCENARIO = "name: n\nstart: 2026-03-01\nduration: 100d\nfleet:\n- name: g\n  inventory: d.csv\n"
 
@@ -183,3 +184,11 @@ def test_a_hundred_thousand_rows_are_read_quickly(tmp_path: Path) -> None:
     begun = time.process_time()
     assert len(read(tmp_path, content)) == 100_000
     assert time.process_time() - begun < 20
+
+
+def test_a_list_without_a_row_is_a_fleet_without_a_device(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("id\n")
+    (tmp_path / "s.yaml").write_text(
+        "name: n\nstart: 2026-03-01\nduration: 3d\nfleet: [{name: g, inventory: d.csv}]\n"
+    )
+    assert run(load(tmp_path / "s.yaml"), engine="process").measures["devices"] == 0

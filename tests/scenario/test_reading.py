@@ -397,6 +397,8 @@ def test_a_document_may_hold_the_values_of_python() -> None:
     ("more", "message"),
     [
         ({"name": object()}, "<document>: name: a object has no place"),
+        ({"duration": 10**400}, "<document>: duration: a number of more than 25 digits has no place"),
+        ({"seed": -(10**5000)}, "<document>: seed: a number of more than 25 digits has no place"),
         ({"fleet": {1, 2}}, "<document>: fleet: a set has no place"),
         ({1: 2}, "is no key"),
         ({"description": "\ud800"}, "surrogate"),
