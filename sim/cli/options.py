@@ -58,22 +58,12 @@ class Share(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Per cent or plain."""
-        if isinstance(value, float):
-            return value
-        text = str(value).strip()
-        is_percent = text.endswith("%")
-        try:
-            number = float(text.removesuffix("%").strip()) / (100 if is_percent else 1)
-        except ValueError:
-            number = -1.0
-        if not 0 <= number < float("inf") or (is_percent and number > 1):
-            from sim.text import quoted
+        from sim.scenario.values import read_target
 
-            how = "write for example 0.1% or 20"
-            self.fail(f"{quoted(text)} is not a share or a number of devices: {how}", param, ctx)
-        if is_percent and number == 1:
-            self.fail("100 % may be lost: then nothing needs a plan", param, ctx)
-        return number
+        try:
+            return read_target(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 # --- one by one ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sim.errors import InputError
+from sim.studies.experiment import checked
 
 if TYPE_CHECKING:
     from sim.notebook.panel import Panel
@@ -16,6 +17,7 @@ class WidgetsMissingError(InputError):
     """The panel needs something that is not installed here; the message says how to install it."""
 
 
+@checked
 def what_if(scenario: Scenario, *, reissue: int | None = None, up_to_days: int = 60) -> Panel:
     """A panel that answers how many devices lose the server, while delay and habits are moved.
 
@@ -31,10 +33,10 @@ def what_if(scenario: Scenario, *, reissue: int | None = None, up_to_days: int =
         WidgetsMissingError: ipywidgets is not installed.
         CurveError: there is no such reissue, or one run does not tell all delays.
         ScenarioError: the scenario cannot be run.
-        ValueError: `up_to_days` is not a number of days.
+        InputError: `up_to_days` is not a number of days.
     """
     if up_to_days < 1:
-        raise ValueError(f"up_to_days is a number of days from 1 on, not {up_to_days}")
+        raise InputError(f"up_to_days is a number of days from 1 on, not {up_to_days}")
     if find_spec("ipywidgets") is None:
         raise WidgetsMissingError(
             'the what-if panel needs ipywidgets: install the extra, python -m pip install -e ".[notebook]"'

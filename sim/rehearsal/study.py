@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from sim.errors import InputError
 from sim.rehearsal.credentials import Credential, credentials_of
 from sim.rehearsal.phone import Held, Phone, counts_not_after_in
 from sim.rehearsal.result import Played, Rehearsal
@@ -14,7 +15,7 @@ from sim.rehearsal.script import Encounter, sample_of, script_of
 from sim.rehearsal.server import LoopbackServer
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Experiment
+from sim.studies.experiment import Experiment, Progress, checked, shown
 from sim.world.fleet import Fleet, Roster
 from sim.world.plan import Plan
 from sim.world.timeline import Timeline
@@ -27,12 +28,13 @@ MOST_ATTEMPTS: Final = 1_000_000
 """The process engine lives through this many attempts, and writes them down, in some seconds."""
 
 
+@checked
 def rehearse(
     scenario: Scenario,
     *,
     devices: int = DEVICES,
     seed: int | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | bool | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Rehearsal:
     """Play a scenario's plan with a TLS server on 127.0.0.1 and real certificates, and compare.
@@ -45,16 +47,16 @@ def rehearse(
         scenario: its plan is played.
         devices: how many devices take part at most; fewer, if there would be too many connections.
         seed: instead of the scenario's.
-        progress: called now and then with the share that is done.
+        progress: called now and then with the share that is done; True: a line shows it.
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
         ScenarioError: the scenario cannot be run, or a certificate that it would present has no key.
         LoopbackError: this machine does not let a server listen on 127.0.0.1.
-        ValueError: `devices` is below 1.
+        InputError: an argument is impossible.
     """
     if devices < 1:
-        raise ValueError("at least one device takes part in a rehearsal")
+        raise InputError("at least one device takes part in a rehearsal")
     if seed is not None:
         scenario = scenario.changed({"seed": seed})
     prepared = prepare(scenario)
@@ -79,8 +81,8 @@ def rehearse(
         played = []
         for number, encounter in enumerate(script.encounters):
             played.append(_play(server, phones[encounter.device], encounter, timeline, scenario.start))
-            if progress is not None:
-                progress((number + 1) / len(script.encounters))
+            if (show := shown(progress)) is not None:
+                show((number + 1) / len(script.encounters))
     profiles = [roster.profiles[number] for number in roster.profile[chosen].tolist()]
     return Rehearsal(
         scenario=scenario,

@@ -230,12 +230,13 @@ class Scenario(Contents):
         """
         return self.validity_s[1]
 
-    def instant(self, instant: instants.Instant) -> int:
+    def instant(self, instant: instants.Instant | str) -> int:
         """Seconds from the start of an instant of this scenario.
 
         Raises:
             LookupError: it is counted from an expiry that has not been read from its file.
         """
+        instant = instants.parse_instant(instant) if isinstance(instant, str) else instant
         expiry_s = self.expiry_s if instant.depends_on_expiry else None
         return instant.resolve(start=self.start, expiry_s=expiry_s, zone=self.zone)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import PurePath
@@ -247,6 +248,23 @@ def read_share(value: object, *, above_zero: bool = False, below_one: bool = Fal
         high = "less than 100%" if below_one else "at most 100%"
         raise ValueError(f"{share:.0%} is out of range: write {low} and {high}, such as 95%")
     return share
+
+
+def read_target(value: object) -> float:
+    """How much may be lost: a share, `2%` or 0.02, or a number of devices from 1 on.
+
+    Raises:
+        ValueError: it is neither; the message says what to write instead.
+    """
+    text, number = str(value).strip(), -1.0
+    with suppress(ValueError):
+        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if number == 1 and text.endswith("%"):
+        raise ValueError("100 % may be lost: then nothing needs a plan")
+    if not 0 <= number < (1 if text.endswith("%") else math.inf):
+        how = "write for example 0.1% or 20"
+        raise ValueError(f"{quoted(text)} is not a share or a number of devices: {how}")
+    return number
 
 
 def format_share(share: float) -> str:

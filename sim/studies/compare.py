@@ -20,7 +20,7 @@ from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.alike import CompareError as CompareError
 from sim.studies.alike import check_alike, distinct, told_apart
-from sim.studies.experiment import Engine, Experiment, Notice, Progress, with_options
+from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked, shown, with_options
 from sim.studies.result import Result
 from sim.studies.run import simulate
 from sim.summary import Column, Summary, Table, notes
@@ -356,6 +356,7 @@ class Comparison:
         return list(combinations(range(len(self.names)), 2))
 
 
+@checked
 def compare(
     first: Scenario | Mapping[str, Scenario | tuple[Scenario, Policy]],
     *others: Scenario,
@@ -368,7 +369,7 @@ def compare(
     cluster: str | None = None,
     store: str | os.PathLike[str] | None = None,
     keep: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     notice: Notice | None = None,
 ) -> Comparison:
     """Run several strategies on the same fleet living the same days.
@@ -382,7 +383,7 @@ def compare(
         names: of the strategies; default: the scenarios' names, with what differs where they are alike.
         measure: to rank by, one of `COMPARED`; default: the first of lost devices, device-days lost,
             reinstallations, time until the last is back and device-days unreachable in which they differ.
-        progress: called now and then with the share that is done.
+        progress: called now and then with the share that is done; True: a line shows it.
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
@@ -422,7 +423,7 @@ def compare(
         if means is None:
             for experiment in experiments:
                 experiment.notify(notice)
-        return Comparison(named, tuple(simulate(experiments, means, progress=progress)), measure)
+        return Comparison(named, tuple(simulate(experiments, means, progress=shown(progress))), measure)
 
 
 def bonett_price(only_a: int, only_b: int, n: int) -> tuple[float, float]:

@@ -14,9 +14,9 @@ from sim.errors import visible
 from sim.executor import resources
 from sim.results.measures import Selected
 from sim.scenario.prepare import prepare
-from sim.scenario.scenario import Scenario, expect_scenario
+from sim.scenario.scenario import Scenario
 from sim.studies.delays import CurveError, Delays, Waits, own_delay_s, step_of
-from sim.studies.experiment import Engine, Experiment, Notice, Progress, with_options
+from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked, shown, with_options
 from sim.studies.tasks import Tallies, values
 from sim.summary import Column, Summary, Table
 from sim.summary.card import to_html
@@ -166,6 +166,7 @@ class Curve:
         return to_html(self.summary())
 
 
+@checked
 def curve(
     scenario: Scenario,
     *,
@@ -178,7 +179,7 @@ def curve(
     cluster: str | None = None,
     store: str | os.PathLike[str] | None = None,
     keep: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     notice: Notice | None = None,
 ) -> Curve:
     """How many devices every activation delay would lose, up to the scenario's own.
@@ -192,7 +193,7 @@ def curve(
         reissue: its index in the strategy; needed where there are several.
         exact: every delay at which the number changes, instead of whole days.
         engine, seed, replications, workers, cluster, store, keep: as for `run`.
-        progress: called now and then with the share that is done.
+        progress: called now and then with the share that is done; True: a line shows it.
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
@@ -201,7 +202,6 @@ def curve(
         WorkersError: those who compute cannot be reached, or die.
         CacheError: results cannot be kept.
     """
-    expect_scenario(scenario)
     prepared = prepare(with_options(scenario, seed=seed, replications=replications))
     step, plan = step_of(prepared.scenario, reissue), prepared.plan
     own_s = own_delay_s(prepared, step)
@@ -222,12 +222,12 @@ def curve(
     jobs = [(experiment, range(prepared.scenario.replications)) for experiment in experiments]
     with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
         if waits is None:
-            tallies = values(jobs, Tallies(), means, progress=progress)
+            tallies = values(jobs, Tallies(), means, progress=shown(progress))
             counts = np.array([Selected(tally).sum("lost") for tally in tallies], dtype=np.int64)
             lost = counts.reshape(len(delays_s), prepared.scenario.replications).T
         else:
             quantity = Delays(plan.reissue(step).at_s, waits.refused_by)
-            found = list(values(jobs, quantity, means, progress=progress))
+            found = list(values(jobs, quantity, means, progress=shown(progress)))
             if exact:
                 changes_s = np.unique(np.concatenate([each.delays_s for each in found]))
                 delays_s = changes_s[changes_s <= own_s]

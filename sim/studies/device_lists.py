@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -17,7 +17,7 @@ from sim.lists.inventory import Inventory
 from sim.lists.reading import ListError, read_list
 from sim.lists.table import MOST_BYTES
 from sim.scenario.instants import parse_moment
-from sim.scenario.values import parse_duration
+from sim.scenario.values import kind_of, parse_duration, read_duration, read_target, written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,10 +58,10 @@ def inventory(source: str | os.PathLike[str] | pd.DataFrame, **reading: Unpack[R
 def forecast(
     source: str | os.PathLike[str] | pd.DataFrame,
     *,
-    delay: str | None = None,
+    delay: str | timedelta | None = None,
     activates: str | datetime | None = None,
     history: str | os.PathLike[str] | None = None,
-    lost_at_most: float | None = None,
+    lost_at_most: float | str | None = None,
     confidence: float = 0.95,
     **reading: Unpack[Reading],
 ) -> Forecast:
@@ -85,7 +85,8 @@ def forecast(
     if not 0 < confidence < 1:
         raise InputError(f"a confidence of {confidence} is not between 0 and 1: write one such as 0.95")
     try:
-        delay_s: int | None = None if delay is None else parse_duration(delay)
+        delay_s: int | None = None if delay is None else read_duration(written(delay))
+        most = None if lost_at_most is None else read_target(lost_at_most)
         if activates is not None:
             if delay is not None:
                 raise InputError("delay and activates say the same: give one of them")
@@ -100,7 +101,7 @@ def forecast(
     if history is not None:
         lists = read_history(Path(history), options, duration_s=parse_duration)
         past = backtest(lists, delay_s=30 * 86_400 if delay_s is None else delay_s)
-    return forecast_of(devices, delay_s=delay_s, most=lost_at_most, history=past, confidence=confidence)
+    return forecast_of(devices, delay_s=delay_s, most=most, history=past, confidence=confidence)
 
 
 def _options(reading: Reading) -> ListOptions:
@@ -135,6 +136,8 @@ def _read(source: str | os.PathLike[str] | pd.DataFrame, options: ListOptions) -
         except UnreadableError as error:
             raise InputError(f"{file} {error}") from None
     else:
+        if not hasattr(source, "to_csv"):
+            raise InputError(f"a list is a file or a DataFrame, not {kind_of(source)}")
         file, content = "devices.csv", source.to_csv(index=False).encode()
     devices = read_list(content, options, duration_s=parse_duration)
     if devices.problems:

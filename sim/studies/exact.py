@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sim.probabilities.losses import Law, Losses, losses
 from sim.scenario.prepare import Prepared, prepare
-from sim.scenario.scenario import Scenario, expect_scenario
+from sim.scenario.scenario import Scenario
+from sim.studies.experiment import checked
 from sim.summary import Column, Notes, Summary, Table, notes
 from sim.text import number
 
@@ -92,6 +93,7 @@ def _chance(law: Law) -> str:
     return "below 1e-15" if 0.0 < chance < 1e-15 else f"{chance:.3g}"
 
 
+@checked
 def exact(scenario: Scenario) -> Probabilities:
     """The law of the number of devices that lose the server, without simulating any.
 
@@ -102,6 +104,5 @@ def exact(scenario: Scenario) -> Probabilities:
         NotExactError: the scenario takes a simulation; the message says why.
         ScenarioError: it cannot be run.
     """
-    expect_scenario(scenario)
     prepared = prepare(scenario)
     return Probabilities(prepared, losses(prepared.plan, prepared.timeline, prepared.roster()))

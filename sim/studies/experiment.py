@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, partial, wraps
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Final, Literal, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
+from sim.errors import InputError
 from sim.guarantees.proofs import Proofs
 from sim.results.tally import Tally, total
 from sim.scenario.prepare import Prepared
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, expect_scenario
+from sim.scenario.values import kind_of
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Profile, Roster
 from sim.world.outcome import BLOCK, Outcome
@@ -225,12 +230,12 @@ def chosen_engine(engine: Engine, attempts: Callable[[], float]) -> Literal["pro
     """The engine that is asked for; `auto`: by the number of attempts in all, and only where numba is.
 
     Raises:
-        ValueError: there is no such engine.
+        InputError: there is no such engine.
     """
     if engine == "auto":
         return "fleet" if attempts() >= MANY_SYNCS and find_spec("numba") is not None else "process"
     if engine not in ("process", "fleet"):
-        raise ValueError(f"there is no engine {engine!r}: choose auto, process or fleet")
+        raise InputError(f"there is no engine {engine!r}: choose auto, process or fleet")
     return engine
 
 
@@ -245,6 +250,57 @@ def attempts_of(prepared: Prepared) -> float:
             every_s = scenario.inventories[number].devices.sync_every_s
             tries += float(np.sum(1 / np.where(every_s > 0, every_s, group.sync.every)))
     return prepared.plan.horizon_s * tries
+
+
+_KINDS: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
+    **dict.fromkeys(("workers", "reissue", "replication"), (Integral, "a whole number")),
+    **dict.fromkeys(("devices", "up_to_days"), (Integral, "a whole number")),
+    "confidence": (Real, "a number such as 0.95"),
+    "cluster": (str, "the address of a scheduler"),
+    "vary": ((Mapping, bool), "a dictionary of keys and values"),
+}
+_Args = ParamSpec("_Args")
+_Found = TypeVar("_Found")
+
+
+def checked(study: Callable[_Args, _Found]) -> Callable[_Args, _Found]:
+    """A study that tells each wrong argument in one sentence.
+
+    Raises:
+        InputError: there is no such argument, one is missing, or of another kind.
+    """
+    signature = inspect.signature(study)
+
+    @wraps(study)
+    def call(*args: _Args.args, **options: _Args.kwargs) -> _Found:
+        try:
+            given = signature.bind(*args, **options).arguments
+        except TypeError as error:
+            names = ", ".join(signature.parameters)
+            raise InputError(f"{study.__name__}: {error}: it takes {names}") from None
+        for name, value in given.items():
+            kind, words = _KINDS.get(name, (object, ""))
+            if name == "scenario":
+                expect_scenario(value)
+            elif value is not None and not isinstance(value, kind):
+                raise InputError(f"{name} is {words}, not {kind_of(value)}")
+        return study(*args, **options)
+
+    return call
+
+
+def shown(progress: Progress | bool | None) -> Progress | None:
+    """What is called with the share that is done; True: a line on standard error shows it."""
+
+    last = ""
+
+    def show(share: float) -> None:
+        nonlocal last
+        before, last = last, f"\r{100 * share:3.0f} %"
+        if last != before:
+            print(last, end="\n" if "100" in last else "", file=sys.stderr, flush=True)
+
+    return show if progress is True else progress or None
 
 
 def with_options(scenario: Scenario, *, seed: int | None, replications: int | None) -> Scenario:

@@ -14,10 +14,10 @@ import numpy as np
 from sim.errors import visible
 from sim.executor import Resources, resources
 from sim.results.measures import Bound
-from sim.scenario.scenario import Scenario, expect_scenario
-from sim.scenario.values import parse_duration
+from sim.scenario.scenario import Scenario
+from sim.scenario.values import parse_duration, read_target
 from sim.studies.delays import critical_delays_s
-from sim.studies.experiment import Engine, Experiment, Notice, Progress, with_options
+from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked, shown, with_options
 from sim.studies.search import Found, Passes, PlanError, Search
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.card import to_html
@@ -165,10 +165,11 @@ class Recommendation:
         return to_html(self.summary())
 
 
+@checked
 def plan(
     scenario: Scenario,
     *,
-    lost_at_most: float,
+    lost_at_most: float | str,
     confidence: float = 0.95,
     reissue: int | None = None,
     follow_advice: bool = True,
@@ -180,7 +181,7 @@ def plan(
     cluster: str | None = None,
     store: str | os.PathLike[str] | None = None,
     keep: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     notice: Notice | None = None,
 ) -> Recommendation:
     """The least delay and the latest day that keep losses at or below a target.
@@ -191,14 +192,14 @@ def plan(
 
     Args:
         scenario: its reissue with delayed activation is moved; one is added where there is none.
-        lost_at_most: a share below 1, or a number of devices from 1 on; 0 for none.
+        lost_at_most: a share below 1, `2%`, or a number of devices from 1 on; 0 for none.
         confidence: of the promise, below 1.
         reissue: index in the strategy of the reissue that is meant, where there are several.
         follow_advice: take no less than the recommended 30 days.
         vary: also answer for other dormant shares and absence tails.
         engine, seed, workers, cluster, store, keep: as for `run`.
         replications: fleets to simulate; default: those of the scenario, and enough for the confidence.
-        progress: called now and then with the share that is done.
+        progress: called now and then with the share that is done; True: a line shows it.
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
@@ -207,16 +208,17 @@ def plan(
         WorkersError: those who compute cannot be reached, or die.
         CacheError: results cannot be kept.
     """
-    expect_scenario(scenario)
     if not 0 < confidence < 1:
         raise PlanError(f"a confidence lies between 0 and 100 %, not at {100 * confidence:.4g} %")
-    if lost_at_most < 0:
-        raise PlanError("fewer than no devices cannot be lost: write for example 0.1% or 20")
+    try:
+        target = read_target(lost_at_most)
+    except ValueError as error:
+        raise PlanError(str(error)) from None
     scenario = with_options(scenario, seed=seed, replications=None)
     search = Search.of(scenario, reissue, confidence, replications, engine)
     search.experiment(0).notify(notice)
-    measure = "lost_share" if lost_at_most < 1 else "lost_devices"
-    most_lost = Bound(measure=measure, at_most=lost_at_most).most_lost(search.prepared.size)
+    measure = "lost_share" if target < 1 else "lost_devices"
+    most_lost = Bound(measure=measure, at_most=target).most_lost(search.prepared.size)
     assert most_lost is not None
     floors = floors_of(scenario, follow_advice=follow_advice)
     tails = [
@@ -224,7 +226,7 @@ def plan(
         for factor, length in TAILS
         if vary and (scaled := with_absences(search.prepared.scenario, factor)) is not None
     ]
-    passes = Passes(progress)
+    passes = Passes(shown(progress))
     passes.expected += len(tails)
     with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
         found = search.search(most_lost, max(floors.values()), means, passes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,10 @@ Switches = tuple[tuple[int, tuple[int, ...]], ...]
 
 _CHANGES: Final = ("activated", "immediate", "restored")
 """Changes of the main certificate, before each of which is counted who holds the new one."""
+
+
+class NoFigureError(FigureError, AttributeError):
+    """There is no figure of that name."""
 
 
 class Plots:
@@ -76,7 +80,7 @@ class Plots:
         """
         return curve_of(self._timespan.name, margins_of(self._result))
 
-    def histories(self, devices: str | Sequence[str] | None = None) -> Figure:
+    def histories(self, devices: str | Iterable[str] | None = None) -> Figure:
         """A row for each device: on and off, synchronizations, the reserve, lost and back.
 
         Args:
@@ -86,8 +90,8 @@ class Plots:
             UnknownDeviceError: the scenario has no such device.
             FigureError: more than `bars.MOST_HISTORIES` devices are asked for, or there is none.
         """
-        names = [devices] if isinstance(devices, str) else devices
-        if names is None:
+        names = [devices] if isinstance(devices, str) or not isinstance(devices, Iterable) else list(devices)
+        if devices is None:
             drawn = histories_of(self._result, self._at_risk)
         elif not names:
             raise FigureError("name at least one device, such as its row in result.devices has it")
@@ -98,6 +102,10 @@ class Plots:
         if not drawn:
             raise FigureError("no device was lost, and none received a reserve: name the devices to show")
         return bars.histories(self._timespan, drawn)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        figures = ", ".join(name for name in vars(Plots) if not name.startswith("_"))
+        raise NoFigureError(f"there is no figure {name}: the figures are {figures}")
 
     # --- what they are drawn from ----------------------------------------------------------------
 

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Final
 from sim.executor import Resources, resources
 from sim.results.tally import Tally
 from sim.scenario.prepare import prepare
-from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies.experiment import Engine, Experiment, Notice, Progress, share_of, with_options
+from sim.scenario.scenario import Scenario
+from sim.studies.experiment import (
+    Engine,
+    Experiment,
+    Notice,
+    Progress,
+    checked,
+    share_of,
+    shown,
+    with_options,
+)
 from sim.studies.result import Result
 from sim.studies.tasks import Tallies, check_splits, values
 from sim.world.outcome import Outcome
@@ -24,6 +33,7 @@ KEPT: Final = 4_194_304
 """Devices, over all replications, up to which a result keeps their rows; beyond, it simulates again."""
 
 
+@checked
 def run(
     scenario: Scenario,
     *,
@@ -35,7 +45,7 @@ def run(
     cluster: str | None = None,
     store: str | os.PathLike[str] | None = None,
     keep: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     notice: Notice | None = None,
 ) -> Result:
     """Simulate a scenario.
@@ -55,7 +65,7 @@ def run(
         store: folder in which what was computed is kept, by content, and from which it is taken; default,
             with workers or a cluster: the user's cache.
         keep: whether that is kept, and taken from there.
-        progress: called now and then with the share that is done.
+        progress: called now and then with the share that is done; True: a line shows it.
         notice: called with a sentence before a wait that needs a reason.
 
     Where the scenario has holidays or disturbances, it is simulated without them as well, from the same
@@ -63,7 +73,7 @@ def run(
 
     Raises:
         ScenarioError: the scenario cannot be run.
-        ValueError: an argument is impossible.
+        InputError: an argument is impossible.
         EngineUnavailableError: the array engine is asked for, and numba is not installed.
         WorkersError: those who compute cannot be reached, or die.
         PolicyError: the policy is none, answers what cannot be done, or is asked for with the array engine or
@@ -71,7 +81,6 @@ def run(
         NotSplitError: only one worker of a cluster could be used.
         CacheError: results cannot be kept.
     """
-    expect_scenario(scenario)
     scenario = with_options(scenario, seed=seed, replications=replications)
     experiment = Experiment.of(prepare(scenario), engine=engine, policy=policy)
     if policy is not None and (workers, cluster, store) != (None, None, None):
@@ -87,7 +96,7 @@ def run(
         if experiment.plan.common_causes and policy is None:
             plan = replace(experiment.plan, holidays=(), disturbances=())
             experiments.append(experiment.with_plan(plan))
-        first, *without = simulate(experiments, means, progress=progress)
+        first, *without = simulate(experiments, means, progress=shown(progress))
     return replace(first, without_common_causes=without[0] if without else None)
 
 

@@ -18,7 +18,7 @@ from sim.results.measures import NUMBERS
 from sim.results.summary import mean_of, summary_of
 from sim.scenario.prepare import prepare
 from sim.scenario.problems import Problem, ScenarioError
-from sim.scenario.scenario import Scenario, expect_scenario
+from sim.scenario.scenario import Scenario
 from sim.scenario.yaml_text import to_line
 from sim.studies.experiment import (
     Engine,
@@ -26,7 +26,9 @@ from sim.studies.experiment import (
     Notice,
     Progress,
     attempts_of,
+    checked,
     chosen_engine,
+    shown,
     with_options,
 )
 from sim.studies.result import fingerprint_of
@@ -228,6 +230,7 @@ class Sweep:
         return to_html(self.summary())
 
 
+@checked
 def sweep(
     scenario: Scenario,
     vary: Mapping[str, object],
@@ -239,7 +242,7 @@ def sweep(
     cluster: str | None = None,
     store: str | os.PathLike[str] | None = None,
     keep: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     notice: Notice | None = None,
 ) -> Sweep:
     """Run a scenario at every point of a grid; every point is validated before the first one runs.
@@ -253,7 +256,7 @@ def sweep(
         cluster: address of a dask.distributed scheduler, whose workers compute instead.
         store: folder in which results are kept, by content; default: the user's cache.
         keep: whether results are kept, and taken from there.
-        progress: called with the share that is done.
+        progress: called with the share that is done; True: a line shows it.
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
@@ -261,12 +264,11 @@ def sweep(
         WorkersError: those who compute cannot be reached, or die.
         CacheError: results cannot be kept.
     """
-    expect_scenario(scenario)
     prepared = prepare_sweep(scenario, vary, engine=engine, seed=seed, replications=replications)
     with resources_of(
         prepared, workers=workers, cluster=cluster, store=store, keep=keep, notice=notice
     ) as means:
-        return prepared.run(means, progress=progress)
+        return prepared.run(means, progress=shown(progress))
 
 
 @contextmanager

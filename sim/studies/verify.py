@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from sim.probabilities.losses import NotExactError, losses
 from sim.scenario.prepare import prepare
-from sim.scenario.scenario import Scenario, expect_scenario
+from sim.scenario.scenario import Scenario
+from sim.studies.experiment import Notice, Progress, checked
 from sim.studies.result import Result
 from sim.studies.run import run
 from sim.summary import Column, Summary, Table, notes
@@ -145,18 +146,18 @@ class Verification:
         return document
 
 
+@checked
 def verify(
     scenario: Scenario,
     *,
-    progress: Callable[[float], None] | None = None,
-    notice: Callable[[str], None] | None = None,
+    progress: Progress | bool | None = None,
+    notice: Notice | None = None,
 ) -> Verification:
     """Run the scenario on both engines and compare everything they return.
 
     Raises:
         EngineUnavailableError: the array engine needs numba.
     """
-    expect_scenario(scenario)
     fleet = run(scenario, engine="fleet", notice=notice)  # over in no time
     process = run(scenario, engine="process", progress=progress)
     for replication in range(process.replications):

@@ -604,7 +604,7 @@ SLIPS = [
     case("no blank at the top", "name: n\n|duration:120d\nstart: 2026-03-01\n", "duration: 120d"),
     case("no blank in braces", GROUP + "    sync: {|every:6h}\n", "every: 6h"),
     # a percentage without its sign
-    case("98 as a share", GROUP + "    sync: {success: |98}\n", "98%", "0.98"),
+    case("98 as a share of syncs", GROUP + "    sync: {success: |98}\n", "98%", "0.98"),
     case("1.5 as a share", GROUP + "    sync: {success: |1.5}\n", "1.5%", "0.015"),
 ]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import sim
+from sim.errors import InputError
 from sim.notebook.what_if import WidgetsMissingError
 from sim.studies.delays import CurveError
 
@@ -154,7 +155,7 @@ def test_what_has_no_one_curve_is_refused_in_words() -> None:
         sim.what_if(scenario(strategy=two))
     with pytest.raises(CurveError, match="something else happens to the main certificate"):
         sim.what_if(scenario(strategy=two), reissue=1)
-    with pytest.raises(ValueError, match="up_to_days"):
+    with pytest.raises(InputError, match="up_to_days"):
         sim.what_if(scenario(), up_to_days=0)
 
 

@@ -152,7 +152,7 @@ def test_replications_in_which_no_delay_is_enough_count_as_longest() -> None:
     [
         ({"lost_at_most": 0.01, "confidence": 0.99, "replications": 98}, "at least 99 replications, not 98"),
         ({"lost_at_most": 0.01, "confidence": 1.0}, "between 0 and 100 %"),
-        ({"lost_at_most": -1}, "cannot be lost"),
+        ({"lost_at_most": -1}, "not a share or a number"),
     ],
 )
 def test_what_cannot_be_planned_says_why(options: dict[str, Any], message: str) -> None:

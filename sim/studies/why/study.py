@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sim.errors import visible
 from sim.scenario.prepare import Prepared, prepare
-from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies.experiment import Experiment, Progress
+from sim.scenario.scenario import Scenario
+from sim.studies.experiment import Experiment, Progress, checked, shown
 from sim.studies.why.counterfactuals import Claim, claims_of
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of, row_of
 from sim.studies.why.history import Entry, entries_of, introduction
@@ -127,12 +127,13 @@ class Story:
         return {name: value for name, value in document.items() if value is not None}
 
 
+@checked
 def why(
     scenario: Scenario,
     device: str,
     *,
     replication: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Story:
     """What became of one device, and what would have saved it.
@@ -143,14 +144,13 @@ def why(
         scenario: the scenario of the device.
         device: its name, as in results: `group/position`, or its inventory id.
         replication: its number, as in results; default: the scenario's first.
-        progress: called now and then with the share that is done.
+        progress: called now and then with the share that is done; True: a line shows it.
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
         UnknownDeviceError: the scenario has no such device.
         ScenarioError: the scenario cannot be run.
     """
-    expect_scenario(scenario)
     number = scenario.first_replication if replication is None else replication
     prepared = prepare(scenario.changed({"first_replication": number}))
     prepared.refuse_levers_that_couple("why")
@@ -166,7 +166,7 @@ def why(
         experiment.notify(notice)
         outcome = experiment.outcome(0)
         in_fleet = row_of(outcome, index)
-        reinstalls_s = reinstalls_of(experiment, outcome, index, number, progress)
+        reinstalls_s = reinstalls_of(experiment, outcome, index, number, shown(progress))
     trace = single.run(reinstalls_s=reinstalls_s)
     alone = row_of(trace.outcome, 0)
     row = in_fleet or alone
