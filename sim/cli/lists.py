@@ -69,7 +69,7 @@ def inventory(list_: Path, as_json: bool, **reading: Any) -> int:
     metavar="SHARE|N",
     help="A promise: exit 1 if it has become unlikely.",
 )
-@options.out("DIR", "Write devices.csv, the devices worst first, to a new file in DIR.")
+@options.out("DIR", "Write devices.csv, the devices worst first, and a figure to new files in DIR.")
 @_reading
 @options.as_json
 def forecast(
@@ -98,10 +98,15 @@ def forecast(
         **_arguments(reading),
     )
     if out is not None:
+        from sim.figures.style import svg_bytes
+
         out.mkdir(parents=True, exist_ok=True)
-        path = out / "devices.csv"
-        write_new_files({path: found.to_csv().encode()})
-        output.show_written(path)
+        files = {out / "devices.csv": found.to_csv().encode()}
+        if found.at.size:
+            files[out / "forecast.svg"] = svg_bytes(found.plot(), name="forecast")
+        write_new_files(files)
+        for path in files:
+            output.show_written(path)
     output.show(found, as_json=as_json)
     return FAILS if found.kept is not None and found.kept < 0.5 else DONE
 

@@ -97,7 +97,7 @@ def plain(text: str, longest: int, *, tail: int = 0) -> str:
 
 def blank(title: str, name: str, *, width_in: float, height_in: float = 3.4) -> tuple[Figure, Axes]:
     """A figure with one pair of axes, a title, and a name below it in grey."""
-    figure, (axes,) = _stacked(title, name, width_in, height_in, (1,))
+    figure, (axes,) = stacked(title, name, width_in, height_in, (1,))
     return figure, axes
 
 
@@ -105,8 +105,8 @@ def over_time(
     timespan: Timespan, title: str, *, width_in: float, height_in: float = 3.4, ratios: tuple[int, ...] = (1,)
 ) -> tuple[Figure, list[Axes]]:
     """A figure over dates: pairs of axes above each other, of these relative heights."""
-    figure, stacked = _stacked(title, timespan.name, width_in, height_in, ratios)
-    axes = stacked[-1]
+    figure, pairs = stacked(title, timespan.name, width_in, height_in, ratios)
+    axes = pairs[-1]
     zone = timespan.start.tzinfo
     locator = AutoDateLocator(tz=zone, minticks=3, maxticks=9 if width_in > NARROW_IN else 7)
     axes.xaxis.set_major_locator(locator)
@@ -116,18 +116,19 @@ def over_time(
     axes.xaxis.set_major_formatter(formatter)
     axes.set_xlim(timespan.date(0), timespan.date(timespan.end_s))
     axes.set_xlabel(f"date ({zone})", fontsize=9)
-    return figure, stacked
+    return figure, pairs
 
 
-def _stacked(
+def stacked(
     title: str, name: str, width_in: float, height_in: float, ratios: tuple[int, ...]
 ) -> tuple[Figure, list[Axes]]:
+    """A figure with pairs of axes above each other, of these relative heights; as `blank`."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     grid = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)
-    stacked: list[Axes] = list(grid[:, 0])
+    pairs: list[Axes] = list(grid[:, 0])
     size = 12 if width_in > NARROW_IN else 10.5
-    stacked[0].set_title(title, loc="left", fontsize=size, fontweight="bold", color=INK, pad=33)
-    stacked[0].annotate(
+    pairs[0].set_title(title, loc="left", fontsize=size, fontweight="bold", color=INK, pad=33)
+    pairs[0].annotate(
         plain(name, round(7.5 * width_in)),
         (0, 1),
         xycoords="axes fraction",
@@ -137,14 +138,14 @@ def _stacked(
         color=GREY,
         va="bottom",
     )
-    for axes in stacked:
+    for axes in pairs:
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(GREY)
         axes.tick_params(colors=INK, labelsize=9)
         axes.xaxis.label.set_color(INK)
         axes.yaxis.label.set_color(INK)
         axes.set_axisbelow(True)
-    return figure, stacked
+    return figure, pairs
 
 
 def count_axis(axes: Axes, most: float) -> None:

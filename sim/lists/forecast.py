@@ -18,7 +18,7 @@ from sim.lists.devices import GONE, KNOWN, NEVER, UNKNOWN, DeviceList
 from sim.lists.history import History
 from sim.lists.zones import moment_of
 from sim.summary import Column, Notes, Summary, Table, Tone, notes
-from sim.text import date, iso, no_formula, plural, rounded
+from sim.text import date, evenly, iso, no_formula, plural, rounded
 
 DELAYS_DAYS: Final = (7, 14, 30, 60, 90)
 _LONGEST_DELAY_DAYS: Final = 397
@@ -292,3 +292,23 @@ def _plain(value: float) -> float:
     """A number for JSON: whole where it is whole."""
     value = round(value, 6)
     return int(value) if value.is_integer() else value
+
+
+# --- what figures draw ---------------------------------------------------------------------------------
+
+_MOST_WEEKS: Final = 58
+_POINTS: Final = 60
+
+
+def points(forecast: Forecast, own_s: int) -> list[Reach]:
+    """What delays of whole days miss, from 1 to twice the own one or 90 days; the own one comes last."""
+    days = np.arange(1, min(max(90, 2 * own_s // DAY_S), _LONGEST_DELAY_DAYS) + 1)
+    return [forecast.reach(int(day) * DAY_S) for day in evenly(days.tolist(), _POINTS)] + [
+        forecast.reach(own_s)
+    ]
+
+
+def weeks_of(forecast: Forecast) -> NDArray[np.int64]:
+    """Devices by whole weeks of silence; the last number is of all longer ones."""
+    weeks = np.minimum(forecast.ages.ages_s // (7 * DAY_S), _MOST_WEEKS - 1)
+    return np.bincount(weeks, minlength=_MOST_WEEKS)

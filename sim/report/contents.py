@@ -26,13 +26,14 @@ from sim.scenario.finding import Finding
 from sim.scenario.fleet import MOST_DEVICES
 from sim.scenario.values import LONGEST_S
 from sim.studies.at_risk import COLUMNS, MOST_REPLICATIONS, DevicesAtRisk
+from sim.studies.chase import FromList
 from sim.studies.margins import Margins
 from sim.studies.output import REPORT
 from sim.studies.plots import Switches, series_of
 from sim.summary import Summary, Table
 from sim.world import SEMANTICS
 
-FORMAT: Final = "reissue report 2"
+FORMAT: Final = "reissue report 3"
 """Goes up with every change of `report.json`."""
 _MOST_BYTES: Final = 1_000_000_000
 MOST_SAMPLES: Final = 5_000_000
@@ -97,12 +98,13 @@ class Extra:
         technicians: how many the help desk has; None without one.
         warm_up_s: see `TimeSeries`.
         histories: what happened to a few devices.
+        lists: what the lists of devices tell; None without one, or without an activation.
         floors: the least delay, in days, by the rule that asks for it.
         margins: the losses under other delays; None where one run does not show them.
         no_margins: why it does not; else empty.
     """
 
-    format: Literal["reissue report 2"]
+    format: Literal["reissue report 3"]
     command: str
     summary: Summary
     platforms: Table | None
@@ -113,6 +115,7 @@ class Extra:
     technicians: int | None
     warm_up_s: int
     histories: tuple[DeviceHistory, ...]
+    lists: FromList | None
     floors: dict[str, int]
     margins: Margins | None
     no_margins: str

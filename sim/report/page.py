@@ -17,7 +17,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from sim.errors import visible
-from sim.figures import bars, series
+from sim.figures import bars, series, silence
 from sim.figures.style import NARROW_IN, WIDE_IN, as_it_comes, svg_element
 from sim.report.contents import Contents
 from sim.report.decision import decide
@@ -54,6 +54,14 @@ def drawings_of(contents: Contents) -> Iterator[Drawing]:
         )
         words = f"A delay of {first} devices, one of {last}; the numbers between are under the slider."
         yield Drawing("curve", words, partial(curve_of, timespan.name, margins))
+    if extra.lists is not None:
+        own = extra.lists.reaches[-1]
+        words = (
+            f"{number(own.not_reached)} devices ({own.low:,.0f} to {own.high:,.0f}) are not reached by the "
+            "activation, if they live as before; below, devices by weeks since their last contact."
+        )
+        draw = partial(silence.forecast, timespan.name, extra.lists.reaches, extra.lists.weeks)
+        yield Drawing("forecast", words, draw)
     if extra.switches or not np.isnan(samples.coverage).all():
         words = "; ".join(
             f"{series.counts_in_words(held)} of {samples.devices:,} devices hold it when it becomes main, "

@@ -16,9 +16,10 @@ from sim.report.contents import FORMAT, Contents, Extra, looked_at, run_of
 from sim.report.page import drawings_of, page_of
 from sim.scenario.findings import findings_of
 from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
+from sim.studies.chase import Chase
 from sim.studies.delays import CurveError
 from sim.studies.margins import MarginsGatherer
-from sim.studies.output import REPORT, provenance
+from sim.studies.output import CHASE, REPORT, provenance
 from sim.studies.plan import floors_of
 from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of, warm_up_of
 from sim.studies.result import Result
@@ -41,6 +42,7 @@ class Publisher:
     def __init__(self, result: Result, *, command: str, with_figures: bool = True) -> None:
         self._result, self._command, self._with_figures = result, command, with_figures
         self._at_risk = DevicesAtRisk(result.scenario.start, result.series()["at_s"])
+        self._chase = Chase(result)
         self._margins: MarginsGatherer | None = None
         self._no_margins = ""
         self._contents: Contents | None = None
@@ -55,12 +57,15 @@ class Publisher:
         self._has_seen = True
         if replication < MOST_REPLICATIONS:
             self._at_risk.add(rows)
+            self._chase.add(replication, outcome)
             if self._margins is not None:
                 self._margins.add(replication, outcome)
 
     def files(self) -> dict[str, bytes]:
-        """`report.json` and, where wanted, the figures, by their paths in the directory."""
+        """`report.json`, of lists `chase.csv`, and wanted figures, by their paths in the directory."""
         files = {REPORT: self.contents.extra.to_bytes()}
+        if self.contents.extra.lists is not None:
+            files[CHASE] = self._chase.to_csv()
         if self._with_figures:
             with as_it_comes():
                 for drawing in drawings_of(self.contents):
@@ -105,6 +110,7 @@ class Publisher:
             technicians=None if recovery is None else recovery.technicians,
             warm_up_s=warm_up_of(result),
             histories=histories_of(result, self._at_risk),
+            lists=self._chase.from_list(),
             floors=dict(floors_of(result.scenario, follow_advice=True)),
             margins=None if self._margins is None else self._margins.margins(),
             no_margins=self._no_margins,

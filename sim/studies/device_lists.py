@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from sim.errors import InputError, UnreadableError
 from sim.files import read_bytes
 from sim.lists.devices import DeviceList, ListOptions, Order
-from sim.lists.forecast import Forecast, forecast_of
+from sim.lists.forecast import Forecast, exported_text, forecast_of, points, weeks_of
 from sim.lists.history import backtest, read_history
 from sim.lists.inventory import Inventory
 from sim.lists.reading import ListError, read_list
@@ -21,6 +22,7 @@ from sim.scenario.values import kind_of, parse_duration, read_duration, read_tar
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 class Reading(TypedDict, total=False):
@@ -38,6 +40,18 @@ class Reading(TypedDict, total=False):
     encoding: str
     only: Mapping[str, Sequence[str]]
     gone_after: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListForecast(Forecast):
+    """A forecast that can be drawn."""
+
+    def plot(self) -> Figure:
+        """Devices that each delay does not reach, and the ages of the last contacts."""
+        from sim.figures import silence
+
+        name, reaches = f"list of {exported_text(self.devices)}", points(self, self.delay_s)
+        return silence.forecast(name, reaches, weeks_of(self).tolist(), confidence=self.confidence)
 
 
 def inventory(source: str | os.PathLike[str] | pd.DataFrame, **reading: Unpack[Reading]) -> Inventory:
@@ -64,7 +78,7 @@ def forecast(
     lost_at_most: float | str | None = None,
     confidence: float = 0.95,
     **reading: Unpack[Reading],
-) -> Forecast:
+) -> ListForecast:
     """Who will not have the reserve in time, from the ages of last contacts alone (model 11.3, 11.4).
 
     Args:
@@ -101,7 +115,8 @@ def forecast(
     if history is not None:
         lists = read_history(Path(history), options, duration_s=parse_duration)
         past = backtest(lists, delay_s=30 * 86_400 if delay_s is None else delay_s)
-    return forecast_of(devices, delay_s=delay_s, most=most, history=past, confidence=confidence)
+    found = forecast_of(devices, delay_s=delay_s, most=most, history=past, confidence=confidence)
+    return ListForecast(**{each.name: getattr(found, each.name) for each in fields(found)})
 
 
 def _options(reading: Reading) -> ListOptions:

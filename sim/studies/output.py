@@ -41,7 +41,8 @@ FILES: Final = (
 
 REPORT: Final = "report.json"
 PAGE: Final = "page.html"
-FIGURES: Final = ("curve", "delivery", "devices", "certificates", "queue", "syncs", "histories")
+CHASE: Final = "chase.csv"
+FIGURES: Final = ("curve", "forecast", "delivery", "devices", "certificates", "queue", "syncs", "histories")
 """What a report adds to it, the figures in a folder of that name."""
 
 
@@ -52,7 +53,7 @@ class Beside(Protocol):
         """Each part of each replication, counted from 0, in order, and its rows of the table of devices."""
 
     def files(self) -> dict[str, bytes]:
-        """What to write, by the path in the directory; among `REPORT`, `PAGE` and the figures."""
+        """What to write, by the path in the directory; among `REPORT`, `PAGE`, `CHASE` and the figures."""
 
 
 def write(
@@ -89,9 +90,9 @@ def write(
         more = {} if beside is None else beside.files()
         inventories = {each.path: each.text for each in result.scenario.inventories.values()}
         for name, content in {
+            **more,
             **inventories,
             **public_copies(result.experiment.prepared.certificates.values()),
-            **more,
         }.items():
             path = PurePosixPath(name)
             if ".." in path.parts:  # it leads out of the directory, if back into the scenario's
@@ -179,7 +180,7 @@ def _names_of_result(directory: Path) -> set[str]:
         provenance = document["provenance"]
         copies = [*provenance["inventories"], *provenance.get("certificate_files", ())]
         figures = (f"figures/{name}.svg" for name in FIGURES)
-        return {*FILES, REPORT, PAGE, *figures, *(PurePosixPath(name).as_posix() for name in copies)}
+        return {*FILES, REPORT, PAGE, CHASE, *figures, *(PurePosixPath(name).as_posix() for name in copies)}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 

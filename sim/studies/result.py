@@ -278,8 +278,8 @@ class Result(Replications):
         return half and all(each.measure != "still_lost_devices" for each in self.scenario.guarantees)
 
     def _which(self) -> str:
-        """The devices lost most often, of replications whose rows are kept."""
-        if not self.kept:
+        """Examples of lost devices, the most often lost first; of lists, `_chase_in_words` names them."""
+        if not self.kept or any(part.notes for part in self._chase_in_words()):
             return ""
         roster = next(iter(self.kept.values())).roster
         times = np.sum([each.devices.times_lost > 0 for each in self.kept.values()], axis=0)
@@ -288,9 +288,8 @@ class Result(Replications):
         first = np.argsort(-times, kind="stable")[: min(_FEW_NAMES, int((times > 0).sum()))]
         runs = f" ({{}} of {len(self.kept)} runs)" if len(self.kept) > 1 else ""
         names = ", ".join(f"{roster.name(place)}{runs.format(times[place])}" for place in first.tolist())
-        return (
-            names if len(first) == (times > 0).sum() else f"{names}, …: all are in devices.csv of --out DIR"
-        )
+        is_all = len(first) == (times > 0).sum()
+        return names if is_all else f"examples: {names}; all are in devices.csv of --out DIR"
 
     def _back(self) -> str:
         """In what time half, 95 % and the last of the lost devices are back, over all runs."""
@@ -325,6 +324,7 @@ class Result(Replications):
             (
                 self._in_short(),
                 self._groups_in_words(),
+                *self._chase_in_words(),
                 *self._events_in_words(),
                 *self._guarantees_in_words(),
                 *self._common_causes_in_words(),
@@ -365,6 +365,12 @@ class Result(Replications):
             yield Table((Column(""), Column("")), tuple(rows[:_MOST_EVENTS]), title, hidden=hidden)
         expires, due = (f"{self.at(instant_s):%Y-%m-%d}" for instant_s in self.next_reserve_s)
         yield notes(f"The last certificate expires on {expires}: the next reserve is due by {due}.")
+
+    def _chase_in_words(self) -> Iterator[Notes]:
+        """The devices of a list that are likeliest not to have the reserve in time."""
+        from sim.studies.chase import Chase
+
+        yield from Chase.of(self).in_words(_FEW_NAMES)
 
     def _guarantees_in_words(self) -> Iterator[Notes]:
         first = self.scenario.first_replication
