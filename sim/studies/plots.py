@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.figures import FigureError, bars, delays, series
+from sim.figures import FigureError, bars, delays, series, silence
 from sim.figures.style import WIDE_IN, Timespan
 from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
+from sim.studies.chase import Chase
 from sim.studies.margins import Margins, margins_of
 from sim.studies.replications import Replications
 from sim.studies.tables import devices_part
@@ -79,6 +80,17 @@ class Plots:
             CurveError: one run does not tell of other delays here; the message says why.
         """
         return curve_of(self._timespan.name, margins_of(self._result))
+
+    def forecast(self) -> Figure:
+        """What the scenario's lists of devices forecast for each delay, and the ages of their last contacts.
+
+        Raises:
+            FigureError: there is no list, or no activation.
+        """
+        lists = Chase.of(self._result).from_list()
+        if lists is None:
+            raise FigureError("there is no list of devices, or no activation: write inventory: devices.csv")
+        return silence.forecast(self._timespan.name, lists.reaches, lists.weeks)
 
     def histories(self, devices: str | Iterable[str] | None = None) -> Figure:
         """A row for each device: on and off, synchronizations, the reserve, lost and back.

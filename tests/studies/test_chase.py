@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import sim
+from sim.figures import FigureError
 from sim.report.contents import read_contents
 from sim.report.page import drawings_of, page_of
 from sim.report.publish import Publisher
@@ -90,6 +91,8 @@ def test_without_a_list_or_an_activation_nobody_is_to_be_fetched(tmp_path: Path)
         result = sim.run(scenario(tmp_path, **changes))
         assert Chase.of(result).rows() == []
         assert Chase.of(result).from_list() is None
+        with pytest.raises(FigureError, match="no list"):
+            result.plot.forecast()
         assert not any(part.title.startswith("To fetch") for part in result.summary().parts)
 
 
@@ -98,7 +101,9 @@ def test_the_summary_names_the_worst_with_their_last_contact_and_counts_the_othe
     *worst, more = (note.text for note in part.notes)
     assert names([[text] for text in worst]) == ["d5"] * 5
     assert "last contact 2025-12-01 00:59" in worst[0], "by the clocks of the scenario"
-    rows = Chase.of(sim.run(scenario(tmp_path))).rows(least=0.01)
+    result = sim.run(scenario(tmp_path))
+    assert len(result.plot.forecast().axes) == 2
+    rows = Chase.of(result).rows(least=0.01)
     assert f"{len(rows) - 5:,} more" in more
 
 

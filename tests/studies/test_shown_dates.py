@@ -26,7 +26,7 @@ def test_the_terminal_and_the_page_show_local_time_and_json_shows_utc() -> None:
         ("reserve specified", "2026-03-27T07:00:00Z"),
         ("reserve activated", "2026-04-03T07:00:00Z"),
     ]
-    shown: Any = result.summary().parts[1]
+    shown: Any = result.summary().parts[2]
     assert [row[0] for row in shown.rows[:2]] == ["2026-03-27 08:00:00", "2026-04-03 09:00:00"]
     assert "times of Europe/Berlin" in result.summary().about
     page = Publisher(result, command="").page().decode("utf-8")
