@@ -8,7 +8,6 @@ from __future__ import annotations
 from math import prod
 from typing import Final, NamedTuple
 
-BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
 OCTET_STRING: Final = 0x04
 SEQUENCE: Final = 0x30

@@ -64,9 +64,9 @@ def reason(path: Path, **given: object) -> str:
     ("name", "part", "what"),
     [
         ("pss_noparams.der", "signature algorithm inside", "is not the one outside"),
-        ("ec_null.der", "signature algorithm", "has parameters that ECDSA does not have"),
-        ("bool01.der", "extension 'basic constraints'", "has a boolean that is not DER"),
-        ("pathlen.pem", "extension 'basic constraints'", "has a path length although CA is false"),
+        ("ec_null.der", "signature algorithm", "breaks the rules"),
+        ("bool01.der", "extensions", "break the rules"),
+        ("pathlen.pem", "extensions", "break the rules"),
     ],
 )
 def test_the_part_that_is_wrong_is_named(name: str, part: str, what: str) -> None:
@@ -75,7 +75,7 @@ def test_the_part_that_is_wrong_is_named(name: str, part: str, what: str) -> Non
 
 def test_of_a_chain_the_certificate_is_named_that_is_wrong(path: Path) -> None:
     path.write_bytes(MOBILE.read_bytes() + (REPORTED / "pathlen.pem").read_bytes())
-    assert "a certificate (2 of 2 in the file) whose extension 'basic constraints'" in reason(path)
+    assert "a certificate (2 of 2 in the file) whose extensions" in reason(path)
 
 
 def exchanged(der: bytes, part: int, value: bytes) -> bytes:
@@ -97,13 +97,10 @@ def object_identifier(dotted: str) -> bytes:
     return elements(value_of(attribute))[0]
 
 
-@pytest.mark.parametrize(
-    ("oid", "kind"), [("1.2.156.10197.1.301", "SM2"), ("1.2.643.7.1.1.1.1", "GOST R 34.10-2012")]
-)
-def test_a_key_of_an_unknown_kind_is_named(path: Path, oid: str, kind: str) -> None:
-    algorithm = encoded(SEQUENCE, object_identifier(oid))
+def test_a_key_of_an_unknown_kind_is_told(path: Path) -> None:
+    algorithm = encoded(SEQUENCE, object_identifier("1.2.643.7.1.1.1.1"))  # GOST R 34.10-2012
     path.write_bytes(exchanged(der_of(authority()), 6, encoded(SEQUENCE, algorithm, encoded(3, b"\0\1\2"))))
-    assert f"public key is of a kind that is not read here ({kind})" in reason(path)
+    assert "public key is of a kind that is not read here" in reason(path)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +108,7 @@ def test_a_key_of_an_unknown_kind_is_named(path: Path, oid: str, kind: str) -> N
 )
 def test_each_part_is_found(path: Path, part: int, name: str) -> None:
     path.write_bytes(exchanged(der_of(authority()), part, b"\x30\x03\x02\x01\x05"))
-    said = reason(path)
-    assert f"whose {name}" in said or "extension" in said
+    assert f"whose {name} " in reason(path)
 
 
 def test_a_serial_number_that_is_not_positive_is_read_without_a_warning(path: Path) -> None:
@@ -125,7 +121,7 @@ def test_an_extension_that_is_there_twice_is_told(path: Path) -> None:
     extensions = elements(value_of(elements(value_of(elements(value_of(der))[0]))[7]))[0]
     twice = encoded(SEQUENCE, *elements(value_of(extensions)), elements(value_of(extensions))[0])
     path.write_bytes(exchanged(der, 7, encoded(0xA3, twice)))
-    assert "whose extensions have one twice" in reason(path)
+    assert "whose extensions break the rules" in reason(path)
 
 
 def test_pss_without_parameters_breaks_a_rule_and_other_files_are_judged(
