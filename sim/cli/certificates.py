@@ -18,7 +18,7 @@ from sim.pki.certificate import (
     utc,
 )
 from sim.pki.reading import Material
-from sim.pki.verdict import Judgement, Verdict
+from sim.pki.requirements import Judgement, Verdict
 from sim.summary import Column, Note, Notes, Summary, Table, Tone, notes
 from sim.text import iso
 

@@ -19,8 +19,7 @@ from sim.errors import UnreadableError
 from sim.files import read_bytes
 from sim.pki import der
 from sim.pki.certificate import chain_of, distinct, fingerprint_of, leaves_of
-from sim.pki.defects import defect_of, look_at, signs_otherwise
-from sim.pki.errors import CertificateError, PasswordNeededError, attempt
+from sim.pki.errors import CertificateError, PasswordNeededError, attempt, defect_of, look_at, signs_otherwise
 from sim.pki.keys import KEY_LABELS, NOT_DER, check_cost, open_key, open_pkcs12
 from sim.pki.pem import Pem, bare_base64, pem_blocks
 

@@ -21,7 +21,7 @@ from sim.text import quoted
 
 if TYPE_CHECKING:
     from sim.pki.reading import Material
-    from sim.pki.verdict import Verdict
+    from sim.pki.requirements import Verdict
 
 FIRST: Final = "server.certificate"
 """The key of the certificate that is main at the start."""

@@ -13,8 +13,7 @@ from openssl_command import ALL_USAGES, BEGIN, END, GOOD, HOST, Openssl
 
 from sim.pki.names import host_of, names_host
 from sim.pki.reading import read
-from sim.pki.requirements import RULES, judge
-from sim.pki.verdict import Verdict
+from sim.pki.requirements import RULES, Verdict, judge
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 ADDRESS = f"{HOST}:13292"
