@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sim.errors import InputError, visible
-from sim.pki.der import SEQUENCE, elements, encoded, value_of
+from sim.pki.encoding import SEQUENCE, elements, encoded, value_of
 from sim.pki.issue import authority
 
 _T = TypeVar("_T")

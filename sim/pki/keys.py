@@ -12,9 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes as PrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key, pkcs12
 
-from sim.pki import der
+from sim.pki import encoding
+from sim.pki.encoding import Pem
 from sim.pki.errors import CertificateError, PasswordNeededError, PasswordWrongError, attempt
-from sim.pki.pem import Pem
 
 KEY_LABELS: Final = (
     "PRIVATE KEY",
@@ -42,7 +42,7 @@ def check_cost(path: Path, content: bytes) -> None:
     Raises:
         CertificateError: it asks for more than `MOST_ITERATIONS` rounds.
     """
-    iterations = der.iterations_of(content)
+    iterations = encoding.iterations_of(content)
     if iterations > MOST_ITERATIONS:
         raise CertificateError(
             path,
@@ -60,7 +60,7 @@ def open_pkcs12(
         PasswordNeededError, PasswordWrongError: it is protected.
         CertificateError: it is not DER, has several private keys, or something in it is not read here.
     """
-    keys = sum(content.count(bag) for bag in der.KEY_BAGS)
+    keys = sum(content.count(bag) for bag in encoding.KEY_BAGS)
     if keys > 1:
         raise CertificateError(path, f"holds {keys} private keys: export the server's certificate alone")
 

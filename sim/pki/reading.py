@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sim.errors import UnreadableError
 from sim.files import read_bytes
-from sim.pki import der
+from sim.pki import encoding
 from sim.pki.certificate import chain_of, distinct, fingerprint_of, leaves_of
+from sim.pki.encoding import Pem, bare_base64, pem_blocks
 from sim.pki.errors import CertificateError, PasswordNeededError, attempt, defect_of, look_at, signs_otherwise
 from sim.pki.keys import KEY_LABELS, NOT_DER, check_cost, open_key, open_pkcs12
-from sim.pki.pem import Pem, bare_base64, pem_blocks
 
 LIMIT_BYTES: Final = 2**20
 MOST_CERTIFICATES: Final = 50
@@ -90,7 +90,7 @@ def read(
     blocks = _blocks(path, content)
     if not blocks:
         content = _exact(path, bare_base64(content) or content)
-    if not blocks and der.is_pkcs12(content):
+    if not blocks and encoding.is_pkcs12(content):
         if key_path is not None:
             raise CertificateError(path, "is PKCS #12, which has its private key within: leave the key out")
         key, held = open_pkcs12(path, content, password=password)
@@ -130,7 +130,7 @@ def _content(path: Path, limit_bytes: int) -> bytes:
         reason = "is empty: name a file with a certificate"
     elif content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         reason = "is UTF-16 text: save it as plain text (ASCII or UTF-8)"
-    elif der.is_indefinite(content):
+    elif encoding.is_indefinite(content):
         reason = NOT_DER
     if reason:  # raised here and not above, so that nothing hangs on it
         raise CertificateError(path, reason)
@@ -156,7 +156,7 @@ def _blocks(path: Path, content: bytes) -> list[Pem]:
 
 def _exact(path: Path, content: bytes) -> bytes:
     """DER without the bytes behind its end, such as the zeros that Windows writes."""
-    stated = der.stated_length(content)
+    stated = encoding.stated_length(content)
     if stated is not None and stated > len(content):
         raise CertificateError(path, f"ends after {len(content):,} of {stated:,} bytes: copy the whole file")
     return content[:stated]
@@ -170,7 +170,7 @@ def _key_in(path: Path, content: bytes, password: bytes | None) -> PrivateKey:
         return _only_key(path, keys, password)
     if blocks:
         raise CertificateError(path, "holds no private key: name the file with the certificate's key")
-    if der.is_pkcs12(content):
+    if encoding.is_pkcs12(content):
         raise CertificateError(path, "is PKCS #12: name it as the certificate's file, without a key")
     return open_key(path, _exact(path, bare_base64(content) or content), password=password)
 

@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sim.pki.names import host_of
 from sim.pki.issue import issue, server_key
+from sim.pki.names import host_of
 from sim.scenario.certificates import Custom
 from sim.scenario.prepare import Prepared
 from sim.scenario.problems import Problem, ScenarioError

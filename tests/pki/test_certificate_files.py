@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from openssl_command import BEGIN, END, HOST, Openssl
 
 from sim.errors import InputError
-from sim.pki import der, keys
+from sim.pki import encoding, keys
 from sim.pki.errors import CertificateError, PasswordNeededError, PasswordWrongError, attempt
 from sim.pki.reading import LIMIT_BYTES, Material, needs_password, read
 
@@ -335,7 +335,7 @@ def test_the_work_to_open_a_file_is_known_before_it_is_done(
 ) -> None:
     for options in (("-iter", str(iterations)), ("-iter", str(iterations), *LEGACY)):
         path = openssl.pkcs12(openssl.certificate(), password=PASSWORD, options=options)
-        assert der.iterations_of(path.read_bytes()) == 3 * iterations  # certificates, key and MAC
+        assert encoding.iterations_of(path.read_bytes()) == 3 * iterations  # certificates, key and MAC
     iterations *= 3
     monkeypatch.setattr(keys, "MOST_ITERATIONS", iterations)
     assert read(path, password=PASSWORD.encode()).key is not None
@@ -358,7 +358,7 @@ def test_the_work_of_scrypt_is_bounded(openssl: Openssl, tmp_path: Path) -> None
         "-passout", "env:P", password=PASSWORD,
     )  # fmt: skip
     content = key.read_bytes()
-    assert der.iterations_of(content) == 4 * 16_384 * 8 * 1  # openssl's N, r and p
+    assert encoding.iterations_of(content) == 4 * 16_384 * 8 * 1  # openssl's N, r and p
     assert read(openssl.certificate(), key_path=key, password=PASSWORD.encode()).key is not None
     parameters = bytes.fromhex("02024000020108020101")
     assert parameters in content

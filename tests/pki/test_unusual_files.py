@@ -30,7 +30,7 @@ from openssl_command import Openssl
 
 from sim import cli
 from sim.cli.certificates import content_document, content_summary, verdict_document, verdict_summary
-from sim.pki.der import SEQUENCE, element_at, elements, encoded, value_of
+from sim.pki.encoding import SEQUENCE, element_at, elements, encoded, value_of
 from sim.pki.errors import CertificateError
 from sim.pki.issue import authority, issue, server_key
 from sim.pki.reading import read
