@@ -28,7 +28,7 @@ from sim.scenario.values import LONGEST_S
 from sim.studies.at_risk import COLUMNS, MOST_REPLICATIONS, DevicesAtRisk
 from sim.studies.chase import FromList
 from sim.studies.margins import Margins
-from sim.studies.output import REPORT
+from sim.studies.output import REPORT, digest_of, is_sealed
 from sim.studies.plots import Switches, series_of
 from sim.summary import Summary, Table
 from sim.world import SEMANTICS
@@ -70,6 +70,7 @@ class Run(BaseModel):
     devices: int = Field(validation_alias=AliasPath("measures", "devices"), ge=0, le=MOST_DEVICES)
     versions: dict[str, str] = Field(validation_alias=AliasPath("provenance", "versions"))
     description: str = Field(validation_alias=AliasPath("provenance", "resolved", "description"))
+    files: dict[str, str] = Field(default_factory=dict)
     timezone: Timezone = Field("UTC", validation_alias=AliasPath("provenance", "resolved", "timezone"))
 
     @property
@@ -176,6 +177,10 @@ def read_contents(directory: Path) -> Contents:
     run = _document(directory / "run.json", _RUN)
     extra = _document(directory / REPORT, _EXTRA)
     _check(run, extra, directory)
+    for name in (REPORT, "timeline.parquet", "devices.parquet"):
+        path = directory / name
+        if not path.is_file() or run.files.get(name) != digest_of(path):
+            raise _edited(path, "its digest is not that in run.json")
     at_s, columns = _read_samples(directory / "timeline.parquet", run)
     at_risk = DevicesAtRisk(run.start, at_s)
     for rows in _devices(directory / "devices.parquet", run):
@@ -197,7 +202,8 @@ def run_of(document: dict[str, Any]) -> Run:
 
 def _document(path: Path, model: TypeAdapter[_Model]) -> _Model:
     try:
-        return model.validate_json(read_bytes(path, most_bytes=_MOST_BYTES))
+        content = read_bytes(path, most_bytes=_MOST_BYTES)
+        document = model.validate_json(content)
     except UnreadableError as error:
         raise ReportError(
             f"{path} {error}; a page is made of a directory that `reissue run FILE --out DIR` wrote"
@@ -210,10 +216,13 @@ def _document(path: Path, model: TypeAdapter[_Model]) -> _Model:
                 f"{path} is of another version of reissue: run the scenario again with --out"
             ) from None
         raise _edited(path, f"{place}: {first['msg']}") from None
+    if path.name == "run.json" and not is_sealed(content):
+        raise _edited(path, "its digest is not its own")
+    return document
 
 
 def _edited(path: Path, what: str) -> ReportError:
-    return ReportError(f"{path} is not what `reissue run` writes ({what}): run the scenario again with --out")
+    return ReportError(f"{path} is not what `reissue run` wrote ({what}): run the scenario again with --out")
 
 
 def _check(run: Run, extra: Extra, directory: Path) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from contextlib import ExitStack
+from copy import deepcopy
+from hashlib import file_digest, sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -17,7 +20,7 @@ from sim.errors import OutputError as OutputError
 from sim.errors import visible
 from sim.files import is_partial, new_folder, write_file
 from sim.scenario.certificates import public_copies
-from sim.scenario.yaml_text import read_tree
+from sim.scenario.yaml_text import read_tree, to_yaml
 from sim.studies.result import Result
 from sim.world.outcome import Outcome
 
@@ -84,21 +87,21 @@ def write(
         _write_devices(result, partial / "devices.parquet", beside)
         result.timeline.to_parquet(partial / "timeline.parquet", index=False)
         result.events.to_parquet(partial / "events.parquet", index=False)
-        document = {**result.to_json(), "provenance": provenance(result, command)}
-        (partial / "run.json").write_text(to_text(document), encoding="utf-8")
         (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
         more = {} if beside is None else beside.files()
-        inventories = {each.path: each.text for each in result.scenario.inventories.values()}
+        inventories = {_copied_to(each.path): each.text for each in result.scenario.inventories.values()}
         for name, content in {
-            **more,
             **inventories,
             **public_copies(result.experiment.prepared.certificates.values()),
+            **more,
         }.items():
             path = PurePosixPath(name)
             if ".." in path.parts:  # it leads out of the directory, if back into the scenario's
                 continue
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
             (partial / path).write_bytes(content)
+        document = {**result.to_json(), "provenance": provenance(result, command)}
+        (partial / "run.json").write_bytes(sealed(document, partial))
 
 
 def _write_devices(result: Result, path: Path, beside: Beside | None) -> None:
@@ -125,6 +128,37 @@ def _write_devices(result: Result, path: Path, beside: Beside | None) -> None:
                 ]
             for writer, table in zip(writers, tables, strict=True):
                 writer.write_table(table)
+
+
+# --- what was changed afterwards ---------------------------------------------------------------------------
+
+
+def sealed(document: dict[str, Any], directory: Path) -> bytes:
+    """`run.json`: a document with the SHA-256 of all other files of its directory and, last, its own."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != "run.json")
+    digests = {path.relative_to(directory).as_posix(): digest_of(path) for path in files}
+    text = to_text({**document, "files": digests, "sha256": ""}).encode("utf-8")
+    return text.removesuffix(_END) + _END.replace(b'""', b'"%s"' % sha256(text).hexdigest().encode())
+
+
+def is_sealed(text: bytes) -> bool:
+    """Whether a `run.json` is as it was written."""
+    match = re.search(rb'"sha256": "([0-9a-f]{64})"\n\}\n\Z', text[-100:])
+    if match is None:
+        return False
+    return sha256(text[: -len(match[0])] + _END).hexdigest().encode() == match[1]
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return file_digest(stream, sha256).hexdigest()
+
+
+_END: Final = b'"sha256": ""\n}\n'
+
+
+# --- where it goes -----------------------------------------------------------------------------------------
 
 
 def check_free(directory: Path, *, overwrite: bool) -> None:
@@ -178,11 +212,17 @@ def _names_of_result(directory: Path) -> set[str]:
     try:
         document = json.loads((directory / "run.json").read_text(encoding="utf-8"))
         provenance = document["provenance"]
-        copies = [*provenance["inventories"], *provenance.get("certificate_files", ())]
+        copies = [*map(_copied_to, provenance["inventories"]), *provenance.get("certificate_files", ())]
         figures = (f"figures/{name}.svg" for name in FIGURES)
         return {*FILES, REPORT, PAGE, CHASE, *figures, *(PurePosixPath(name).as_posix() for name in copies)}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
+
+
+def _copied_to(path: str) -> str:
+    """Where a directory has the copy of a list: under its own name, unless a file of the result has that."""
+    taken = path.casefold() in {*FILES, REPORT, PAGE, CHASE} or path.casefold().startswith("figures/")
+    return f"lists/{path}" if taken else path
 
 
 def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
@@ -212,13 +252,16 @@ def to_text(document: object) -> str:
 
 
 def _scenario_bytes(result: Result) -> bytes:
-    """The scenario file as read; where something was set over it, the scenario that was run."""
-    source = result.scenario.source
+    """The scenario file as read; where something was set over it or a list moves, what gives the same."""
+    source, document = result.scenario.source, deepcopy(result.scenario.document)
+    for group in document["fleet"]:
+        if group.get("inventory") is not None:
+            group["inventory"] = _copied_to(group["inventory"])
     if source is not None:
         as_read, problems = read_tree(source.text.decode("utf-8-sig"), file=str(source.path))
-        if not problems and as_read.plain() == result.scenario.document:
+        if not problems and as_read.plain() == document:
             return source.text
-    return result.scenario.to_yaml().encode("utf-8")
+    return to_yaml(document).encode("utf-8")
 
 
 # --- the table of a sweep --------------------------------------------------------------------------------

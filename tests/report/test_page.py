@@ -25,7 +25,7 @@ from sim.report.page import page_of
 from sim.report.publish import Publisher, reproducing
 from sim.studies import at_risk
 from sim.studies.margins import margins_of
-from sim.studies.output import write
+from sim.studies.output import sealed, write
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'&{{ 7 * 7 }} $x^2$"
@@ -284,7 +284,7 @@ def test_what_is_no_result_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="a directory that `reissue run FILE --out DIR` wrote"):
         read_contents(tmp_path)
     (tmp_path / "run.json").write_text('{"semantics": "<script>"}', encoding="utf-8")
-    with pytest.raises(ReportError, match="is not what `reissue run` writes"):
+    with pytest.raises(ReportError, match="is not what `reissue run` wrote"):
         read_contents(tmp_path)
 
 
@@ -344,8 +344,7 @@ def test_an_edited_document_is_shown_or_refused_and_never_a_traceback(
     shown = refused = 0
     for place in leaves(document):
         for value in HOSTILE_VALUES:
-            edited = json.dumps(replaced(document, place, value))
-            (directory / name).write_text(edited, encoding="utf-8")
+            write_sealed(directory, name, replaced(document, place, value))
             try:
                 contents = read_contents(directory)
             except ReportError:
@@ -356,6 +355,50 @@ def test_an_edited_document_is_shown_or_refused_and_never_a_traceback(
                     assert page_of(contents).startswith(b"<!doctype html>"), (place, value)
     assert refused > 50
     assert shown > 10
+
+
+def write_sealed(directory: Path, name: str, edited: Any) -> None:
+    """Write a document with all digests as they should be, as whoever edits on purpose would."""
+    run = edited if name == "run.json" else json.loads((directory / "run.json").read_bytes())
+    if name != "run.json":
+        (directory / name).write_text(json.dumps(edited), encoding="utf-8")
+    is_whole = isinstance(run, dict)
+    content = sealed(run, directory) if is_whole else json.dumps(run).encode("utf-8")
+    (directory / "run.json").write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("run.json", '"lost_devices": 5', '"lost_devices": 4'),
+        ("run.json", '"sha256": "', '"sha256": "0'),
+        ("report.json", "5 of 10 devices", "4 of 10 devices"),
+    ],
+)
+def test_an_edited_answer_is_noticed(
+    result: sim.Result, tmp_path: Path, name: str, old: str, new: str
+) -> None:
+    write(result, tmp_path / "result", beside=Publisher(result, command="", with_figures=False))
+    read_contents(tmp_path / "result")
+    path = tmp_path / "result" / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ReportError, match=f"{name} is not what"):
+        read_contents(tmp_path / "result")
+
+
+def test_a_list_named_as_a_file_of_the_result_replaces_none(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text("id\nmine\n")
+    (tmp_path / "plan.yaml").write_text(
+        "name: n\nstart: 2026-03-01\nduration: 3d\nfleet: [{name: g, inventory: devices.csv}]\n"
+    )
+    again = sim.run(sim.load(tmp_path / "plan.yaml"))
+    for _ in range(2):
+        write(again, tmp_path / "result", overwrite=True)
+    assert "lost" in (tmp_path / "result/devices.csv").read_text(encoding="utf-8-sig")
+    assert (tmp_path / "result/lists/devices.csv").read_text() == "id\nmine\n"
+    assert sim.run(sim.load(tmp_path / "result/scenario.yaml")).fingerprint == again.fingerprint
 
 
 TABLE_EDITS: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
@@ -382,6 +425,10 @@ def test_an_edited_table_is_refused(written: Path, tmp_path: Path, edit: str) ->
     name, change = TABLE_EDITS[edit]
     path = directory / f"{name}.parquet"
     change(pd.read_parquet(path)).to_parquet(path, index=False)
+    with pytest.raises(ReportError, match=f"{name}.parquet is not what"):
+        read_contents(directory)
+    document = json.loads((directory / "run.json").read_bytes())
+    (directory / "run.json").write_bytes(sealed(document, directory))
     with pytest.raises(ReportError, match=f"{name}.parquet is not what"):
         read_contents(directory)
 
