@@ -6,7 +6,7 @@ import os
 
 import click
 
-from sim.cli import cert, lists, options, run, scenarios, studies, sweep
+from sim.cli import cert, lists, options, run, scenarios, studies
 
 
 @click.group(
@@ -30,7 +30,7 @@ for _command in (
     studies.compare,
     studies.curve,
     studies.plan,
-    sweep.sweep,
+    studies.sweep,
     lists.inventory,
     lists.forecast,
     studies.why,

@@ -10,15 +10,18 @@ from typing import Final, Literal
 
 import numpy as np
 
-from sim.guarantees import statistics
 from sim.guarantees.proofs import Proofs
-from sim.guarantees.statistics import MANY, lower_bound, upper_bound
 from sim.results.measures import Bound, Selected
 from sim.results.tally import Tally
 from sim.scenario.schema import Guarantee
 from sim.world.outcome import Outcome
 
 Answer = Literal["proved", "holds", "fails", "undecided", "vacuous"]
+Judge = Callable[[int, int], Answer]
+"""An answer from (replications that kept it, replications)."""
+
+MANY: Final = 1_000_000
+"""Replications beyond which nobody goes (language, `replications`)."""
 
 CONFIDENCE: Final = 0.95
 """Where the guarantee names none."""
@@ -72,7 +75,7 @@ def judge(
     """Hold a guarantee against every replication, and against every draw where that can be done.
 
     Without `probability` it must be kept in each replication; with it, in at least that share of all possible
-    ones, which `statistics` decides.
+    ones, which the exact bounds of Clopper and Pearson decide.
 
     Args:
         guarantee: as written.
@@ -181,7 +184,7 @@ def _breaks_at_most(n: int) -> float:
 def _in_a_share(verdict: Verdict, probability: float) -> Verdict:
     n, confidence = verdict.replications, verdict.guarantee.confidence or CONFIDENCE
     good = n - verdict.broken
-    later = partial(statistics.judged_once, probability=probability, confidence=confidence)
+    later = partial(judged_once, probability=probability, confidence=confidence)
     answer = later(good, n)
     low, high = lower_bound(good, n, confidence), upper_bound(good, n, confidence)
     side = f"at least {percent(low)}" if answer == "holds" else f"at most {percent(high)}"
@@ -192,7 +195,7 @@ def _in_a_share(verdict: Verdict, probability: float) -> Verdict:
     return replace(verdict, verdict=answer, reason=f"kept in {good:,} of {n:,} replications: {why}")
 
 
-def what_it_would_take(good: int, n: int, probability: float, judge_later: statistics.Judge) -> str:
+def what_it_would_take(good: int, n: int, probability: float, judge_later: Judge) -> str:
     """How many replications in all would decide what is open, in words.
 
     Args:
@@ -202,7 +205,7 @@ def what_it_would_take(good: int, n: int, probability: float, judge_later: stati
     """
     if probability >= 1.0:
         return "no number of replications shows that something is kept in 100 % of cases"
-    more = statistics.more_replications(good, n, judge_later)
+    more = more_replications(good, n, judge_later)
     if more is not None:
         if 0 < good < n:
             return f"about {n + more:,} in all would probably decide it"
@@ -210,11 +213,63 @@ def what_it_would_take(good: int, n: int, probability: float, judge_later: stati
     # The share seen is the promised one, as if by accident; the true one is likely some way off.
     off = max(1, round(math.sqrt(n * probability * (1 - probability))))
     shares = (max(0, good - off), min(n, good + off))
-    near = [statistics.more_replications(each, n, judge_later) for each in shares]
+    near = [more_replications(each, n, judge_later) for each in shares]
     so_far = f"the share is {percent(probability)} so far"
     if None in near:
         return f"{so_far}, and {MANY:,} may not decide it either"
     return f"{so_far}, and about {n + max(each or 0 for each in near):,} in all would probably decide it"
+
+
+# --- what replications say -----------------------------------------------------------------------------
+
+
+def lower_bound(successes: int, trials: int, confidence: float) -> float:
+    """The one-sided lower Clopper-Pearson bound (Biometrika 26, 1934): at least this with `confidence`."""
+    if successes == 0:
+        return 0.0
+    from scipy.special import betaincinv
+
+    return float(betaincinv(successes, trials - successes + 1, 1 - confidence))
+
+
+def upper_bound(successes: int, trials: int, confidence: float) -> float:
+    """The one-sided upper Clopper-Pearson bound: at most this with `confidence`."""
+    return 1.0 - lower_bound(trials - successes, trials, confidence)
+
+
+def judged_once(good: int, n: int, *, probability: float, confidence: float) -> Answer:
+    """What n replications say, of which `good` kept it; n was settled before the first of them was seen."""
+    if lower_bound(good, n, confidence) >= probability:
+        return "holds"
+    return "fails" if upper_bound(good, n, confidence) < probability else "undecided"
+
+
+def more_replications(good: int, n: int, judge: Judge) -> int | None:
+    """How many more replications would decide if the share seen stays; None where a million would not.
+
+    Exact where all that were seen kept it, or none did: the answer is monotone then. Else about so many, as
+    the share of whole replications is rounded against the answer that comes.
+    """
+    if good in (0, n):
+
+        def decides(m: int) -> bool:
+            return judge(m if good else 0, m) != "undecided"
+
+    else:
+
+        def decides(m: int) -> bool:
+            return judge(good * m // n, m) == "holds" or judge(-(-good * m // n), m) == "fails"
+
+    step = 1
+    while n + step <= MANY and not decides(n + step):
+        step *= 2
+    low, high = n + step // 2, min(n + step, MANY)
+    if not decides(high):
+        return None
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decides(middle) else (middle, high)
+    return high - n
 
 
 # --- in words ------------------------------------------------------------------------------------------

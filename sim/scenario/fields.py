@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from sim.pki.names import certified_name
-from sim.scenario import hours, instants
+from sim.scenario import instants
 from sim.scenario.values import (
     PATTERN_DURATION,
     PATTERN_SHARE,
@@ -264,14 +264,14 @@ Phase = Annotated[
 
 
 Timezone = Annotated[
-    str, read_by(hours.read_zone, {"type": "string", "examples": ["Europe/Berlin", "America/New_York"]})
+    str, read_by(instants.read_zone, {"type": "string", "examples": ["Europe/Berlin", "America/New_York"]})
 ]
 Days = Annotated[
-    tuple[int, ...], read_by(hours.read_days, {"type": ["string", "array"], "examples": ["mon-fri"]})
+    tuple[int, ...], read_by(instants.read_days, {"type": ["string", "array"], "examples": ["mon-fri"]})
 ]
 TimeOfDay = Annotated[
     int,
-    read_by(hours.read_time, {"type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}", "examples": ["07:00"]}),
+    read_by(instants.read_time, {"type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}", "examples": ["07:00"]}),
 ]
 
 
@@ -288,9 +288,9 @@ class WeeklyHours(Section):
     """When they end; a time before `from` is on the next day."""
 
     @property
-    def week(self) -> hours.Week:
+    def week(self) -> instants.Week:
         """The same for `windows`."""
-        return hours.Week(self.days, self.from_, self.to)
+        return instants.Week(self.days, self.from_, self.to)
 
 
 class Gate(Section):

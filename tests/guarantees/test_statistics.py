@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import sim
-from sim.guarantees.statistics import (
+from sim.guarantees.verdicts import (
     judged_once,
     more_replications,
 )

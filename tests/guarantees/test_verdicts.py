@@ -12,8 +12,16 @@ from scipy import stats
 
 import sim
 from sim.errors import InputError
-from sim.guarantees.statistics import Answer, lower_bound, upper_bound
-from sim.guarantees.verdicts import Verdict, observed, percent, what_it_would_take, why_vacuous
+from sim.guarantees.verdicts import (
+    Answer,
+    Verdict,
+    lower_bound,
+    observed,
+    percent,
+    upper_bound,
+    what_it_would_take,
+    why_vacuous,
+)
 from sim.scenario.findings import findings_of
 from sim.scenario.schema import Guarantee
 from sim.world.server import Event

@@ -17,8 +17,7 @@ from scipy import special, stats
 
 from sim.fleet.engine import simulate
 from sim.probabilities.losses import Law, Losses, NotExactError, losses
-from sim.probabilities.renewal import Habit, Start, chances
-from sim.probabilities.survival import residual_survival
+from sim.probabilities.renewal import Habit, Start, chances, residual_survival
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
