@@ -17,6 +17,8 @@ from sim.studies.device_lists import forecast as forecast
 from sim.studies.device_lists import inventory as inventory
 from sim.studies.exact import Probabilities as Probabilities
 from sim.studies.exact import exact as exact
+from sim.studies.output import Saved as Saved
+from sim.studies.output import read as read
 from sim.studies.plan import Recommendation as Recommendation
 from sim.studies.plan import plan as plan
 from sim.studies.result import Result as Result

@@ -18,6 +18,7 @@ from sim.lists.devices import GONE, KNOWN, NEVER, UNKNOWN, DeviceList
 from sim.lists.history import History
 from sim.lists.zones import moment_of
 from sim.summary import Column, Notes, Summary, Table, Tone, notes
+from sim.summary.answer import Answer
 from sim.text import date, evenly, iso, no_formula, plural, rounded
 
 DELAYS_DAYS: Final = (7, 14, 30, 60, 90)
@@ -54,8 +55,8 @@ class Reach:
         return {"delay_days": _plain(self.delay_s / DAY_S)} | {key: _plain(x) for key, x in numbers.items()}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Forecast:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Forecast(Answer):
     """What a list says of delays from the instant at which it was made.
 
     Attributes:

@@ -14,6 +14,7 @@ from sim.lists.ages import DAY_S, Ages, presence_of
 from sim.lists.devices import KNOWN, DeviceList, ListOptions
 from sim.lists.forecast import DELAYS_DAYS, counts, exported_text, limits
 from sim.summary import Column, Notes, Summary, Table, notes
+from sim.summary.answer import Answer
 from sim.text import plural, span
 
 _CLASSES_DAYS: Final = (0, 1, 7, 14, 30, 60, 90, 180, 365)
@@ -22,8 +23,8 @@ _WORDS: Final = frozenset(("yes", "no", "true", "false", "on", "off", "null", "y
 """What YAML may take for something else than a text."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Inventory:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Inventory(Answer):
     """A list without problems, the file it is in, and how it was asked to be read."""
 
     devices: DeviceList = field(repr=False)

@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from OpenSSL import SSL
 
-from sim.errors import visible
 from sim.rehearsal.phone import Meeting, counts_not_after_in
 from sim.rehearsal.script import Encounter
 from sim.scenario.scenario import Scenario
 from sim.summary import Column, Notes, Summary, Table, notes
-from sim.summary.card import to_html
+from sim.summary.answer import Answer
 from sim.text import iso
 from sim.world.server import Event
 
@@ -57,8 +56,8 @@ class Played:
         return self.slots == self.expected_slots
 
 
-@dataclass(frozen=True, eq=False)
-class Rehearsal:
+@dataclass(frozen=True, eq=False, repr=False)
+class Rehearsal(Answer):
     """What came of playing a plan with real TLS.
 
     Attributes:
@@ -203,12 +202,6 @@ class Rehearsal:
             f"{where}{encounter.verdict} as the model says, but afterwards the device holds {held}, and "
             f"should hold {expected}"
         )
-
-    def __repr__(self) -> str:
-        return f"<Rehearsal {visible(self.scenario.name)}: {self._answer()}>"
-
-    def _repr_html_(self) -> str:
-        return to_html(self.summary())
 
     # --- JSON ------------------------------------------------------------------------------------
 

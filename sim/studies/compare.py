@@ -24,7 +24,7 @@ from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked
 from sim.studies.result import Result
 from sim.studies.run import simulate
 from sim.summary import Column, Summary, Table, notes
-from sim.summary.card import to_html
+from sim.summary.answer import Answer
 from sim.text import listed, number, percent
 from sim.world.order import SECONDS_PER_DAY
 
@@ -118,8 +118,8 @@ class Discordance:
                 yield f"lost under {name} and not under {other}: {len(devices):,} ({names})"
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Answer):
     """What several strategies do to one fleet.
 
     Attributes:
@@ -259,13 +259,6 @@ class Comparison:
             raise FigureError(f"there is no difference in {measure!r} to show")
         return delays.differences(pairs, unit=measure.replace("_", " "))
 
-    def __repr__(self) -> str:
-        lost = (
-            f"{visible(name)} loses {number(result.measures['lost_devices'])}"
-            for name, result in zip(self.names, self.results, strict=True)
-        )
-        return f"<Comparison: {'; '.join(lost)}>"
-
     def summary(self) -> Summary:
         """The ranking, the strategies in the order given, and how they differ."""
         first = self.results[0]
@@ -317,9 +310,6 @@ class Comparison:
             why = " with a help desk, for which devices wait in turn," if desk else ""
             what = _NOUNS.get(self.measure, self.measure)
             yield f"one replication{why} gives no interval of {what}: take --replications 20"
-
-    def _repr_html_(self) -> str:
-        return to_html(self.summary())
 
     def _differences(self, i: int, j: int, a: str, b: str) -> Iterator[Difference]:
         for measure, ours in self._values[i].items():

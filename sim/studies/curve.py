@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import visible
 from sim.executor import resources
 from sim.results.measures import Selected
 from sim.scenario.prepare import prepare
@@ -19,7 +18,7 @@ from sim.studies.delays import CurveError, Delays, Waits, own_delay_s, step_of
 from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked, shown, with_options
 from sim.studies.tasks import Tallies, values
 from sim.summary import Column, Summary, Table
-from sim.summary.card import to_html
+from sim.summary.answer import Answer
 from sim.text import evenly, number, span
 from sim.world.order import SECONDS_PER_DAY
 
@@ -34,8 +33,8 @@ BAND: Final = (0.05, 0.95)
 _MOST_ROWS: Final = 31
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
+@dataclass(frozen=True, eq=False, repr=False)
+class Curve(Answer):
     """Devices ever lost, by activation delay.
 
     Attributes:
@@ -124,9 +123,6 @@ class Curve:
             f"one of {last} {number(float(lost[-1]))}."
         )
 
-    def __repr__(self) -> str:
-        return f"<Curve {visible(self.scenario.name)}: {self.answer}>"
-
     def summary(self) -> Summary:
         """What the ends of the curve lose, and rows between them."""
         runs = f"{len(self.lost):,} replications; counts are means" if len(self.lost) > 1 else "one run"
@@ -161,9 +157,6 @@ class Curve:
             (table,),
             about=f"{self.devices:,} devices, lost by activation delay; seed {self.scenario.seed}, {runs}",
         )
-
-    def _repr_html_(self) -> str:
-        return to_html(self.summary())
 
 
 @checked

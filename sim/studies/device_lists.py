@@ -42,7 +42,7 @@ class Reading(TypedDict, total=False):
     gone_after: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ListForecast(Forecast):
     """A forecast that can be drawn."""
 

@@ -11,13 +11,14 @@ from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import checked
 from sim.summary import Column, Notes, Summary, Table, notes
+from sim.summary.answer import Answer
 from sim.text import number
 
 QUANTILES: Final = {"5%": 0.05, "50%": 0.5, "95%": 0.95}
 
 
-@dataclass(frozen=True, eq=False)
-class Probabilities:
+@dataclass(frozen=True, eq=False, repr=False)
+class Probabilities(Answer):
     """The law of the number of lost devices.
 
     Attributes:
@@ -77,14 +78,6 @@ class Probabilities:
             f"Computed, not simulated; the error of each chance is estimated at {self.losses.error:.1g}."
         )
         return Summary(self.prepared.scenario.name, answer, (table, trust))
-
-    def __repr__(self) -> str:
-        return f"<Probabilities: {self.summary().answer}>"
-
-    def _repr_html_(self) -> str:
-        from sim.summary.card import to_html
-
-        return to_html(self.summary())
 
 
 def _chance(law: Law) -> str:

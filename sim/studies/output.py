@@ -10,22 +10,28 @@ from codecs import BOM_UTF8
 from collections.abc import Sequence
 from contextlib import ExitStack
 from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import file_digest, sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
+import pandas as pd
+
+from sim.errors import InputError, visible
 from sim.errors import OutputError as OutputError
-from sim.errors import visible
 from sim.files import is_partial, new_folder, write_file
 from sim.scenario.certificates import public_copies
+from sim.scenario.scenario import Scenario, load
 from sim.scenario.yaml_text import read_tree, to_yaml
-from sim.studies.result import Result
+from sim.studies.replications import Replications
+from sim.studies.tables import devices_tables, events_table, for_spreadsheets, timeline_table
+from sim.summary import Column, Summary, Table
+from sim.summary.answer import Answer
+from sim.text import number
 from sim.world.outcome import Outcome
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
 
@@ -60,7 +66,7 @@ class Beside(Protocol):
 
 
 def write(
-    result: Result,
+    result: Replications,
     directory: Path,
     *,
     command: Sequence[str] = (),
@@ -85,8 +91,8 @@ def write(
     check_free(directory, overwrite=overwrite)
     with new_folder(directory, replaces=lambda there: overwrite and not _foreign(there)) as partial:
         _write_devices(result, partial / "devices.parquet", beside)
-        result.timeline.to_parquet(partial / "timeline.parquet", index=False)
-        result.events.to_parquet(partial / "events.parquet", index=False)
+        timeline_table(result).to_parquet(partial / "timeline.parquet", index=False)
+        events_table(result).to_parquet(partial / "events.parquet", index=False)
         (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
         more = {} if beside is None else beside.files()
         inventories = {_copied_to(each.path): each.text for each in result.scenario.inventories.values()}
@@ -104,13 +110,11 @@ def write(
         (partial / "run.json").write_bytes(sealed(document, partial))
 
 
-def _write_devices(result: Result, path: Path, beside: Beside | None) -> None:
+def _write_devices(result: Replications, path: Path, beside: Beside | None) -> None:
     """One row group for each part of a fleet and replication, so that memory holds one; and as CSV."""
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet as pq
-
-    from sim.studies.tables import devices_tables, for_spreadsheets
 
     with ExitStack() as open_files:
         writers: list[Any] = []
@@ -225,7 +229,7 @@ def _copied_to(path: str) -> str:
     return f"lists/{path}" if taken else path
 
 
-def provenance(result: Result, command: Sequence[str]) -> dict[str, Any]:
+def provenance(result: Replications, command: Sequence[str]) -> dict[str, Any]:
     """Where a result came from: enough to run it again."""
     scenario = result.scenario
     return {
@@ -251,7 +255,7 @@ def to_text(document: object) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _scenario_bytes(result: Result) -> bytes:
+def _scenario_bytes(result: Replications) -> bytes:
     """The scenario file as read; where something was set over it or a list moves, what gives the same."""
     source, document = result.scenario.source, deepcopy(result.scenario.document)
     for group in document["fleet"]:
@@ -262,6 +266,70 @@ def _scenario_bytes(result: Result) -> bytes:
         if not problems and as_read.plain() == document:
             return source.text
     return to_yaml(document).encode("utf-8")
+
+
+# --- read again --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Saved(Answer):
+    """A result that was saved, by `Result.save` or `run --out`.
+
+    Attributes:
+        directory: where it is.
+        document: what `run.json` holds.
+    """
+
+    directory: Path
+    document: dict[str, Any]
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The scenario, which gives the same result again."""
+        return load(self.directory / "scenario.yaml")
+
+    @property
+    def measures(self) -> dict[str, Any]:
+        """The measures of the fleet; over several replications their means."""
+        return dict(self.document["measures"])
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        """`devices`, `timeline`, `events`: the tables, as those of a result."""
+        if f"{name}.parquet" not in FILES:
+            raise AttributeError(f"a saved result has no {name}: its tables are devices, timeline and events")
+        return pd.read_parquet(self.directory / f"{name}.parquet")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The measures of each group."""
+        return pd.DataFrame.from_dict(self.document["groups"], orient="index").rename_axis("group")
+
+    def summary(self) -> Summary:
+        """How many devices each group lost."""
+        rows = tuple(
+            (name, row["devices"], row["lost_devices"]) for name, row in self.document["groups"].items()
+        )
+        columns = (Column("group"), Column("devices", "count"), Column("lost", "count"))
+        lost, devices = (number(self.measures[name]) for name in ("lost_devices", "devices"))
+        answer = f"{lost} of {devices} devices lose the server."
+        return Summary(self.document["scenario"], answer, (Table(columns, rows),))
+
+
+def read(directory: str | os.PathLike[str]) -> Saved:
+    """A result that was saved.
+
+    Raises:
+        InputError: there is none, or it was changed since.
+    """
+    path = Path(directory) / "run.json"
+    try:
+        content = path.read_bytes()
+        document = json.loads(content)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: name a folder of Result.save or run --out") from error
+    if not is_sealed(content):
+        raise InputError(f"{path} was changed since it was written: save the result again")
+    return Saved(path.parent, document)
 
 
 # --- the table of a sweep --------------------------------------------------------------------------------

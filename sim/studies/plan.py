@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.errors import visible
 from sim.executor import Resources, resources
 from sim.results.measures import Bound
 from sim.scenario.scenario import Scenario
@@ -20,7 +19,7 @@ from sim.studies.delays import critical_delays_s
 from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked, shown, with_options
 from sim.studies.search import Found, Passes, PlanError, Search
 from sim.summary import Column, Summary, Table, notes
-from sim.summary.card import to_html
+from sim.summary.answer import Answer
 from sim.text import iso, span
 from sim.world.order import SECONDS_PER_DAY
 
@@ -50,8 +49,8 @@ class Variant:
     delay_days: int | None
 
 
-@dataclass(frozen=True, eq=False)
-class Recommendation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Recommendation(Answer):
     """When and how to reissue.
 
     Attributes:
@@ -157,12 +156,6 @@ class Recommendation:
             (notes(*sentences), *([variants] if rows else [])),
             tone="bad" if self.delay_days is None else "good",
         )
-
-    def __repr__(self) -> str:
-        return f"<Recommendation {visible(self.scenario.name)}: {self.answer}>"
-
-    def _repr_html_(self) -> str:
-        return to_html(self.summary())
 
 
 @checked

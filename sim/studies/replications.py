@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from sim.world.outcome import Outcome
 from sim.world.plan import Plan
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Replications:
     """What became of a scenario, as columns and counts.
 
@@ -28,11 +29,13 @@ class Replications:
         experiment: what was run.
         tallies: one a replication.
         kept: outcomes that need not be simulated again, by replication.
+        took_s: wall-clock seconds.
     """
 
     experiment: Experiment
     tallies: tuple[Tally, ...]
     kept: Mapping[int, Outcome]
+    took_s: float
 
     @property
     def scenario(self) -> Scenario:
@@ -53,6 +56,10 @@ class Replications:
     def replications(self) -> int:
         """How many runs there were."""
         return len(self.tallies)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a document."""
+        raise NotImplementedError
 
     def number_of(self, replication: int) -> int:
         """The number that a replication, counted from 0, has in results: the scenario's first and so on."""

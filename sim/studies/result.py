@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from sim.errors import visible
+from sim.errors import InputError
 from sim.guarantees.verdicts import Verdict, judge, observed
 from sim.results.measures import QUANTILES, Selected, Selection
 from sim.results.summary import mean_of, summary_of
 from sim.studies.replications import Replications
 from sim.summary import Column, Note, Notes, Summary, Table, Tone, notes
-from sim.summary.card import to_html
+from sim.summary.answer import Answer
 from sim.text import date, iso, listed, number, rounded, span
 from sim.world import SEMANTICS
 from sim.world.fleet import Profile
@@ -29,17 +31,18 @@ if TYPE_CHECKING:
     from sim.studies.plots import Plots
 
 
-@dataclass(frozen=True, eq=False)
-class Result(Replications):
+By = Literal["group", "platform", "replication", "measure", "guarantee"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(Replications, Answer):
     """What became of a scenario.
 
     Attributes:
-        took_s: wall-clock seconds.
         without_common_causes: the same without holidays and disturbances, from the same draws; None where
             there are none, or nobody asked.
     """
 
-    took_s: float
     without_common_causes: Result | None = None
 
     @property
@@ -136,6 +139,37 @@ class Result(Replications):
         from sim.studies.tables import events_table
 
         return events_table(self)
+
+    def save(self, directory: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write tables, documents and the scenario to a new directory, which `sim.read` reads.
+
+        Raises:
+            OutputError: it exists already, or cannot be written.
+        """
+        from sim.studies.output import write
+
+        write(self, Path(directory), overwrite=overwrite)
+
+    def to_frame(self, by: By = "group") -> pd.DataFrame:
+        """The measures as a table of pandas: a row for each group, platform, replication or measure.
+
+        Args:
+            by: what a row is. `measure`: mean, spread and quantiles over the replications; `guarantee`: what
+                was promised, and what became of it.
+        """
+        import pandas as pd
+
+        rows: dict[By, Callable[[], Mapping[Any, Mapping[str, Any]]]] = {
+            "group": lambda: self.groups,
+            "platform": lambda: self.platforms,
+            "replication": lambda: {self.number_of(r): row for r, row in enumerate(self.runs)},
+            "measure": lambda: self.statistics,
+            "guarantee": lambda: {v.guarantee.promise: self._guarantee(v) for v in self.guarantees},
+        }
+        if by not in rows:
+            raise InputError(f"{by!r} is no row of a result: take one of {', '.join(rows)}")
+        found = rows[by]()
+        return pd.DataFrame(list(found.values()), index=pd.Index(list(found), name=by))
 
     @cached_property
     def plot(self) -> Plots:
@@ -408,12 +442,6 @@ class Result(Replications):
         ]
         if sentences:
             yield notes(*sentences)
-
-    def __repr__(self) -> str:
-        return f"<Result {visible(self.scenario.name)}: {self.answer}>"
-
-    def _repr_html_(self) -> str:
-        return to_html(self.summary())
 
 
 _FEW_NAMES: Final = 5

@@ -35,7 +35,7 @@ from sim.studies.result import fingerprint_of
 from sim.studies.tasks import Measures, Run, World, groups_of
 from sim.studies.vary import Point, VaryError, points_of, title_of
 from sim.summary import Column, Summary, Table
-from sim.summary.card import to_html
+from sim.summary.answer import Answer
 from sim.text import number, shortened
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ class PreparedSweep:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Sweep:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep(Answer):
     """What became of a scenario at each point.
 
     Attributes:
@@ -201,9 +201,6 @@ class Sweep:
         lost = sorted(row["lost_devices"] for row in self.rows)
         return f"{len(self.rows):,} points, which lose from {number(lost[0])} to {number(lost[-1])} devices."
 
-    def __repr__(self) -> str:
-        return f"<Sweep {visible(self.scenario.name)}: {self.answer}>"
-
     def summary(self) -> Summary:
         """A row for each point: the varied keys, and the measures that a planner asks for first."""
         is_repeated = any(len(runs) > 1 for runs in self.runs)
@@ -225,9 +222,6 @@ class Sweep:
             for point, row in zip(self.points, self.rows, strict=True)
         )
         return Summary(self.scenario.name, self.answer, (Table(columns, rows),))
-
-    def _repr_html_(self) -> str:
-        return to_html(self.summary())
 
 
 @checked

@@ -15,6 +15,7 @@ from sim.studies.experiment import Notice, Progress, checked
 from sim.studies.result import Result
 from sim.studies.run import run
 from sim.summary import Column, Summary, Table, notes
+from sim.summary.answer import Answer
 from sim.world.outcome import SERIES, Outcome
 
 _IN_JSON: Final = ("device", "at_s", "column", "process", "fleet", "replication")
@@ -76,8 +77,8 @@ class Witness:
     is_explained: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+@dataclass(frozen=True, slots=True, repr=False)
+class Verification(Answer):
     """Whether the engines agree, with each other and with probabilities that take no draw.
 
     Attributes:

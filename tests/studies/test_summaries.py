@@ -56,6 +56,8 @@ def objects(scenario: sim.Scenario) -> dict[str, object]:
         "sweep": sim.sweep(scenario, vary, keep=False),
         "story": sim.why(scenario, f"{HOSTILE}/9"),
         "rehearsal": sim.rehearse(scenario, devices=2),
+        "verification": sim.verify(scenario),
+        "probabilities": sim.exact(scenario),
     }
 
 
@@ -81,7 +83,11 @@ class Balanced(HTMLParser):
         self.text += data if self.open[-1:] != ["style"] else ""
 
 
-NAMES = ("scenario", "result", "comparison", "curve", "recommendation", "sweep", "story", "rehearsal")
+ANSWERS = (
+    *("result", "comparison", "curve", "recommendation", "sweep"),
+    *("story", "rehearsal", "verification", "probabilities"),
+)
+NAMES = ("scenario", *ANSWERS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -91,6 +97,14 @@ def test_everything_shows_itself_as_a_card_with_hostile_names_as_text(
     shown = Balanced(objects[name]._repr_html_())  # type: ignore[attr-defined]
     assert shown.tags <= {"style", "div", "table", "tr", "th", "td", "ul", "li"}
     assert HOSTILE in shown.text
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_answer_is_a_table_of_pandas_too(objects: dict[str, object], name: str) -> None:
+    answer: Any = objects[name]
+    frame = answer.to_frame()
+    assert len(frame) > 0
+    assert answer.to_html() == answer._repr_html_()
 
 
 def words_of(summary: Summary) -> list[str]:
@@ -140,7 +154,7 @@ def test_the_answer_is_counted_by_hand(objects: dict[str, object], scenario: sim
     assert "5 of 10 devices lose the server (50 %)" in repr(objects["result"])
     assert "5 of 10 devices lose the server (50 %)" in objects["result"]._repr_html_()  # type: ignore[attr-defined]
     assert "10 devices, 2 groups, 2026-03-01 to 2026-03-03, 1 action, 1 guarantee" in repr(scenario)
-    assert "longer loses 0" in repr(objects["comparison"])
+    assert "longer (0)" in repr(objects["comparison"])
     assert "from 0 to 5 devices" in repr(objects["sweep"])
     assert ": lost," in repr(objects["story"])
 

@@ -15,7 +15,7 @@ from sim.studies.why.counterfactuals import Claim, claims_of
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of, row_of
 from sim.studies.why.history import Entry, entries_of, introduction
 from sim.summary import Column, Notes, Summary, Table, notes
-from sim.summary.card import to_html
+from sim.summary.answer import Answer
 from sim.summary.terminal import to_text
 from sim.text import iso
 from sim.world.fleet import Profile
@@ -24,8 +24,8 @@ from sim.world.outcome import CAUSES, MEANS, NEVER
 _NOTHING: Final = "No single change that was tried would have kept it connected for the whole run."
 
 
-@dataclass(frozen=True, eq=False)
-class Story:
+@dataclass(frozen=True, eq=False, repr=False)
+class Story(Answer):
     """What became of one device, and why.
 
     Attributes:
@@ -89,9 +89,6 @@ class Story:
 
     def __str__(self) -> str:
         return to_text(self.summary())
-
-    def _repr_html_(self) -> str:
-        return to_html(self.summary())
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue why --json` prints."""

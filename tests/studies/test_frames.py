@@ -1,0 +1,90 @@
+"""A result as tables of pandas, and saved and read again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import sim
+from sim.errors import InputError, OutputError
+
+
+@pytest.fixture(scope="module")
+def result() -> sim.Result:
+    """Four phones an hour apart, an activation after 2 h: the last two of each group are lost, twice."""
+    group = {"devices": 4, "sync": {"every": "4h", "phase": "even"}}
+    scenario = sim.Scenario.from_document(
+        {
+            "name": "n",
+            "start": "2026-03-01",
+            "duration": "1d",
+            "server": {"automatic_reissue": "off"},
+            "fleet": [{"name": "a", **group}, {"name": "b", "platform": "ios", **group}],
+            "strategy": [{"at": "start", "reissue": {"activate": "after 2h"}}],
+            "guarantees": [
+                {"measure": "lost_devices", "at_most": 4},
+                {"measure": "lost_share", "at_most": 0},
+            ],
+            "replications": 2,
+        }
+    )
+    return sim.run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("by", "rows", "lost"),
+    [
+        ("group", ["a", "b"], [2, 2]),
+        ("platform", ["android", "ios"], [2, 2]),
+        ("replication", [0, 1], [4, 4]),
+    ],
+)
+def test_measures_are_rows_by_what_one_asks_for(
+    result: sim.Result, by: str, rows: list[object], lost: list[int]
+) -> None:
+    frame = result.to_frame(by)  # type: ignore[arg-type]
+    assert frame.index.name == by
+    assert list(frame.index) == rows
+    assert list(frame["lost_devices"]) == lost
+
+
+def test_statistics_and_guarantees_are_rows_too(result: sim.Result) -> None:
+    spread = result.to_frame("measure")
+    assert spread.loc["lost_devices", "mean"] == 4
+    assert spread.loc["lost_devices", "sd"] == 0
+    promised = result.to_frame("guarantee")
+    assert list(promised.index) == ["lost devices at most 4", "lost share at most 0 %"]
+    assert list(promised["verdict"]) == ["proved", "fails"]
+    with pytest.raises(InputError, match="group, platform, replication, measure, guarantee"):
+        result.to_frame("device")  # type: ignore[arg-type]
+
+
+def test_what_is_saved_is_read_again(result: sim.Result, tmp_path: Path) -> None:
+    result.save(tmp_path / "out")
+    saved = sim.read(tmp_path / "out")
+    assert saved.measures["lost_devices"] == 4
+    assert saved.scenario == result.scenario
+    assert sim.run(saved.scenario).fingerprint == saved.document["fingerprint"] == result.fingerprint
+    pd.testing.assert_frame_equal(saved.devices, result.devices, check_dtype=False)
+    assert len(saved.events) == len(result.events)
+    assert len(saved.timeline) == len(result.timeline)
+    assert list(saved.to_frame()["lost_devices"]) == [2, 2]
+    assert "4 of 8 devices lose the server" in saved.to_html()
+    with pytest.raises(OutputError, match="not empty"):
+        result.save(tmp_path / "out")
+    result.save(tmp_path / "out", overwrite=True)
+    with pytest.raises(AttributeError, match="its tables are devices, timeline and events"):
+        saved.lists.head()
+
+
+def test_no_result_and_a_changed_one_are_told(result: sim.Result, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read: name a folder"):
+        sim.read(tmp_path)
+    result.save(tmp_path / "out")
+    path = tmp_path / "out" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    with pytest.raises(InputError, match="was changed"):
+        sim.read(tmp_path / "out")
