@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
 
 from sim.figures import style
 from sim.figures.style import WIDE_IN, Floats, Ints, Timespan
@@ -23,6 +24,8 @@ MOST_POINTS: Final = 2_000
 """Instants that a line has room for."""
 _MOST_BAND_POINTS: Final = 400
 _MOST_SWITCHES: Final = 3
+_LAGGING: Final = (style.VERMILION, style.GREEN, style.GREY)
+"""Colours of the groups that lag most; others have no line of their own."""
 _FEW_DAYS: Final = 14
 
 
@@ -41,6 +44,8 @@ class TimeSeries:
         syncs_per_hour: synchronizations since the sample before.
         devices: how many there are.
         warm_up_s: seconds from the start until two periods have passed, before which `connected` is too low.
+        groups: by group, those that lag most first, the share that the last reserve had reached, over all
+            replications; shape (samples,).
     """
 
     at_s: Ints
@@ -52,6 +57,7 @@ class TimeSeries:
     syncs_per_hour: Floats
     devices: int
     warm_up_s: int = 0
+    groups: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def replications(self) -> int:
@@ -66,12 +72,15 @@ def delivery(
     *,
     width_in: float = WIDE_IN,
 ) -> Figure:
-    """The share of devices that hold the waiting reserve, as far as one waits.
+    """The share of devices that hold the waiting reserve, as far as one waits; with one reserve also of the
+    groups that lag.
 
     Beside each instant of `switches` at which it becomes main stands how many held it just before, in each
     replication.
     """
     figure, (axes,) = style.over_time(timespan, "How the reserve reaches the devices", width_in=width_in)
+    waits = np.asarray(~np.isnan(series.coverage).all(axis=0), dtype=np.bool_)
+    lagging = _lagging(series, waits) if len(switches) == 1 and waits.any() else {}
     _line(axes, timespan, series.at_s, series.coverage, style.BLUE, "-")
     axes.set_ylim(0, 1.08)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %", decimals=0))
@@ -86,9 +95,21 @@ def delivery(
         at, share = timespan.date(at_s), float(np.median(held)) / max(series.devices, 1)
         missing = [series.devices - each for each in held]
         axes.plot([at], [share], "o", color=style.BLUE, markersize=5, zorder=5)
-        words = f"{100 * share:.3g} % hold it, {counts_in_words(missing)} do not"
+        words = f"{'all: ' if lagging else ''}{100 * share:.3g} % hold it, {counts_in_words(missing)} do not"
         style.label(axes, at, share, words if max(missing) else "all hold it", style.BLUE)
+    dates = timespan.dates(series.at_s[waits])
+    for (name, reached), colour, dashes in zip(lagging.items(), _LAGGING, ("--", ":", "-."), strict=False):
+        axes.plot(dates, reached, color=colour, linewidth=1.6, linestyle=dashes, drawstyle="steps-post")
+        words = f"{style.plain(name, 24)}: {100 * reached[-1]:.3g} %"
+        style.label(axes, float(dates[-1]), float(reached[-1]), words, colour)
     return style.settle(figure)
+
+
+def _lagging(series: TimeSeries, waits: NDArray[np.bool_]) -> dict[str, Floats]:
+    """The groups of which a smaller share holds the reserve in the end than of the fleet, while it waits."""
+    fleet = float(np.nanmean(series.coverage[:, waits][:, -1]))
+    shares = {name: share[waits] for name, share in series.groups.items()}
+    return {name: share for name, share in shares.items() if share[-1] < fleet}
 
 
 def devices(timespan: Timespan, series: TimeSeries, *, width_in: float = WIDE_IN) -> Figure:
@@ -99,6 +120,10 @@ def devices(timespan: Timespan, series: TimeSeries, *, width_in: float = WIDE_IN
     _line(above, timespan, series.at_s, np.where(is_warm, series.connected, np.nan), style.BLUE, "-")
     above.set_ylabel("connected", fontsize=9)
     style.count_axis(above, max(_most(series.connected), series.devices))
+    least = float(series.connected[:, is_warm].min(initial=series.devices))
+    if least > series.devices / 2:  # what changes can be seen
+        above.set_ylim(least - 0.25 * max(series.devices - least, 1), above.get_ylim()[1])
+        above.set_ylim(top=series.devices + 0.15 * max(series.devices - least, 1))
     style.mark_changes(timespan, above)
     lost = _line(below, timespan, series.at_s, series.lost, style.VERMILION, "--")
     back = _line(below, timespan, series.at_s, series.reconnected, style.GREY, ":")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from textwrap import fill
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -200,8 +201,9 @@ def mark_changes(timespan: Timespan, axes: Axes, *, with_words: bool = True) -> 
 
 def label(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     """A word beside what it names; `settle` puts it where it hides nothing."""
+    narrow = axes.get_figure(root=True).get_figwidth() <= NARROW_IN  # type: ignore[union-attr]
     axes.annotate(
-        text,
+        fill(text, 26) if narrow else text,
         (x, y),
         xytext=(6, 6),
         textcoords="offset points",

@@ -91,6 +91,7 @@ class Extra:
         format: the name and the version of this form.
         command: the command that gives the same numbers again.
         summary: the result in words.
+        absences: how long the devices of each group stay away, a sentence each.
         platforms: the measures by platform, as a table; None with one platform.
         findings: documented rules that the plan goes against.
         lives: the life of each certificate; the first is main at the start.
@@ -108,6 +109,7 @@ class Extra:
     format: Literal["reissue report 3"]
     command: str
     summary: Summary
+    absences: tuple[str, ...]
     platforms: Table | None
     findings: tuple[Finding, ...]
     lives: tuple[CertificateLife, ...]
@@ -186,7 +188,8 @@ def read_contents(directory: Path) -> Contents:
     for rows in _devices(directory / "devices.parquet", run):
         at_risk.add(rows)
     devices = run.devices
-    series = series_of(at_s, columns, at_risk.reconnected, devices=devices, warm_up_s=extra.warm_up_s)
+    counted = at_risk.reconnected, at_risk.received
+    series = series_of(at_s, columns, *counted, devices=devices, warm_up_s=extra.warm_up_s)
     return Contents(run, extra, series, at_risk)
 
 

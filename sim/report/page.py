@@ -82,7 +82,9 @@ def drawings_of(contents: Contents) -> Iterator[Drawing]:
         most = number(samples.queue.max())
         words = f"Devices that wait for {extra.technicians:,} technicians: at most {most} at a time.{runs}"
         yield Drawing("queue", words, partial(series.queue, timespan, samples, extra.technicians))
-    words = f"Synchronizations per hour over the dates, at most {samples.syncs_per_hour.max():,.0f}."
+    busiest = samples.syncs_per_hour.max(axis=0)
+    peak = contents.date(int(samples.at_s[busiest.argmax()]), "%A %Y-%m-%d %H:%M")
+    words = f"Synchronizations per hour over the dates, at most {busiest.max():,.0f}, in the hour to {peak}."
     yield Drawing("syncs", words, partial(series.syncs, timespan, samples, extra.outages_s))
     if extra.histories:
         names = ", ".join(history.device for history in extra.histories)
@@ -212,4 +214,9 @@ def _at_risk(contents: Contents) -> Table:
             *([f"{there['lost_in']}"] if several else []),
         ]
         rows.append(tuple(cells))
-    return Table(columns, tuple(rows), hidden=max(0, contents.at_risk.lost - MOST_LISTED))
+    told = [place for place in range(len(columns)) if any(row[place] for row in rows)]
+    return Table(
+        tuple(columns[place] for place in told),
+        tuple(tuple(row[place] for place in told) for row in rows),
+        hidden=max(0, contents.at_risk.lost - MOST_LISTED),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from sim.studies.plan import floors_of
 from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of, warm_up_of
 from sim.studies.result import Result
 from sim.studies.tables import devices_part
+from sim.text import rounded
+from sim.world.fleet import Profile, Spells
 from sim.world.outcome import Outcome
 
 MARK: Final = b"<!doctype html>\n<!-- reissue report -->"
@@ -90,7 +93,9 @@ class Publisher:
             self._contents = Contents(
                 run=run_of({**result.to_json(), "provenance": provenance(result, ())}),
                 extra=self._extra(),
-                series=series_of_result(result, replications, self._at_risk.reconnected),
+                series=series_of_result(
+                    result, replications, self._at_risk.reconnected, self._at_risk.received
+                ),
                 at_risk=self._at_risk,
             )
         return self._contents
@@ -102,6 +107,7 @@ class Publisher:
             format=FORMAT,
             command=self._command,
             summary=result.summary(),
+            absences=tuple(dict.fromkeys(filter(None, map(_absences, result.tallies[0].profiles)))),
             platforms=result.platforms_in_words(),
             findings=tuple(findings_of(result.scenario)),
             lives=lives_of(result),
@@ -115,6 +121,14 @@ class Publisher:
             margins=None if self._margins is None else self._margins.margins(),
             no_margins=self._no_margins,
         )
+
+
+def _absences(profile: Profile) -> str:
+    """How long devices of a group stay away, as a planner can check it."""
+    if not isinstance(profile.presence, Spells) or not profile.presence.off.is_random:
+        return ""
+    half, tenth = (rounded(math.ceil(profile.presence.off.lasts_s(share))) for share in (0.5, 0.1))
+    return f"{profile.group}: when away, half are back in {half}, one in ten is away for {tenth} or longer"
 
 
 def check_page(path: Path, *, overwrite: bool) -> None:

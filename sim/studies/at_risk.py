@@ -17,6 +17,7 @@ COLUMNS: Final = (
     "group",
     "platform",
     "replication",
+    "reserve_received_at",
     "critical_delay_s",
     "lost_at",
     "lost_cause",
@@ -54,6 +55,8 @@ class DevicesAtRisk:
     def __init__(self, start: datetime, samples_s: Ints) -> None:
         self._start, self._samples_s = pd.Timestamp(start), samples_s
         self._reconnected: dict[int, Ints] = {}
+        self._received: dict[str, Ints] = {}
+        self._sizes: dict[str, int] = {}
         self._rows = pd.DataFrame()
         self._lost_in: dict[int, int] = {}
         self._place = 0
@@ -76,6 +79,7 @@ class DevicesAtRisk:
         back = (rows["reconnected_at"] - self._start).dropna() // pd.Timedelta("1s")
         ended_s = np.sort(back.to_numpy(dtype=np.int64))
         self._reconnected[replication] += np.searchsorted(ended_s, self._samples_s, side="right")
+        self._count_received(rows)
         is_lost = rows["times_lost"].to_numpy() > 0
         if len(self._reconnected) == 1:
             self.lost += int(np.count_nonzero(is_lost))
@@ -84,6 +88,27 @@ class DevicesAtRisk:
         for place in lost[np.isin(lost, list(self._lost_in))].tolist():
             self._lost_in[place] += 1
         self._place += len(rows)
+
+    def _count_received(self, rows: pd.DataFrame) -> None:
+        """Add up, by group, the devices whose last reserve arrives in each stretch between samples."""
+        codes, names = pd.factorize(rows["group"].astype(str))
+        arrived = (rows["reserve_received_at"] - self._start) // pd.Timedelta("1s")
+        places = np.searchsorted(self._samples_s, arrived.fillna(-1).to_numpy(dtype=np.int64), side="left")
+        width, has_it = len(self._samples_s) + 1, arrived.notna().to_numpy()
+        counts = np.bincount(codes[has_it] * width + places[has_it], minlength=len(names) * width)
+        for number, name in enumerate(map(str, names)):
+            its = counts[number * width : (number + 1) * width]
+            self._received[name] = self._received.get(name, 0) + its
+            self._sizes[name] = self._sizes.get(name, 0) + int(np.count_nonzero(codes == number))
+
+    @property
+    def received(self) -> dict[str, NDArray[np.float64]]:
+        """By group, the share whose last reserve had arrived at each sample, over all replications.
+
+        The groups that lag most come first; each has the shape (samples,).
+        """
+        shares = {name: np.cumsum(each)[:-1] / self._sizes[name] for name, each in self._received.items()}
+        return dict(sorted(shares.items(), key=lambda each: float(each[1].sum())))
 
     def _list(self, rows: pd.DataFrame, is_lost: NDArray[np.bool_]) -> None:
         critical_s = rows["critical_delay_s"].fillna(0).to_numpy(dtype=np.int64)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Switches = tuple[tuple[int, tuple[int, ...]], ...]
 """Each activation of a reserve: its instant, and how many devices held it just before, by replication."""
 
+Received = Mapping[str, NDArray[np.float64]]
 _CHANGES: Final = ("activated", "immediate", "restored")
 """Changes of the main certificate, before each of which is counted who holds the new one."""
 
@@ -46,7 +47,8 @@ class Plots:
 
     def delivery(self) -> Figure:
         """How the reserve reaches the fleet, against the instants at which certificates change."""
-        return series.delivery(self._timespan, self._series(None), switches_of(self._result))
+        received = self._at_risk.received
+        return series.delivery(self._timespan, self._series(None, received), switches_of(self._result))
 
     def devices(self) -> Figure:
         """Connected devices (synchronized within two periods), those lost now, and those back again."""
@@ -133,8 +135,10 @@ class Plots:
         looked_at = range(1, min(self._result.replications, MOST_REPLICATIONS))
         return [0, *(replication for replication in looked_at if replication in self._result.kept)]
 
-    def _series(self, reconnected: NDArray[np.int64] | None) -> series.TimeSeries:
-        return series_of_result(self._result, self._replications, reconnected)
+    def _series(
+        self, reconnected: NDArray[np.int64] | None, received: Received | None = None
+    ) -> series.TimeSeries:
+        return series_of_result(self._result, self._replications, reconnected, received)
 
     @cached_property
     def _at_risk(self) -> DevicesAtRisk:
@@ -146,7 +150,10 @@ class Plots:
 
 
 def series_of_result(
-    result: Replications, replications: Sequence[int], reconnected: NDArray[np.int64] | None
+    result: Replications,
+    replications: Sequence[int],
+    reconnected: NDArray[np.int64] | None,
+    received: Received | None = None,
 ) -> series.TimeSeries:
     """The time series of some replications, with those that came back, where somebody counted them."""
     samples, devices = [result.series(each) for each in replications], result.tallies[0].size
@@ -155,13 +162,14 @@ def series_of_result(
     columns["coverage"] = np.where(holding < 0, np.nan, holding / max(devices, 1))
     columns["syncs_per_hour"] = columns["syncs"] * SECONDS_PER_HOUR / result.plan.sample_s
     at_s, warm_up_s = samples[0]["at_s"], warm_up_of(result)
-    return series_of(at_s, columns, reconnected, devices=devices, warm_up_s=warm_up_s)
+    return series_of(at_s, columns, reconnected, received, devices=devices, warm_up_s=warm_up_s)
 
 
 def series_of(
     at_s: NDArray[np.int64],
     columns: Mapping[str, NDArray[np.float64]],
     reconnected: NDArray[np.int64] | None,
+    received: Received | None = None,
     *,
     devices: int,
     warm_up_s: int,
@@ -172,6 +180,7 @@ def series_of(
         at_s: instants of the samples; shape (samples,).
         columns: by the names of `TimeSeries`; shape (replications, samples).
         reconnected: the same of more replications, or of none without devices; None: nobody counted them.
+        received: by group, the share that the last reserve had reached at each sample; None as before.
         devices: how many there are.
         warm_up_s: as in `TimeSeries`.
     """
@@ -191,6 +200,7 @@ def series_of(
         syncs_per_hour=mean,
         devices=devices,
         warm_up_s=warm_up_s,
+        groups={name: share[taken] for name, share in (received or {}).items()},
     )
 
 

@@ -210,6 +210,17 @@ class Distribution:
         remains = np.maximum(np.minimum(left, LONGEST_S), 1.0)
         return np.where(self.survival(lasted) > 0.0, remains, LONGEST_S).astype(np.int64)
 
+    def lasts_s(self, share: float) -> float:
+        """The seconds after which this share still lasts, by bisection."""
+        low, high = 0.0, 1.0
+        while high < 1e12 and float(self.survival(np.array([high]))[0]) > share:
+            high *= 2
+        for _ in range(60):
+            middle = (low + high) / 2
+            is_longer = float(self.survival(np.array([middle]))[0]) > share
+            low, high = (middle, high) if is_longer else (low, middle)
+        return high
+
     def survival(self, instant_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probability of a draw longer than the instant, before rounding; 0 or more, but never rounded
         to 0 where it is not."""

@@ -155,14 +155,18 @@ def test_no_width_scrolls_the_page_sideways(opened: Any, width: int) -> None:
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
     )
     opened.driver.get(opened.path.as_uri())
-    inner, content, outside, scrolled = opened.driver.execute_script(
+    inner, content, outside, scrolled, cut = opened.driver.execute_script(
         """const inner = document.documentElement.clientWidth;
         const found = (what, where) => Array.from(document.querySelectorAll(what)).filter(where)
             .map(e => e.outerHTML.slice(0, 80));
         return [inner, document.documentElement.scrollWidth,
             found('body *:not(.skip)', e => !e.closest('g') && e.getBoundingClientRect().right > inner + 1),
-            found('.scroll, .drawing', e => e.scrollWidth > e.clientWidth)]"""
+            found('.scroll, .drawing', e => e.scrollWidth > e.clientWidth),
+            found('.drawing svg text', e => { const box = e.getBoundingClientRect(),
+                drawing = e.closest('svg').getBoundingClientRect();
+                return box.width && (box.left < drawing.left - 1 || box.right > drawing.right + 1); })]"""
     )
     assert content <= inner <= width
     assert outside == []
+    assert cut == []  # no word of a drawing leaves it
     assert scrolled == []  # no table and no drawing is wider than its box

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -73,6 +74,22 @@ def test_no_label_hides_another_or_leaves_its_figure(width_in: float) -> None:
         for box, axes in placed:
             assert box.x0 >= axes.x0 - 3
             assert box.x1 <= axes.x1 + 3
+
+
+def test_a_group_that_lags_has_a_line_of_its_own_while_the_reserve_waits() -> None:
+    groups = {"slow": np.full(6, 0.2), "fast": np.full(6, 0.9)}
+    drawn = series.delivery(SPAN, replace(RUNS, groups=groups), ((2 * HOUR, tuple(range(21))),))
+    told = {text.get_text() for text in drawn.axes[0].texts}
+    assert "slow: 20 %" in told
+    assert not any("fast" in text for text in told)  # half of the fleet holds it, and more of these
+    assert any(np.array_equal(line.get_ydata(), [0.2, 0.2]) for line in drawn.axes[0].lines)
+
+
+def test_what_changes_among_the_connected_can_be_seen() -> None:
+    """Of ten, at least nine stay connected: the axis does not begin at 0. Of ten, two: it does."""
+    nearly, few = (series.devices(SPAN, samples([[0, 0, n, n, n, n]])).axes[0] for n in (1, 8))
+    assert 8 < nearly.get_ylim()[0] < 9
+    assert few.get_ylim()[0] == 0
 
 
 def test_several_runs_are_their_median_in_a_band_that_says_what_it_is() -> None:

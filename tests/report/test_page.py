@@ -164,6 +164,17 @@ def test_without_a_curve_the_page_says_why(result: sim.Result) -> None:
     assert "no reissue with delayed activation" in decide(told).binds
 
 
+def test_how_long_devices_stay_away_is_told_in_words() -> None:
+    """Lognormal of median 10 days and sigma 1: a tenth lasts 10 exp(1.2816) = 36.02 days or longer."""
+    presence = {"on": {"exponential": "7d"}, "off": {"lognormal": {"median": "10d", "sigma": 1}}}
+    fleet = [{"name": "ipads", "devices": 3, "presence": presence}, {"name": "others", "devices": 1}]
+    scenario = sim.Scenario.from_document(
+        {"name": "n", "start": "2026-03-01", "duration": "9d", "fleet": fleet}
+    )
+    told = Publisher(sim.run(scenario), command="").contents.extra.absences
+    assert told == ("ipads: when away, half are back in 10 days, one in ten is away for 36 days or longer",)
+
+
 def test_the_slider_has_the_numbers_of_the_curve(page: Page) -> None:
     curve = json.loads(page.scripts[0])
     assert [row["lost"] for row in curve["rows"]] == ["9", "8", "7", "6", "5"]  # each hour saves one
@@ -179,7 +190,9 @@ def test_the_slider_has_the_numbers_of_the_curve(page: Page) -> None:
 
 
 def test_the_table_has_the_lost_devices_and_those_nearly_lost(page: Page, result: sim.Result) -> None:
-    rows = [row for row in page.rows if len(row) == 11][1:]
+    rows = [row for row in page.rows if row[3:4] in (["still lost"], ["just in time"])]
+    head = next(row for row in page.rows if row[0] == "Device")
+    assert "Back by" not in head  # nobody is back: the column would be empty
     lost = result.devices.loc[result.devices["times_lost"] > 0, "device"].tolist()
     assert (
         [row[0] for row in rows if row[3] == "still lost"]
@@ -188,7 +201,7 @@ def test_the_table_has_the_lost_devices_and_those_nearly_lost(page: Page, result
     )
     narrow = [row for row in rows if row[3] == "just in time"]
     assert narrow[0][0] == "<b>=phones/4"  # had it at 4.5 h
-    assert narrow[0][9] == "0.19"  # days
+    assert narrow[0][head.index("Needed delay (d)")] == "0.19"
 
 
 def test_only_the_most_urgent_are_listed_and_all_are_counted(

@@ -21,6 +21,7 @@ def table(rng: np.random.Generator, devices: int, replications: int) -> pd.DataF
     is_lost, is_back = rng.integers(0, 2, n) > 0, rng.integers(0, 2, n) > 0
     back_s = pd.Series(np.where(is_lost & is_back, rng.integers(0, 100, n), -1))
     rows = pd.DataFrame(dict.fromkeys(at_risk.COLUMNS, ["x"] * n))
+    rows["reserve_received_at"] = pd.Series([pd.NaT] * n, dtype="datetime64[s, UTC]")
     return rows.assign(
         replication=np.repeat(np.arange(replications) + 5, devices),
         times_lost=is_lost.astype(int),
@@ -55,3 +56,19 @@ def test_parts_give_what_the_whole_gives(seed: int, monkeypatch: pytest.MonkeyPa
     assert found.rows["lost_in"].tolist() == in_runs[places].tolist()
     back_s = (rows["reconnected_at"] - START).dt.total_seconds().to_numpy().reshape(replications, devices)
     assert found.reconnected.tolist() == [[(row <= s).sum() for s in SAMPLES_S] for row in back_s]
+
+
+def test_the_share_that_the_reserve_has_reached_is_counted_by_group_over_all_replications() -> None:
+    """Of `slow` one of two devices has it at 10 s in one run, none in the other: 25 % from then on."""
+    at = pd.to_timedelta([0, 10, None, 5, None, None], unit="s") + pd.Timestamp(START)
+    rows = table(np.random.default_rng(1), 3, 2).assign(
+        group=["fast", "slow", "slow"] * 2, reserve_received_at=at
+    )
+    found = at_risk.DevicesAtRisk(START, SAMPLES_S)
+    found.add(rows.head(2))
+    found.add(rows.tail(4))
+    assert {name: share.tolist() for name, share in found.received.items()} == {
+        "slow": [0, 0.25, 0.25, 0.25],
+        "fast": [0.5, 1, 1, 1],
+    }
+    assert list(found.received) == ["slow", "fast"]  # what lags most comes first
