@@ -20,8 +20,6 @@ try:
 except ImportError:  # Windows: nobody knows whether the owner of a leftover still works
     fcntl = None  # type: ignore[assignment]
 
-from platformdirs import user_cache_path
-
 from sim.errors import OutputError, UnreadableError
 from sim.text import closest, shortened
 
@@ -361,4 +359,6 @@ def _refusals(path: Path) -> Iterator[None]:
 
 def cache_folder(name: str) -> Path:
     """A folder of the user's cache, which may not be there yet: `XDG_CACHE_HOME`, or what the system has."""
+    from platformdirs import user_cache_path
+
     return user_cache_path("reissue", appauthor=False) / name

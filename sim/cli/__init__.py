@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ DEFECT: Final = 70
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
+_GARBAGE: Final = 100_000
+"""New objects between two looks for circles; with Python's 700, those cost a tenth of a start."""
 _BY_SIGNAL: Final = 128
 """Added to the number of the signal that ended a program, this is its exit code."""
 _WORDS: Final = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -27,6 +30,8 @@ _received: Final[list[int]] = []
 
 def program() -> None:
     """The program `reissue`: as `main`; SIGINT and SIGTERM end it cleanly at any time, imports included."""
+    gc.set_threshold(_GARBAGE)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some takes as long as to check
     watched = [each for each in _WORDS if signal.getsignal(each) is not signal.SIG_IGN]
     for each in watched:
         signal.signal(each, _stop)

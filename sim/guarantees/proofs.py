@@ -92,7 +92,7 @@ class Proofs:
             self._add(roster)
 
     def _add(self, roster: Roster) -> None:
-        for number in np.unique(roster.profile).tolist():
+        for number in np.flatnonzero(np.bincount(roster.profile)).tolist():
             phases, members = self._phases[number], roster.profile == number
             presence = roster.profiles[number].presence
             if isinstance(presence, Spells):

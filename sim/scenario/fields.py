@@ -75,9 +75,7 @@ IN_WORD: Final = "\0word"
 class Section(BaseModel):
     """A section of a scenario: frozen, strict, no unknown keys; a key without a value counts as absent."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     example: ClassVar[str] = ""
     """What a message shows where this section belongs."""

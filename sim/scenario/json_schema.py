@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 from sim.scenario.distributions import Distribution
-from sim.scenario.fields import DURATION_SCHEMA, SHARE_SCHEMA
+from sim.scenario.fields import DURATION_SCHEMA, SHARE_SCHEMA, Section
 from sim.scenario.schema import Contents, Step
 from sim.scenario.values import format_share
 from sim.text import span
@@ -21,6 +25,11 @@ def json_schema() -> dict[str, Any]:
     """
     schema = {**Contents.model_json_schema(by_alias=True), "title": "Scenario"}
     sections = schema["$defs"]
+    for kind in _kinds_of(Section):
+        section = schema if kind is Contents else sections.get(kind.__name__, {})
+        for key, text in _described(kind):
+            if "properties" in section:
+                section["properties"][key]["description"] = text
     for section in [schema, *sections.values()]:
         required = section.get("required", [])
         for key, described in section.get("properties", {}).items():
@@ -35,6 +44,24 @@ def json_schema() -> dict[str, Any]:
     sections["Distribution"]["oneOf"] = [{"required": [kind]} for kind in Distribution.attributes()]
     schema["properties"]["recovery"]["anyOf"].append({"const": "none"})
     return {"$schema": DIALECT, **schema}
+
+
+def _kinds_of(section: type[Section]) -> Iterator[type[Section]]:
+    for kind in section.__subclasses__():
+        yield kind
+        yield from _kinds_of(kind)
+
+
+def _described(section: type[Section]) -> Iterator[tuple[str, str]]:
+    """Each key with what stands below it in the source; pydantic would read that at every start."""
+    for kind in reversed(section.__mro__[: section.__mro__.index(Section)]):
+        (parsed,) = ast.parse(inspect.getsource(kind)).body
+        assert isinstance(parsed, ast.ClassDef)
+        for field, below in pairwise(parsed.body):
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                    if name in section.model_fields:
+                        yield section.model_fields[name].alias or name, inspect.cleandoc(text)
 
 
 def _in_the_language(described: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.pki.names import host_of
 from sim.results.tally import Tally
 from sim.scenario.finding import ADVISED_S
 from sim.scenario.scenario import Scenario
@@ -104,6 +103,7 @@ class Replications:
     def _issued(self, certificate: Certificate) -> str:
         """The fingerprint of a certificate without a file: one is issued for its dates and its address."""
         from sim.pki.issue import issue
+        from sim.pki.names import host_of
 
         return issue(
             generation=certificate.generation,

@@ -291,7 +291,7 @@ class Fleet:
         first_spell_s = np.zeros(n, dtype=np.int64)
         for first in range(0, n, _AT_A_TIME):
             here = slice(first, min(first + _AT_A_TIME, n))
-            for number in np.unique(roster.profile[here]).tolist():
+            for number in np.flatnonzero(np.bincount(roster.profile[here])).tolist():
                 members = first + np.flatnonzero(roster.profile[here] == number)
                 profile = roster.profiles[number]
                 identity = roster.identity[members]
