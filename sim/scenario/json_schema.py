@@ -27,7 +27,7 @@ def json_schema() -> dict[str, Any]:
     sections = schema["$defs"]
     for kind in _kinds_of(Section):
         section = schema if kind is Contents else sections.get(kind.__name__, {})
-        for key, text in _described(kind):
+        for key, text in meanings_of(kind):
             if "properties" in section:
                 section["properties"][key]["description"] = text
     for section in [schema, *sections.values()]:
@@ -52,7 +52,7 @@ def _kinds_of(section: type[Section]) -> Iterator[type[Section]]:
         yield from _kinds_of(kind)
 
 
-def _described(section: type[Section]) -> Iterator[tuple[str, str]]:
+def meanings_of(section: type[Section]) -> Iterator[tuple[str, str]]:
     """Each key with what stands below it in the source; pydantic would read that at every start."""
     for kind in reversed(section.__mro__[: section.__mro__.index(Section)]):
         (parsed,) = ast.parse(inspect.getsource(kind)).body

@@ -11,6 +11,7 @@ import scenario_reference
 
 from sim.scenario.distributions import Distribution
 from sim.scenario.fields import Section
+from sim.scenario.json_schema import meanings_of
 from sim.scenario.messages import forms_of, is_list_of_sections
 from sim.scenario.schema import MEASURES, Contents
 
@@ -69,8 +70,7 @@ def test_a_key_that_a_file_must_have_says_so() -> None:
 
 def test_meanings_are_those_of_the_classes() -> None:
     for path, key, section in KEYS:
-        written = section.model_fields[section.attributes()[key]].description or ""
-        first = re.split(r",? in seconds| \(|[`{]", written)[0].strip(" .;")
+        first = re.split(r",? in seconds| \(|[`{]", dict(meanings_of(section))[key])[0].strip(" .;")
         assert first
         assert ROWS[path, key][2].startswith(first), f"{path}.{key}"
 
