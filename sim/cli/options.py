@@ -143,7 +143,7 @@ def study(command: Command) -> Command:
             "--engine",
             type=click.Choice(["auto", "process", "fleet"]),
             default="auto",
-            help="Which engine simulates, with the same results; auto: by the size of the fleet.",
+            help="Which engine simulates, with the same results; auto: whichever is done first.",
         ),
     ):
         decorated = option(decorated)

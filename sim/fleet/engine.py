@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.fleet.compiled import is_compiled
 from sim.fleet.coupled import timeline_of
 from sim.fleet.desk import Desk, work
 from sim.fleet.epochs import (
@@ -158,11 +157,6 @@ class _Run(NamedTuple):
             work(rows, desk, roster.identity, tables, visits, totals, coverage, *unseen, settled, world)
             _fill(columns, rows[:, DEVICE], settled)
         return tables, columns, totals, coverage
-
-
-def needs_compilation(plan: Plan) -> bool:
-    """Whether the first run of the plan has to wait for the compiler."""
-    return not (is_compiled(run_devices) and (plan.recovery is None or is_compiled(work)))
 
 
 def _desk(recovery: Recovery) -> Desk:

@@ -33,8 +33,8 @@ Engine = Literal["auto", "process", "fleet"]
 Progress = Callable[[float], None]
 Notice = Callable[[str], None]
 
-MANY_SYNCS: Final = 500_000
-"""From about this many attempts on, `auto` takes the array engine: the process engine needs some seconds."""
+ATTEMPT_S: Final = {"process": 2.5e-6, "fleet": 2e-8}
+"""About what each engine takes for an attempt to synchronize, in processor time."""
 
 MANY_DEVICES: Final = 250_000
 """From here on the process engine says what it will take: about 4 kB a device."""
@@ -84,7 +84,7 @@ class Experiment:
 
         Args:
             prepared: what to run.
-            engine: `auto` takes the one that suits the number of attempts.
+            engine: `auto` takes the one that is done first.
             part: devices at a time, where nothing couples them; a multiple of `BLOCK`.
             runs: how many will be asked for, by which `auto` goes; default: the replications.
             policy: is asked during the runs, which the process engine alone can do.
@@ -102,7 +102,8 @@ class Experiment:
         if part < 1 or part % BLOCK:
             raise ValueError(f"a part has a multiple of {BLOCK} devices, not {part}")
         runs = prepared.scenario.replications if runs is None else runs
-        chosen = chosen_engine(engine, lambda: runs * attempts_of(prepared))
+        has_desk = prepared.plan.recovery is not None
+        chosen = chosen_engine(engine, lambda: runs * attempts_of(prepared), has_desk=has_desk)
         return cls(prepared, chosen, max(prepared.size, 1) if prepared.plan.couples_devices else part)
 
     @property
@@ -220,20 +221,27 @@ class Experiment:
         if self.engine == "process" and self.size >= MANY_DEVICES:
             notice(f"{self.size:,} devices: the process engine takes about {self.size * 4e-6:,.0f} GB")
         if self.engine == "fleet":
-            from sim.fleet.engine import needs_compilation
+            from sim.fleet.compiled import needs_compilation
 
-            if needs_compilation(self.plan):
+            if needs_compilation(has_desk=self.plan.recovery is not None):
                 notice("compiling the array engine: this happens once, and takes about a quarter of a minute")
 
 
-def chosen_engine(engine: Engine, attempts: Callable[[], float]) -> Literal["process", "fleet"]:
-    """The engine that is asked for; `auto`: by the number of attempts in all, and only where numba is.
+def chosen_engine(
+    engine: Engine, attempts: Callable[[], float], *, has_desk: bool
+) -> Literal["process", "fleet"]:
+    """The engine that is asked for; `auto`: the one that is done first with so many attempts.
 
     Raises:
         InputError: there is no such engine.
     """
     if engine == "auto":
-        return "fleet" if attempts() >= MANY_SYNCS and find_spec("numba") is not None else "process"
+        if find_spec("numba") is None:
+            return "process"
+        from sim.fleet.compiled import start_s
+
+        saved_s = attempts() * (ATTEMPT_S["process"] - ATTEMPT_S["fleet"])
+        return "fleet" if saved_s > start_s(has_desk=has_desk) else "process"
     if engine not in ("process", "fleet"):
         raise InputError(f"there is no engine {engine!r}: choose auto, process or fleet")
     return engine

@@ -365,7 +365,7 @@ class Result(Replications, Answer):
             ),
             about=(
                 f"{self.at(0):%Y-%m-%d} to {self.at(scenario.duration):%Y-%m-%d} "
-                f"({span(scenario.duration)}){times}, seed {scenario.seed}, {self.engine} engine{runs}"
+                f"({span(scenario.duration)}){times}, seed {scenario.seed}{runs}"
             ),
             tone="bad" if "bad" in tones or (loses and not tones) else "good",
         )

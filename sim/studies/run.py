@@ -55,7 +55,7 @@ def run(
         policy: is asked during each run, and answers with actions (docs/extend.md); with it there are no
             proofs, no array engine and no workers.
         engine: `process`: one SimPy process a device; `fleet`: devices as arrays, with equal results and
-            much faster; `auto`: the one that suits the size of the fleet.
+            much faster; `auto`: whichever is done first.
         seed: instead of the scenario's.
         replications: instead of the scenario's; replication r draws with (seed, r).
         workers: processes on this machine that run the replications, and parts of a large fleet without a

@@ -21,6 +21,7 @@ from sim.scenario.problems import Problem, ScenarioError
 from sim.scenario.scenario import Scenario
 from sim.scenario.yaml_text import to_line
 from sim.studies.experiment import (
+    ATTEMPT_S,
     Engine,
     Experiment,
     Notice,
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_QUICK: Final = 150_000
-"""Attempts in all up to which no process is started: starting takes as long."""
+_QUICK_S: Final = 1.0
+"""Processor time up to which no process is started: starting takes as long."""
 _MOST_MISTAKES: Final = 50
 _SPREAD: Final = ("sd", "low", "high")
 _LONGEST: Final = 40
@@ -113,7 +114,9 @@ class PreparedSweep:
     @property
     def is_short(self) -> bool:
         """Whether it is over before another process would have started."""
-        return self.attempts < _QUICK or len(self.tasks) == 1
+        engines = {each.world.engine for each in self.ready}
+        takes_s = self.attempts * max(map(ATTEMPT_S.__getitem__, engines), default=0.0)
+        return takes_s < _QUICK_S or len(self.tasks) == 1
 
     def stored(self, cache: Cache) -> int:
         """How many different runs are kept already."""
@@ -306,7 +309,8 @@ def prepare_sweep(
     scenario = with_options(scenario, seed=seed, replications=replications)
     points = points_of(vary)
     prepared = PreparedSweep(scenario, points, _made_ready(scenario, points))
-    chosen = chosen_engine(engine, lambda: prepared.attempts)
+    has_desk = scenario.recovery is not None
+    chosen = chosen_engine(engine, lambda: prepared.attempts, has_desk=has_desk)
     ready = (replace(each, world=replace(each.world, engine=chosen)) for each in prepared.ready)
     return replace(prepared, ready=tuple(ready))
 

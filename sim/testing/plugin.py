@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--reissue-engine",
         choices=("auto", "process", "fleet"),
         default=None,
-        help="Engine that runs scenarios (default: by the size of the fleet).",
+        help="Engine that runs scenarios (default: whichever is done first).",
     )
     group.addoption(
         "--reissue-seed", type=int, default=None, metavar="N", help="Seed instead of the scenarios' own."

@@ -13,11 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from sim.cli.commands import cli
-from sim.studies import experiment
 
 ROOT = Path(__file__).parents[2]
-SEVERAL = 20_000
-"""From so many attempts on `auto` takes the array engine here, which gives the same sooner."""
 
 
 def commands_of(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
@@ -50,7 +47,6 @@ def test_every_example_of_a_command_works(
     name: str, command: click.Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(experiment, "MANY_SYNCS", SEVERAL)
     examples = examples_of(command, name)
     assert examples
     for example in examples:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import sim
+from sim.fleet import compiled
 from sim.fleet.compiled import SOURCES
 from sim.scenario.prepare import prepare
 from sim.studies.experiment import Experiment
@@ -149,8 +150,8 @@ def test_without_numba_the_array_engine_says_what_it_needs(command: list[str], p
 
 
 def test_without_numba_auto_takes_the_process_engine_whatever_the_size(plan: Path) -> None:
-    """The fleet counts as large from one attempt on, so that the run is short."""
-    large = "from sim.studies import experiment; experiment.MANY_SYNCS = 1\n"
+    """The process engine is said to take a second an attempt, so that the run is short."""
+    large = "from sim.studies import experiment; experiment.ATTEMPT_S['process'] = 1.0\n"
     engines = []
     for code in (WITHOUT_NUMBA + large + MAIN, large + MAIN):
         ran = python(code, "run", plan, "--engine", "auto", "--json")
@@ -164,11 +165,31 @@ def test_without_numba_auto_takes_the_process_engine_whatever_the_size(plan: Pat
 # ---- auto --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("devices", "engine"), [(100, "process"), (1_000_000, "fleet")])
-def test_auto_goes_by_the_size_of_the_fleet(devices: int, engine: str, plan: Path) -> None:
+@pytest.mark.parametrize(
+    ("devices", "start_s", "engine"),
+    [
+        (100, 6.0, "process"),  # 4,000 attempts, 10 ms
+        (10_000, 6.0, "process"),  # a second, for which nobody waits for a compiler
+        (1_000_000, 6.0, "fleet"),
+        (100, 0.5, "process"),  # compiled, and still to be loaded
+        (10_000, 0.5, "fleet"),
+        (1, 0.0, "fleet"),  # at hand
+    ],
+)
+def test_auto_takes_the_engine_that_is_done_first(
+    devices: int, start_s: float, engine: str, plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "start_s", lambda *, has_desk: start_s)
     scenario = sim.load(plan).changed({"fleet.0.devices": devices, "fleet.0.sync.every": "6h"})
     assert Experiment.of(prepare(scenario)).engine == engine
     assert Experiment.of(prepare(scenario), engine="process").engine == "process"
+
+
+def test_the_array_engine_is_at_hand_once_it_has_run(plan: Path) -> None:
+    said = "from sim.fleet.compiled import start_s; print(start_s(has_desk=False))\n"
+    ran = python(f"{said}import sim, sys; sim.run(sim.load(sys.argv[1]), engine='fleet')\n{said}", plan)
+    before_s, after_s = map(float, ran.stdout.split())
+    assert before_s > 0.0 == after_s
 
 
 def test_a_large_fleet_is_run_by_the_array_engine(plan: Path) -> None:

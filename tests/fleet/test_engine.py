@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sim.fleet import engine
-from sim.fleet.desk import work
+from sim.fleet import compiled, engine
 from sim.fleet.kernels import run_devices
 from sim.processes.engine import simulate
 from sim.studies.verify import first_difference
 from sim.world.certificates import Certificate
-from sim.world.distributions import Distribution
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Profile, Roster
-from sim.world.plan import Plan, Recovery
+from sim.world.plan import Plan
 
 PLAN = Plan(100, Certificate(0, "custom", 0, 1 << 40, "a"))
-HELPED = Plan(
-    100,
-    Certificate(0, "custom", 0, 1 << 40, "a"),
-    recovery=Recovery(1, 0, Distribution.constant(0), Distribution.constant(1)),
-)
 
 
 def phones(n: int, *, every_s: int = 10) -> Fleet:
@@ -48,22 +42,24 @@ def phones(n: int, *, every_s: int = 10) -> Fleet:
 
 
 @pytest.mark.parametrize(
-    ("plan", "compiled", "needed"),
+    ("has_desk", "kept", "needed"),
     [
-        (PLAN, {run_devices, work}, False),
-        (PLAN, {run_devices}, False),  # nobody calls for help
-        (PLAN, {work}, True),
-        (HELPED, {run_devices, work}, False),
-        (HELPED, {run_devices}, True),
-        (HELPED, {work}, True),
-        (HELPED, set(), True),
+        (False, {"run_devices", "work"}, False),
+        (False, {"run_devices"}, False),  # nobody calls for help
+        (False, {"work"}, True),
+        (True, {"run_devices", "work"}, False),
+        (True, {"run_devices"}, True),
+        (True, {"work"}, True),
+        (True, set(), True),
     ],
 )
 def test_the_compiler_is_needed_for_what_the_plan_needs(
-    plan: Plan, compiled: set[Any], needed: bool, monkeypatch: pytest.MonkeyPatch
+    has_desk: bool, kept: set[str], needed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(engine, "is_compiled", lambda function: function in compiled)
-    assert engine.needs_compilation(plan) is needed
+    monkeypatch.setattr(compiled, "cache_directory", lambda: tmp_path)
+    for name in kept:
+        (tmp_path / f"module.{name}-12.py311.nbi").touch()
+    assert compiled.needs_compilation(has_desk=has_desk) is needed
 
 
 @pytest.mark.parametrize("every_s", [5, 7, 10, 15, 20])
