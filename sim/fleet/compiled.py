@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, Final, TypeVar
 
+import numpy as np
+
 from sim.errors import EngineUnavailableError
 from sim.files import cache_folder
 
@@ -54,7 +56,9 @@ def start_s(*, has_desk: bool) -> float:
 _ENTRIES: Final[list[Callable[..., Any]]] = []
 
 
-def compiled(function: Function, *, is_entry: bool = False, **callees: Callable[..., Any]) -> Function:
+def compiled(
+    function: Function, *, is_entry: bool = False, allocates: bool = False, **callees: Callable[..., Any]
+) -> Function:
     """The function compiled to machine code at its first call.
 
     No arithmetic is reordered (`fastmath` off), so that it gives what Python gives.
@@ -63,6 +67,8 @@ def compiled(function: Function, *, is_entry: bool = False, **callees: Callable[
         function: plain scalar code.
         is_entry: Python calls it. It is kept in the cache with all that it calls; the others have no
             entry from Python, which would take a quarter of the time to compile.
+        allocates: it makes arrays or lists. Then numba counts references to arrays, which makes every look
+            into one several times dearer (measured: 2 to 4 times the whole run).
         callees: compiled functions to call instead of the plain ones of these names, where `function`
             comes from a room that knows nothing of compilers.
 
@@ -83,6 +89,7 @@ def compiled(function: Function, *, is_entry: bool = False, **callees: Callable[
     try:
         wrapped: Function = numba.njit(
             nogil=True,
+            _nrt=allocates,
             cache=is_entry and _can_cache(),
             error_model="numpy",
             no_cpython_wrapper=not is_entry,
@@ -90,6 +97,8 @@ def compiled(function: Function, *, is_entry: bool = False, **callees: Callable[
         )(function)
     finally:
         numba.config.CACHE_DIR = before
+    if numba.config.DISABLE_JIT and is_entry:
+        wrapped = np.errstate(over="ignore")(function)  # what is compiled wraps around in silence
     if is_entry:
         _ENTRIES.append(wrapped)
         if _can_cache():

@@ -39,6 +39,7 @@ from sim.fleet.kernels import (
     HELPED,
     LAST_SYNC_AT,
     MAIN,
+    OWNER,
     PROFILE,
     QUEUE,
     RECEIVED,
@@ -46,6 +47,7 @@ from sim.fleet.kernels import (
     RECONNECTED,
     REINSTALLS,
     RESERVE,
+    STOCK,
     WAS_LOST,
     Rows,
     Words,
@@ -147,6 +149,7 @@ def reinstall(
 def reconnects_at(
     row: Ints,
     trial: Ints,
+    stock: Floats,
     identity: np.uint64,
     tables: Tables,
     visits: Ints,
@@ -161,16 +164,18 @@ def reconnects_at(
         return -1
     copy(row, trial)
     why = live(
-        trial, identity, world.horizon_s - 1, RECONNECTED,
+        trial, stock, identity, world.horizon_s - 1, RECONNECTED,
         epochs, held, kind, law, values, masks, pushes, visits, unseen, unseen_coverage, world,
     )  # fmt: skip
     return trial[LAST_SYNC_AT] if why == RECONNECTED else -1
 
 
 @compiled
-def lasts(identity: np.uint64, purpose: np.uint64, index: int, which: int, desk: Desk, world: World) -> int:
+def lasts(
+    stock: Floats, identity: np.uint64, purpose: np.uint64, index: int, which: int, desk: Desk, world: World
+) -> int:
     """A duration of the desk's, in seconds; `which` is a row of its laws."""
-    u, v = pair(identity, purpose, index, world)
+    u, v = pair(identity, purpose, index, stock, world)
     kind, law = desk.kinds[which], desk.laws[which]
     return duration(kind[0], law[0], law[1], desk.values[kind[1] : kind[1] + kind[2]], u, v)
 
@@ -199,7 +204,8 @@ def work(
     """
     epochs, held, kinds, laws, values, masks, pushes = tables
     last_s, n = world.horizon_s - 1, len(rows)
-    trial = np.empty(rows.shape[1], dtype=np.int64)
+    trial, stock = np.empty(rows.shape[1], dtype=np.int64), np.zeros(STOCK)
+    stock[0, OWNER] = -1.0
     status = np.zeros(n, dtype=np.int64)
     version = np.zeros(n, dtype=np.int64)  # of a row's events; those of an older version are overtaken
     events = [(0, 0, 0, 0, 0)]  # (instant, what, device, row, version), a heap
@@ -227,11 +233,13 @@ def work(
             status[i] = _CALLED
             version[i] += 1
             ready_s = epochs[row[EPOCH], FROM_S] + desk.begins_s
-            ready_s += lasts(identity, _OWNER, row[CALLS], _UNTIL_READY, desk, world)
+            ready_s += lasts(stock, identity, _OWNER, row[CALLS], _UNTIL_READY, desk, world)
             row[CALLS] += 1
             if ready_s <= last_s:
                 heapq.heappush(events, (ready_s, _JOIN, row[DEVICE], i, version[i]))
-            alone_s = reconnects_at(row, trial, identity, tables, visits, unseen, unseen_coverage, world)
+            alone_s = reconnects_at(
+                row, trial, stock, identity, tables, visits, unseen, unseen_coverage, world
+            )
             if alone_s >= 0:
                 heapq.heappush(events, (alone_s, _WITHDRAW, row[DEVICE], i, version[i]))
             continue
@@ -257,7 +265,9 @@ def work(
                     continue
                 free -= 1
                 status[i] = _IN_WORK
-                ends_s = now_s + lasts(identities[row[DEVICE]], _TAKES, row[BEGUN], _OF_WORK, desk, world)
+                ends_s = now_s + lasts(
+                    stock, identities[row[DEVICE]], _TAKES, row[BEGUN], _OF_WORK, desk, world
+                )
                 row[BEGUN] += 1
                 row[HELPDESK] += min(ends_s, world.horizon_s) - now_s
                 totals[QUEUE, sample] -= 1
@@ -278,12 +288,12 @@ def work(
             if status[i] == _QUEUED:
                 totals[QUEUE, sample] -= 1
             live(
-                row, identity, last_s, RECONNECTED,
+                row, stock, identity, last_s, RECONNECTED,
                 epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
             )  # fmt: skip
         elif what == _END:
             live(
-                row, identity, now_s, AT_STOP,
+                row, stock, identity, now_s, AT_STOP,
                 epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
             )  # fmt: skip
             reinstall(row, now_s, epochs, held, kind, totals, world)
@@ -298,13 +308,15 @@ def work(
             totals[QUEUE, sample] += 1
             heapq.heappush(events, (now_s, _START, -1, -1, 0))
             if what == _END:
-                alone_s = reconnects_at(row, trial, identity, tables, visits, unseen, unseen_coverage, world)
+                alone_s = reconnects_at(
+                    row, trial, stock, identity, tables, visits, unseen, unseen_coverage, world
+                )
                 if alone_s >= 0:
                     heapq.heappush(events, (alone_s, _WITHDRAW, device, i, version[i]))
             continue
         status[i] = _NONE
         why = live(
-            row, identity, last_s, WAS_LOST,
+            row, stock, identity, last_s, WAS_LOST,
                 epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
         )  # fmt: skip
         if why == WAS_LOST:
@@ -315,10 +327,10 @@ def work(
         kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
         identity = identities[row[DEVICE]]
         live(
-            row, identity, last_s, AT_STOP,
+            row, stock, identity, last_s, AT_STOP,
                 epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
         )  # fmt: skip
         settle(row, kind[EVERY_S], settled, i, totals, world)
 
 
-work = compiled(work, is_entry=True)
+work = compiled(work, is_entry=True, allocates=True)

@@ -32,6 +32,7 @@ from sim.fleet.kernels import (
     LOST_NOW,
     PLACES,
     QUEUE,
+    STOCK,
     SYNC_COUNT,
     Columns,
     World,
@@ -130,7 +131,8 @@ class _Run(NamedTuple):
             settled = np.empty((len(Columns._fields), last - first), dtype=np.int64)
             starts = _starts(fleet, slice(first, last))
             who = (first, last, starts, roster.identity)
-            count = run_devices(*who, tables, visits, own, held, settled, paused, world)
+            row, stock = np.empty(PLACES, dtype=np.int64), np.full(STOCK, -1.0)
+            count = run_devices(*who, tables, visits, own, held, settled, paused, row, stock, world)
             _fill(columns, slice(first, last), settled)
             return own, held, paused[:count].copy()
 

@@ -141,10 +141,30 @@ CATCH_UP_AFTER_MASK: Final = int(world_draws.Purpose.CATCH_UP_AFTER_MASK)
 PUSH_SUCCESS: Final = int(world_draws.Purpose.PUSH_SUCCESS)
 VISIT: Final = int(world_draws.Purpose.VISIT)
 _PUSH = np.uint64(int(world_draws.Purpose.PUSH))
+_M0 = np.uint64(0xD2511F53)
+_M1 = np.uint64(0xCD9E8D57)
+_W0 = np.uint32(0x9E3779B9)
+_W1 = np.uint32(0xBB67AE85)
 _LOW32 = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 _11 = np.uint64(11)
+_0 = np.uint64(0)
+_1 = np.uint64(1)
 _TO_UNIT = 2.0**-53
+
+# Rows of a device's stock of draws, one after the other: those of a purpose, `BATCH` blocks at a time, ...
+SUCCESSES: Final = np.int64(0)
+JITTERS: Final = np.int64(1)
+ON_LENGTHS: Final = np.int64(2)
+OFF_LENGTHS: Final = np.int64(3)
+CATCH_UPS: Final = np.int64(4)
+PURPOSES: Final = 5
+BATCH: Final = 8
+NUMBER: Final = 2 * BATCH  # column of the number of the batch; before it the left uniforms, then the right
+OWNER: Final = 2 * BATCH + 1  # of the first row: the device
+WIDE: Final = 5  # ... and those of `WORD` attempts: success left, right, jitter left, right
+WORD: Final = 64
+STOCK: Final = (WIDE + 4, WORD // 2)
 
 
 # Rows of the totals, (4 + strides, N + 1) int64 over N samples; the last place of each row is waste.
@@ -159,8 +179,7 @@ FIRST_STRIDE: Final = 5
 
 class World(NamedTuple):
     """Key of the draws, sampling, horizon, first and latest reserve; whether a life ends when it receives
-    that. Numbers only: a tuple of arrays costs a reference count at every look, which is dearer than the
-    look (measured: six times the whole run)."""
+    that; `BATCH`, which LLVM must not know: it would unroll the loop, and compute one block at a time."""
 
     k0: np.uint64
     k1: np.uint64
@@ -170,9 +189,9 @@ class World(NamedTuple):
     first_reserve: int
     latest_reserve: int
     until_received: bool
+    batch: int = BATCH
 
 
-philox4x32 = compiled(world_draws.philox4x32)
 duration = compiled(
     world_distributions.duration,
     whole_seconds=compiled(world_distributions.whole_seconds),
@@ -182,54 +201,124 @@ duration = compiled(
 
 
 @compiled
-def pair(identity: np.uint64, purpose: np.uint64, index: int, world: World) -> tuple[float, float]:
-    """Two uniforms on [0, 1): block `index` of a purpose; `Draws.pair` in scalars."""
-    w0, w1, w2, w3 = philox4x32(
-        np.uint64(index), purpose, identity & _LOW32, identity >> _32, world.k0, world.k1
-    )
-    left = np.float64(((w0 << _32) | w1) >> _11) * _TO_UNIT
-    right = np.float64(((w2 << _32) | w3) >> _11) * _TO_UNIT
-    return left, right
+def blocks(
+    identity: np.uint64, purpose: np.uint64, first: int, count: int, left: Floats, right: Floats, world: World
+) -> None:
+    """Two uniforms on [0, 1) for each of `count` blocks of a purpose: `Draws.pairs`, the same numbers.
+
+    In 32-bit words, and into two arrays: only in this form are several blocks computed at once.
+    """
+    low, high, what = np.uint32(identity & _LOW32), np.uint32(identity >> _32), np.uint32(purpose)
+    for i in range(count):
+        c0, c1, c2, c3 = np.uint32(first + i), what, low, high
+        k0, k1 = np.uint32(world.k0), np.uint32(world.k1)
+        for _ in range(10):
+            p0, p1 = _M0 * np.uint64(c0), _M1 * np.uint64(c2)
+            c0, c1 = np.uint32(p1 >> _32) ^ c1 ^ k0, np.uint32(p1)
+            c2, c3 = np.uint32(p0 >> _32) ^ c3 ^ k1, np.uint32(p0)
+            k0, k1 = np.uint32(k0 + _W0), np.uint32(k1 + _W1)
+        left[i] = np.float64(((np.uint64(c0) << _32) | np.uint64(c1)) >> _11) * _TO_UNIT
+        right[i] = np.float64(((np.uint64(c2) << _32) | np.uint64(c3)) >> _11) * _TO_UNIT
 
 
 @compiled
-def single(identity: np.uint64, purpose: np.uint64, index: int, world: World) -> float:
+def pair(
+    identity: np.uint64, purpose: np.uint64, index: int, stock: Floats, world: World
+) -> tuple[float, float]:
+    """Two uniforms on [0, 1): block `index` of a purpose."""
+    blocks(identity, purpose, index, 1, stock[WIDE], stock[WIDE + 1], world)
+    return stock[WIDE, 0], stock[WIDE + 1, 0]
+
+
+@compiled
+def claim(stock: Floats, device: int) -> None:
+    """The stock is this device's, and empty if it was another's."""
+    if stock[0, OWNER] != device:
+        stock[0, OWNER] = device
+        for row in range(PURPOSES):
+            stock[row, NUMBER] = -1.0
+
+
+@compiled
+def place_of(
+    stock: Floats, row: int, identity: np.uint64, purpose: np.uint64, block: int, world: World
+) -> int:
+    """The column of a block of a purpose in the stock, which is filled where it is not there."""
+    batch = block // BATCH
+    if stock[row, NUMBER] != batch:
+        blocks(identity, purpose, batch * BATCH, world.batch, stock[row], stock[row, BATCH:], world)
+        stock[row, NUMBER] = batch
+    return block - batch * BATCH
+
+
+@compiled
+def single(
+    stock: Floats, row: int, identity: np.uint64, purpose: np.uint64, index: int, world: World
+) -> float:
     """Uniform number `index` of a purpose, two to a block."""
-    left, right = pair(identity, purpose, index >> 1, world)
-    return right if index & 1 else left
+    place = place_of(stock, row, identity, purpose, index >> 1, world)
+    return stock[row, place + BATCH * (index & 1)]
 
 
 @compiled
 def spell(
-    identity: np.uint64, purpose: np.uint64, index: int, kind: Ints, law: Floats, values: Floats, world: World
+    stock: Floats,
+    row: int,
+    identity: np.uint64,
+    purpose: np.uint64,
+    index: int,
+    kind: Ints,
+    law: Floats,
+    values: Floats,
+    world: World,
 ) -> int:
     """Length of spell number `index`, in seconds; `kind` and `law` begin at the distribution's columns."""
     if kind[0] == WRITTEN:
         return int(values[kind[1] + index])
-    u, v = pair(identity, purpose, index, world)
+    place = place_of(stock, row, identity, purpose, index, world)
+    u, v = stock[row, place], stock[row, place + BATCH]
     return duration(kind[0], law[0], law[1], values[kind[1] : kind[1] + kind[2]], u, v)
+
+
+@compiled
+def ones(word: np.uint64) -> int:
+    """How many bits are set (Warren, Hacker's Delight, 2nd edition, section 5-1)."""
+    word -= (word >> _1) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@compiled
+def lowest(word: np.uint64) -> int:
+    """The number of the lowest bit that is set."""
+    return ones((word & (_0 - word)) - _1)
+
+
+@compiled
+def is_set(word: np.uint64, bit: int) -> bool:
+    """Whether a bit is set."""
+    return (word >> np.uint64(bit)) & _1 == _1
 
 
 @compiled
 def sample_after(instant_s: int, totals: Ints, world: World) -> int:
     """The first sample at or after an instant; the waste behind the last, if there is none.
 
-    A division of integers, by way of a multiplication of doubles and a mend of its rounding.
+    By way of doubles, whose error is below the distance to a whole number, so that one mend is enough.
     """
     sample = int(instant_s * world.samples_per_s)
-    while sample * world.sample_s < instant_s:
+    if sample * world.sample_s < instant_s:
         sample += 1
-    while (sample - 1) * world.sample_s >= instant_s:
-        sample -= 1
     return min(sample, totals.shape[1] - 1)
 
 
 @compiled
-def due_at(row: Ints, identity: np.uint64, attempt: int, kind: Ints, world: World) -> int:
+def due_at(row: Ints, stock: Floats, identity: np.uint64, attempt: int, kind: Ints, world: World) -> int:
     """When an attempt of the schedule is due (model 5.2)."""
     due_s = row[PHASE_S] + attempt * kind[EVERY_S]
     if kind[JITTER_S] > 0:
-        u = single(identity, _JITTER, attempt, world)
+        u = single(stock, JITTERS, identity, _JITTER, attempt, world)
         due_s += int(u * (kind[JITTER_S] + 1))
     return due_s
 
@@ -323,48 +412,136 @@ def count_regular(row: Ints, until_s: int, kind: Ints, totals: Ints, world: Worl
 
 @compiled
 def sync_steadily(
-    row: Ints, identity: np.uint64, until_s: int, kind: Ints, law: Floats, totals: Ints, world: World
+    row: Ints,
+    stock: Floats,
+    identity: np.uint64,
+    until_s: int,
+    kind: Ints,
+    law: Floats,
+    totals: Ints,
+    world: World,
 ) -> None:
-    """Attempts due up to `until_s` that are synchronizations, where they succeed, and nothing else."""
-    every_s, jitter_s, success = kind[EVERY_S], kind[JITTER_S], law[SUCCESS]
-    attempt, due_s = row[ATTEMPT], row[DUE]
-    grid_s = row[PHASE_S] + attempt * every_s
-    last_s, syncs = row[LAST_SYNC_AT], 0
-    success_left, success_right, jitter_left, jitter_right = 0.0, 0.0, 0.0, 0.0
-    if success < 1.0:
-        success_left, success_right = pair(identity, _SUCCESS, attempt >> 1, world)
-    if jitter_s > 0:
-        jitter_left, jitter_right = pair(identity, _JITTER, attempt >> 1, world)
-    while due_s <= until_s:
-        if (success_right if attempt & 1 else success_left) < success:
-            if last_s < 0 or due_s - last_s > 2 * every_s:
-                row[LAST_SYNC_AT] = last_s
-                connect(row, due_s, every_s, totals, world)
-            totals[SYNC_COUNT, sample_after(due_s, totals, world)] += 1
-            last_s = due_s
-            syncs += 1
-        attempt += 1
-        grid_s += every_s
-        if attempt & 1 == 0:
-            if success < 1.0:
-                success_left, success_right = pair(identity, _SUCCESS, attempt >> 1, world)
-            if jitter_s > 0:
-                jitter_left, jitter_right = pair(identity, _JITTER, attempt >> 1, world)
-        due_s = grid_s + int((jitter_right if attempt & 1 else jitter_left) * (jitter_s + 1))
-    row[ATTEMPT], row[DUE] = attempt, due_s
-    row[LAST_SYNC_AT] = last_s
-    row[SYNCS] += syncs
+    """Attempts due up to `until_s` are synchronizations where they succeed, and nothing else."""
+    end = (until_s - row[PHASE_S]) // kind[EVERY_S] + 1
+    while due_at(row, stock, identity, end - 1, kind, world) > until_s:
+        end -= 1
+    if end - row[ATTEMPT] < WORD // 2:
+        sync_some(row, stock, identity, end, kind, law, totals, world)
+    else:
+        sync_many(row, stock, identity, end, kind, law, totals, world)
+    row[ATTEMPT] = end
+    row[DUE] = due_at(row, stock, identity, end, kind, world)
 
 
 @compiled
-def pass_over(row: Ints, identity: np.uint64, until_s: int, kind: Ints, world: World) -> None:
+def sync_some(
+    row: Ints,
+    stock: Floats,
+    identity: np.uint64,
+    end: int,
+    kind: Ints,
+    law: Floats,
+    totals: Ints,
+    world: World,
+) -> None:
+    """Attempts up to number `end`, one after the other."""
+    for attempt in range(row[ATTEMPT], end):
+        u = single(stock, SUCCESSES, identity, _SUCCESS, attempt, world) if law[SUCCESS] < 1.0 else 0.0
+        if u >= law[SUCCESS]:
+            continue
+        due_s = due_at(row, stock, identity, attempt, kind, world)
+        connect(row, due_s, kind[EVERY_S], totals, world)
+        totals[SYNC_COUNT, sample_after(due_s, totals, world)] += 1
+        row[LAST_SYNC_AT] = due_s
+        row[SYNCS] += 1
+
+
+@compiled
+def due_within(first_s: int, i: int, every_s: int, jitter_s: int, jitters: Floats) -> int:
+    """When attempt `i` of a word is due; the uniforms of its jitter are left and right in turn."""
+    due_s = first_s + i * every_s
+    if jitter_s > 0:
+        due_s += int(jitters[i & 1, i >> 1] * (jitter_s + 1))
+    return due_s
+
+
+@compiled
+def sync_many(
+    row: Ints,
+    stock: Floats,
+    identity: np.uint64,
+    end: int,
+    kind: Ints,
+    law: Floats,
+    totals: Ints,
+    world: World,
+) -> None:
+    """Attempts up to number `end`, a word of bits at a time: which of them succeed.
+
+    Only where several in a row failed can the device have counted as not connected.
+    """
+    every_s, jitter_s, stride = kind[EVERY_S], kind[JITTER_S], kind[STRIDE]
+    left, right, jitters = stock[WIDE], stock[WIDE + 1], stock[WIDE + 2 :]
+    first = row[ATTEMPT] - (row[ATTEMPT] & 1)
+    tried = ~_0 - np.uint64(row[ATTEMPT] & 1)
+    while first < end:
+        count = min(end - first, WORD)
+        half = (count + 1) // 2
+        first_s = row[PHASE_S] + first * every_s
+        if count < WORD:
+            tried &= (_1 << np.uint64(count)) - _1
+        word = tried
+        if law[SUCCESS] < 1.0:
+            blocks(identity, _SUCCESS, first // 2, half, left, right, world)
+            lefts, rights = _0, _0
+            for i in range(half):
+                lefts |= np.uint64(left[i] < law[SUCCESS]) << np.uint64(2 * i)
+                rights |= np.uint64(right[i] < law[SUCCESS]) << np.uint64(2 * i)
+            word &= lefts | (rights << _1)
+        if jitter_s > 0:
+            blocks(identity, _JITTER, first // 2, half, jitters[0], jitters[1], world)
+        if jitter_s == 0 and stride > 0:
+            sample = sample_after(first_s, totals, world)
+            begin, past = sample + lowest(tried) * stride, sample + count * stride
+            totals[FIRST_STRIDE + kind[STRIDE_ROW], begin] += 1
+            if past < totals.shape[1] - 1:
+                totals[FIRST_STRIDE + kind[STRIDE_ROW], past] -= 1
+            failed = tried & ~word
+            while failed != _0:
+                totals[SYNC_COUNT, sample + lowest(failed) * stride] -= 1
+                failed &= failed - _1
+        else:
+            for i in range(count):
+                due_s = due_within(first_s, i, every_s, jitter_s, jitters)
+                totals[SYNC_COUNT, sample_after(due_s, totals, world)] += is_set(word, i)
+        row[SYNCS] += ones(word)
+        back = word & ~(word << _1)
+        if jitter_s == 0:
+            back &= ~(word << np.uint64(2))
+        while True:
+            i = lowest(back) if back != _0 else count
+            last = i - 1
+            while last >= 0 and not is_set(word, last):
+                last -= 1
+            if last >= 0:
+                row[LAST_SYNC_AT] = due_within(first_s, last, every_s, jitter_s, jitters)
+            if back == _0:
+                break
+            connect(row, due_within(first_s, i, every_s, jitter_s, jitters), every_s, totals, world)
+            back &= back - _1
+        tried = ~_0
+        first += WORD
+
+
+@compiled
+def pass_over(row: Ints, stock: Floats, identity: np.uint64, until_s: int, kind: Ints, world: World) -> None:
     """Attempts due up to `until_s` change nothing; the next is the first after it."""
     surely = (until_s + 1 - kind[JITTER_S] - row[PHASE_S]) // kind[EVERY_S]
     row[ATTEMPT] = max(row[ATTEMPT], surely)
-    row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
+    row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
     while row[DUE] <= until_s:
         row[ATTEMPT] += 1
-        row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
+        row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
 
 
 @compiled
@@ -421,17 +598,17 @@ def lose(row: Ints, holds: bool, epochs: Ints, held: Bools, totals: Ints, world:
 
 
 @compiled
-def is_hit(identity: np.uint64, mask: Floats, world: World) -> bool:
+def is_hit(stock: Floats, identity: np.uint64, mask: Floats, world: World) -> bool:
     """Whether a mask takes the device (model 12)."""
     if mask[MASK_SHARE] >= 1.0:
         return True
     key = np.uint64(mask[MASK_KEY]) | (np.uint64(mask[MASK_KEY + 1]) << _32)
-    u, _ = pair(identity ^ key, np.uint64(mask[MASK_PURPOSE]), int(mask[MASK_INDEX]), world)
+    u, _ = pair(identity ^ key, np.uint64(mask[MASK_PURPOSE]), int(mask[MASK_INDEX]), stock, world)
     return u < mask[MASK_SHARE]
 
 
 @compiled
-def next_mask(row: Ints, identity: np.uint64, kind: Ints, masks: Floats, world: World) -> None:
+def next_mask(row: Ints, stock: Floats, identity: np.uint64, kind: Ints, masks: Floats, world: World) -> None:
     """The next unbroken time that masks cover, into `MASKED_FROM` and `MASKED_TO`."""
     row[MASKED_FROM] = FAR_S
     row[MASKED_TO] = FAR_S
@@ -441,7 +618,7 @@ def next_mask(row: Ints, identity: np.uint64, kind: Ints, masks: Floats, world: 
         if row[MASKED_FROM] < FAR_S and from_s > row[MASKED_TO]:
             break
         row[NEXT_MASK] += 1
-        if not is_hit(identity, mask, world):
+        if not is_hit(stock, identity, mask, world):
             continue
         if row[MASKED_FROM] == FAR_S:
             row[MASKED_FROM] = from_s
@@ -451,12 +628,14 @@ def next_mask(row: Ints, identity: np.uint64, kind: Ints, masks: Floats, world: 
 
 
 @compiled
-def begin_masked(row: Ints, identity: np.uint64, kind: Ints, masks: Floats, world: World) -> None:
+def begin_masked(
+    row: Ints, stock: Floats, identity: np.uint64, kind: Ints, masks: Floats, world: World
+) -> None:
     """Where a device stands at second 0 that masks may cover."""
     row[ON_ITSELF] = row[IS_ON]
     row[TURNS_ITSELF] = row[SPELL_ENDS] if kind[TURNS] == 1 else FAR_S
     row[NEXT_MASK] = kind[FIRST_MASK]
-    next_mask(row, identity, kind, masks, world)
+    next_mask(row, stock, identity, kind, masks, world)
     look_through(row, 0)
 
 
@@ -471,6 +650,7 @@ def look_through(row: Ints, instant_s: int) -> None:
 @compiled
 def turn_masked(
     row: Ints,
+    stock: Floats,
     identity: np.uint64,
     turned_s: int,
     kind: Ints,
@@ -485,19 +665,21 @@ def turn_masked(
         if row[ON_ITSELF] == 1:
             row[ON_ITSELF] = 0
             row[TURNS_ITSELF] += spell(
-                identity, _OFF_SPELL, row[OFF_SPELLS], kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world
-            )
+                stock, OFF_LENGTHS, identity, _OFF_SPELL, row[OFF_SPELLS],
+                kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world,
+            )  # fmt: skip
             row[OFF_SPELLS] += 1
         else:
             row[ON_ITSELF] = 1
             row[TURNS_ITSELF] += spell(
-                identity, _ON_SPELL, row[ON_SPELLS], kind[ON_LAW:], law[ON_PARAMETERS:], values, world
-            )
+                stock, ON_LENGTHS, identity, _ON_SPELL, row[ON_SPELLS],
+                kind[ON_LAW:], law[ON_PARAMETERS:], values, world,
+            )  # fmt: skip
             row[ON_SPELLS] += 1
             row[COMINGS] += 1
             comes_on_itself = True
     if row[MASKED_TO] == turned_s:
-        next_mask(row, identity, kind, masks, world)
+        next_mask(row, stock, identity, kind, masks, world)
     look_through(row, turned_s)
     return comes_on_itself
 
@@ -505,6 +687,7 @@ def turn_masked(
 @compiled
 def next_masked_attempt(
     row: Ints,
+    stock: Floats,
     identity: np.uint64,
     stop_s: int,
     kind: Ints,
@@ -520,13 +703,13 @@ def next_masked_attempt(
         turned_s, was_on = row[SPELL_ENDS], row[IS_ON]
         if turned_s > stop_s:
             return FAR_S
-        comes_on_itself = turn_masked(row, identity, turned_s, kind, law, values, masks, world)
+        comes_on_itself = turn_masked(row, stock, identity, turned_s, kind, law, values, masks, world)
         if row[IS_ON] == was_on:
             continue
         if was_on == 1:
             row[MISSED] = 0
             continue
-        skip_to(row, identity, turned_s, kind, world)
+        skip_to(row, stock, identity, turned_s, kind, world)
         if comes_on_itself:
             is_extra = come_on(row, turned_s, kind, CATCH_UP, row[COMINGS] - 1)
         else:
@@ -539,6 +722,7 @@ def next_masked_attempt(
 @compiled
 def next_attempt(
     row: Ints,
+    stock: Floats,
     identity: np.uint64,
     stop_s: int,
     kind: Ints,
@@ -559,29 +743,31 @@ def next_attempt(
             row[IS_ON] = 0
             row[MISSED] = 0
             row[SPELL_ENDS] += spell(
-                identity, _OFF_SPELL, row[OFF_SPELLS], kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world
-            )
+                stock, OFF_LENGTHS, identity, _OFF_SPELL, row[OFF_SPELLS],
+                kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world,
+            )  # fmt: skip
             row[OFF_SPELLS] += 1
             continue
         row[IS_ON] = 1
         row[SPELL_ENDS] += spell(
-            identity, _ON_SPELL, row[ON_SPELLS], kind[ON_LAW:], law[ON_PARAMETERS:], values, world
-        )
+            stock, ON_LENGTHS, identity, _ON_SPELL, row[ON_SPELLS],
+            kind[ON_LAW:], law[ON_PARAMETERS:], values, world,
+        )  # fmt: skip
         row[ON_SPELLS] += 1
         row[COMINGS] += 1
-        skip_to(row, identity, turned_s, kind, world)
+        skip_to(row, stock, identity, turned_s, kind, world)
         if come_on(row, turned_s, kind, CATCH_UP, row[COMINGS] - 1):
             return turned_s
     return row[DUE]
 
 
 @compiled
-def skip_to(row: Ints, identity: np.uint64, instant_s: int, kind: Ints, world: World) -> None:
+def skip_to(row: Ints, stock: Floats, identity: np.uint64, instant_s: int, kind: Ints, world: World) -> None:
     """Attempts due before the instant are missed."""
     if row[DUE] >= instant_s:
         return
     row[MISSED] = 1
-    pass_over(row, identity, instant_s - 1, kind, world)
+    pass_over(row, stock, identity, instant_s - 1, kind, world)
 
 
 @compiled
@@ -601,7 +787,14 @@ def set_wake(row: Ints, after_s: int, kind: Ints, pushes: Floats, visits: Ints) 
 
 @compiled
 def wake(
-    row: Ints, identity: np.uint64, at_s: int, kind: Ints, pushes: Floats, visits: Ints, world: World
+    row: Ints,
+    stock: Floats,
+    identity: np.uint64,
+    at_s: int,
+    kind: Ints,
+    pushes: Floats,
+    visits: Ints,
+    world: World,
 ) -> None:
     """Pushes and visits of a second (model 10); its own next attempt is then, or later, at `at_s`."""
     now_s = row[WAKE_AT]
@@ -610,7 +803,7 @@ def wake(
         push = pushes[place]
         if int(push[PUSH_AT_S]) != now_s:
             continue
-        u, _ = pair(identity, _PUSH, now_s, world)
+        u, _ = pair(identity, _PUSH, now_s, stock, world)
         if u >= push[PUSH_REACHES]:
             continue
         if row[IS_ON] == 1:
@@ -624,7 +817,7 @@ def wake(
     if is_visited:  # in the place of its own attempt
         if row[CATCH_UP_AT] < 0 and row[IS_ON] == 1 and row[DUE] == now_s:
             row[ATTEMPT] += 1
-            row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
+            row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
         row[CATCH_UP_AT] = now_s
         row[EXTRA_PURPOSE] = VISIT
     elif is_asked and at_s > now_s:
@@ -655,6 +848,7 @@ def come_on(row: Ints, turned_s: int, kind: Ints, purpose: int, index: int) -> b
 @compiled
 def live(
     row: Ints,
+    stock: Floats,
     identity: np.uint64,
     stop_s: int,
     stop_on: int,
@@ -674,6 +868,7 @@ def live(
 
     Args:
         row: its state.
+        stock: `STOCK` of draws that were made ahead.
         identity: of its draws.
         stop_s: last second; below the horizon.
         stop_on: `WAS_LOST`, `RECONNECTED` or `HAS_RESERVE` (the latest one) to come back as soon as that
@@ -692,16 +887,19 @@ def live(
     has_spells = kind[PRESENCE] == SPELLS
     is_masked = has_spells and kind[FIRST_MASK] < kind[LAST_MASK]
     always_succeeds = law[SUCCESS] == 1.0
-    is_regular = not has_spells and kind[JITTER_S] == 0 and always_succeeds
+    is_regular = kind[JITTER_S] == 0 and always_succeeds
     last_epoch = len(epochs) - 2
+    claim(stock, row[DEVICE])
     while True:
         wake_s = row[WAKE_AT]
         if is_masked:
-            at_s = next_masked_attempt(row, identity, min(stop_s, wake_s), kind, law, values, masks, world)
+            at_s = next_masked_attempt(
+                row, stock, identity, min(stop_s, wake_s), kind, law, values, masks, world
+            )
         else:
-            at_s = next_attempt(row, identity, min(stop_s, wake_s), kind, law, values, world)
+            at_s = next_attempt(row, stock, identity, min(stop_s, wake_s), kind, law, values, world)
         if at_s >= wake_s and wake_s <= stop_s:
-            wake(row, identity, at_s, kind, pushes, visits, world)
+            wake(row, stock, identity, at_s, kind, pushes, visits, world)
             continue
         limit_s = min(at_s, stop_s)
         while row[EPOCH] < last_epoch and epochs[row[EPOCH] + 1, FROM_S] <= limit_s:
@@ -733,24 +931,31 @@ def live(
             if has_spells:
                 until_s = min(until_s, row[SPELL_ENDS] - 1)
             if not is_answered or not (accepts or notices):
-                pass_over(row, identity, until_s, kind, world)
+                pass_over(row, stock, identity, until_s, kind, world)
                 continue
             if accepts and is_steady:
                 if is_regular:
                     count_regular(row, until_s, kind, totals, world)
                 else:
-                    sync_steadily(row, identity, until_s, kind, law, totals, world)
+                    sync_steadily(row, stock, identity, until_s, kind, law, totals, world)
                 continue
-            succeeds = always_succeeds or single(identity, _SUCCESS, row[ATTEMPT], world) < law[SUCCESS]
+            succeeds = always_succeeds
+            if not succeeds:
+                u = single(stock, SUCCESSES, identity, _SUCCESS, row[ATTEMPT], world)
+                succeeds = u < law[SUCCESS]
             row[ATTEMPT] += 1
-            row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
+            row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
         else:
             row[CATCH_UP_AT] = -1
             is_visit = row[EXTRA_PURPOSE] == VISIT
             purpose = np.uint64(row[EXTRA_PURPOSE])
             succeeds = is_visit or always_succeeds
-            if not succeeds:
-                succeeds = single(identity, purpose, row[EXTRA_INDEX], world) < law[SUCCESS]
+            if not succeeds and row[EXTRA_PURPOSE] == CATCH_UP:
+                u = single(stock, CATCH_UPS, identity, purpose, row[EXTRA_INDEX], world)
+                succeeds = u < law[SUCCESS]
+            elif not succeeds:
+                left, right = pair(identity, purpose, row[EXTRA_INDEX] >> 1, stock, world)
+                succeeds = (right if row[EXTRA_INDEX] & 1 else left) < law[SUCCESS]
             if is_visit and is_answered and accepts and reserve >= 0 and row[RESERVE] != reserve:
                 row[VISITS_HELPED] += 1
 
@@ -809,6 +1014,7 @@ def copy(row: Ints, into: Ints) -> None:
 @compiled
 def begin(
     row: Ints,
+    stock: Floats,
     device: int,
     identity: np.uint64,
     start: Ints,
@@ -824,6 +1030,7 @@ def begin(
         row[place] = 0
     row[PROFILE] = start[START_PROFILE]
     row[DEVICE] = device
+    claim(stock, device)
     row[PHASE_S] = start[START_PHASE_S]
     row[IS_ON] = start[STARTS_ON]
     row[SPELL_ENDS] = start[START_SPELL_S]
@@ -847,9 +1054,9 @@ def begin(
     row[WAKE_AT] = FAR_S
     if kind[FIRST_PUSH] < kind[LAST_PUSH] or len(visits) > 0:
         set_wake(row, -1, kind, pushes, visits)
-    row[DUE] = due_at(row, identity, row[ATTEMPT], kind, world)
+    row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
     if kind[PRESENCE] == SPELLS and kind[FIRST_MASK] < kind[LAST_MASK]:
-        begin_masked(row, identity, kind, masks, world)
+        begin_masked(row, stock, identity, kind, masks, world)
     if start[NEVER_CONNECTED] == 1:
         row[MAIN] = NO_CERTIFICATE
         row[RESERVE] = NO_CERTIFICATE
@@ -900,6 +1107,8 @@ def run_devices(
     coverage: Ints,
     settled: Rows,
     paused: Rows,
+    row: Ints,
+    stock: Floats,
     world: World,
 ) -> int:
     """Let devices `first` to `last` live; those that call for help wait at their loss.
@@ -910,17 +1119,18 @@ def run_devices(
         visits: as for `live`.
         settled: (columns, last - first) for what became of those that do not call, in the order of `Columns`.
         paused: (last - first, PLACES) for the rows of those that call; (0, PLACES) without a help desk.
+        row: (PLACES,) to work with.
+        stock: `STOCK` to work with.
 
     Returns:
         how many rows of `paused` were filled.
     """
     epochs, held, kinds, laws, values, masks, pushes = tables
     waiting = 0
-    row = np.empty(PLACES, dtype=np.int64)
     for device in range(first, last):
         start = starts[device - first]
         kind, law = kinds[start[START_PROFILE]], laws[start[START_PROFILE]]
-        begin(row, device, identities[device], start, epochs, kind, masks, pushes, visits, world)
+        begin(row, stock, device, identities[device], start, epochs, kind, masks, pushes, visits, world)
         if start[NEVER_CONNECTED] == 1:
             settle(row, kind[EVERY_S], settled, device - first, totals, world)
             continue
@@ -928,7 +1138,7 @@ def run_devices(
         if world.until_received:
             stop_on = HAS_RESERVE
         why = live(
-            row, identities[device], world.horizon_s - 1, stop_on,
+            row, stock, identities[device], world.horizon_s - 1, stop_on,
             epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
         )  # fmt: skip
         if why == WAS_LOST:

@@ -17,7 +17,7 @@ from sim.studies.verify import first_difference
 from sim.world.certificates import Certificate
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Profile, Roster
-from sim.world.plan import Plan
+from sim.world.plan import Plan, Reissue
 
 PLAN = Plan(100, Certificate(0, "custom", 0, 1 << 40, "a"))
 
@@ -107,3 +107,16 @@ def test_who_stops_a_run_need_not_wait_for_the_devices_that_have_not_begun(
     with pytest.raises(KeyboardInterrupt):
         engine.simulate(PLAN, phones(100), progress=stop, threads=1, chunk=1)
     assert begun < 50
+
+
+@pytest.mark.parametrize("jitter_s", [0, 3, 9])
+@pytest.mark.parametrize("success", [0.2, 0.6, 0.97])
+@pytest.mark.parametrize("every_s", [10, 11])
+def test_words_of_attempts_are_those_attempts_one_by_one(every_s: int, success: float, jitter_s: int) -> None:
+    """Some 200 attempts, of which an activation takes an odd number apart; rows of failures cross the words."""
+    fleet = phones(40, every_s=every_s)
+    profile = replace(fleet.roster.profiles[0], success=success, jitter_s=jitter_s)
+    fleet = replace(fleet, roster=replace(fleet.roster, profiles=(profile,)))
+    reissue = Reissue(at_s=113, activate="after", after_s=300)
+    plan = replace(PLAN, horizon_s=2003, sample_s=5, actions=(reissue,))
+    assert first_difference(simulate(plan, fleet), engine.simulate(plan, fleet, threads=1)) is None
