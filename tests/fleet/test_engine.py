@@ -113,7 +113,7 @@ def test_who_stops_a_run_need_not_wait_for_the_devices_that_have_not_begun(
 @pytest.mark.parametrize("success", [0.2, 0.6, 0.97])
 @pytest.mark.parametrize("every_s", [10, 11])
 def test_words_of_attempts_are_those_attempts_one_by_one(every_s: int, success: float, jitter_s: int) -> None:
-    """Some 200 attempts, of which an activation takes an odd number apart; rows of failures cross the words."""
+    """200 attempts, of which an activation takes some apart; failures in a row cross the words."""
     fleet = phones(40, every_s=every_s)
     profile = replace(fleet.roster.profiles[0], success=success, jitter_s=jitter_s)
     fleet = replace(fleet, roster=replace(fleet.roster, profiles=(profile,)))
