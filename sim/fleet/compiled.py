@@ -97,12 +97,13 @@ def compiled(
         )(function)
     finally:
         numba.config.CACHE_DIR = before
-    if numba.config.DISABLE_JIT and is_entry:
-        wrapped = np.errstate(over="ignore")(function)  # what is compiled wraps around in silence
-    if is_entry:
-        _ENTRIES.append(wrapped)
-        if _can_cache():
-            _forgive(wrapped._cache)  # type: ignore[attr-defined]
+    if not is_entry:
+        return wrapped
+    if numba.config.DISABLE_JIT:
+        return np.errstate(over="ignore")(wrapped)  # what is compiled wraps around in silence
+    _ENTRIES.append(wrapped)
+    if _can_cache():
+        _forgive(wrapped._cache)  # type: ignore[attr-defined]
     return wrapped
 
 
