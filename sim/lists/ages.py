@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ DEFAULT_PERIOD_S: Final = 21_600
 _RATIO: Final = 1.3
 """Of the bounds of neighbouring classes of ages."""
 _CLEAN_UP_DAYS: Final = (30, 45, 60, 90, 120, 180, 270, 365)
-_LONGEST_SCENARIO_S: Final = 400 * DAY_S
-"""Longer than any certificate is valid (model 3.2)."""
+_NEARLY_ALL: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,21 +173,36 @@ def clean_up_days(ages: Ages) -> int | None:
     return None
 
 
-def contact_hours(devices: DeviceList) -> tuple[int, int, float] | None:
-    """The twelve hours of the day that hold nearly all last contacts of silent devices; None if no such show.
+class ContactHours(NamedTuple):
+    """The hours that hold nearly all last contacts of silent devices, in the zone of the list.
 
-    First hour, hour after the last, share of the contacts, in the zone of the list. Devices in contact on the
-    last day do not count: their contacts lie shortly before the list was made.
+    `share` of `contacts` lie on `days` from the hour `first` to before the hour `end`.
+    """
+
+    days: str
+    first: int
+    end: int
+    share: float
+    contacts: int
+    zone: str
+
+
+def contact_hours(devices: DeviceList) -> ContactHours | None:
+    """The fewest hours of a day, at most twelve, that hold 95 % of the contacts; None if there are no such.
+
+    Devices in contact on the last day do not count: their contacts lie shortly before the list was made.
     """
     old = devices.last_sync_s[(devices.contact == KNOWN) & (devices.ages_s > DAY_S)]
     if old.size < 50 or not devices.has_times:
         return None
-    of_hour = np.bincount(to_local(old, devices.zone) // 3600 % 24, minlength=24)
-    in_window = np.array([np.roll(of_hour, -first)[:12].sum() for first in range(24)]) / old.size
-    first = int(in_window.argmax())
-    return (first, (first + 12) % 24, float(in_window[first])) if in_window[first] >= 0.9 else None
-
-
-def beyond(ages: Ages, quantile_s: float, *, share: float = 0.999) -> tuple[int, float]:
-    """How many devices are silent for longer than a quantile of a law, and how many the law lets expect."""
-    return ages.longer_than(quantile_s), (1.0 - share) * ages.ages_s.size
+    hours = to_local(old, devices.zone) // 3600
+    is_weekday = (hours // 24 + 3) % 7 < 5  # 1 January 1970 was a Thursday
+    days = "mon-fri" if is_weekday.mean() >= _NEARLY_ALL else "mon-sun"
+    of_hour = np.bincount(hours[is_weekday | (days == "mon-sun")] % 24, minlength=24)
+    before = np.append(0, np.cumsum(of_hour)) / old.size
+    for width in range(1, 13):
+        share = before[width:] - before[:-width]
+        first = int(share.argmax())
+        if share[first] >= _NEARLY_ALL:
+            return ContactHours(days, first, first + width, float(share[first]), old.size, devices.zone)
+    return None

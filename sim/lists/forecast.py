@@ -24,6 +24,8 @@ from sim.text import date, evenly, iso, no_formula, plural, rounded
 DELAYS_DAYS: Final = (7, 14, 30, 60, 90)
 _LONGEST_DELAY_DAYS: Final = 397
 _SHOWN: Final = 20
+_LEAST_PHI: Final = 1.2
+"""Below it, the errors of forecasts are about those of independent devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,15 @@ class Forecast(Answer):
         """How much wider than for independent devices the bands are (model 11.5)."""
         return 1.0 if self.history is None else self.history.phi
 
+    @property
+    def disturbance(self) -> str | None:
+        """A `calendar:` block with which a run errs as forecasts did; None where devices seem independent."""
+        if self.history is None or self.phi < _LEAST_PHI:
+            return None
+        reach = self.reach(self.delay_s)
+        excess = reach.sd**2 * (1 - 1 / self.phi**2)
+        return self.history.disturbance(excess, self.at.size - reach.not_reached, self.delay_s)
+
     def reach(self, delay_s: int) -> Reach:
         """What a delay will not reach: N(W) ± z·phi·sqrt(2 (N(W) - N(2W))) (model 11.3)."""
         if self.devices.holds_reserve.any():
@@ -129,6 +140,7 @@ class Forecast(Answer):
             **counts(self.devices),
             "phi": _plain(self.phi),
             **({} if self.history is None else {"history": self.history.to_json()}),
+            **({} if self.disturbance is None else {"calendar": self.disturbance}),
             **({} if self.kept is None else {"at_most": self.most, "probability": _plain(self.kept)}),
         }
 
@@ -179,6 +191,12 @@ class Forecast(Answer):
             hidden=max(0, self.at.size - _SHOWN),
         )
         past = [] if self.history is None else self.history.parts()
+        if self.disturbance is not None:
+            past.append(
+                notes(
+                    *self.disturbance.splitlines(), title="A disturbance that explains such errors, to paste"
+                )
+            )
         known = [part for part in (reaches, worst) if part.rows]
         sentences = [*self._promise(), *self._limits()]
         title = f"Forecast from the list of {exported_text(self.devices) or 'an unknown day'}"
@@ -270,10 +288,10 @@ def limits(devices: DeviceList, ages: Ages) -> Iterator[str]:
     if (days := clean_up_days(ages)) is not None:
         yield f"The console seems to remove devices after {days} days: of longer silences it says nothing."
     if (hours := contact_hours(devices)) is not None:
-        first, end, share = hours
         yield (
-            f"{share:.0%} of the old last contacts lie from {first:02}:00 to {end:02}:00 ({devices.zone}): "
-            "prefer a list made on the weekday and at the hour of the reissue."
+            f"{hours.share:.0%} of {hours.contacts:,} old last contacts lie on {hours.days} from "
+            f"{hours.first:02}:00 to {hours.end:02}:00 ({hours.zone}): prefer a list made on the weekday and "
+            "at the hour of the reissue."
         )
     if devices.is_zone_assumed:
         yield f"The dates name no time zone: {devices.zone} is taken (list: timezone)."

@@ -66,6 +66,27 @@ class History:
         errors = [(each.not_reached - each.forecast) / max(each.sd, 1.0) for each in self.past]
         return max(1.0, math.sqrt(sum(x * x for x in errors) / len(errors))) if errors else 1.0
 
+    def disturbance(self, excess: float, reached: float, delay_s: int) -> str | None:
+        """A `calendar:` block: one occurrence over the whole delivery, in as many replications as start days
+        missed more than independence allows, and of such a share that the losses vary as much as needed.
+
+        Args:
+            excess: variance of the losses that independent devices do not have.
+            reached: devices that are not lost anyhow.
+            delay_s: from the start to the activation.
+        """
+        worse = [each.not_reached - each.forecast > 2 * max(each.sd, 1.0) for each in self.past]
+        one_in = max(2, min(10, round(len(worse) / max(sum(worse), 1))))
+        share = math.sqrt(excess / (1 / one_in * (1 - 1 / one_in))) / max(reached, 1.0)
+        if not 0 < share <= 1:
+            return None
+        gaps = ", ".join(["1s", *["400d"] * (one_in - 1)])  # now, or not within the run
+        return (
+            "calendar:\n  disturbances:\n"
+            f"    - {{name: as before, share: {100 * share:.3g}%, every: {{empirical: [{gaps}]}}, "
+            f"lasts: {delay_s // DAY_S + 1}d}}\n"
+        )
+
     def to_json(self) -> list[dict[str, Any]]:
         """One object for each start day."""
         return [

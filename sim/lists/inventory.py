@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.lists.ages import DAY_S, Ages, presence_of
+from sim.lists.ages import DAY_S, Ages, contact_hours, presence_of
 from sim.lists.devices import KNOWN, DeviceList, ListOptions
 from sim.lists.forecast import DELAYS_DAYS, counts, exported_text, limits
 from sim.summary import Column, Notes, Summary, Table, notes
@@ -90,6 +90,12 @@ class Inventory(Answer):
             lines.append("    sync: {every: 6h}   # how often your devices synchronize")
         if presence_of(self.ages) is not None:
             lines.append("    presence: from list")
+        if (found := contact_hours(devices)) is not None:
+            hours = f"{{days: {found.days}, from: {found.first:02}:00, to: {found.end:02}:00}}"
+            sure = (
+                f"{100 * found.share:.3g} % of {found.contacts:,} old contacts, by the clocks of {found.zone}"
+            )
+            lines.append(f"    # hours: {hours}   # if devices are on then only: {sure}")
         return "\n".join(lines) + "\n"
 
     def summary(self) -> Summary:

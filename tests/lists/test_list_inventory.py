@@ -167,10 +167,23 @@ def test_the_devices_are_written_worst_first_and_never_over_a_file(path: Path, t
     assert run("forecast", path, "--delay", "7d", "--out", out).return_value == 0
     rows = (out / "devices.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["id", "d3", "d2", "d4", "d1"]
+    assert b"<svg" in (out / "forecast.svg").read_bytes()
     assert isinstance(run("forecast", path, "--delay", "7d", "--out", out).exception, InputError)
 
 
 def test_a_list_in_words_for_the_terminal_and_for_jupyter(path: Path) -> None:
     for answer in (sim.inventory(path), sim.forecast(path, lost_at_most=1)):
         assert to_text(answer.summary())
-        assert to_html(answer.summary())
+        assert to_html(answer.summary()) == answer._repr_html_()
+
+
+def test_hours_that_the_contacts_show_are_proposed_as_a_comment(tmp_path: Path) -> None:
+    moments = pd.date_range("2026-11-02 08:00", "2026-11-20 16:00", freq="h", tz="Europe/Berlin")
+    at_work = moments[(moments.hour >= 8) & (moments.hour < 17) & (moments.day_of_week < 5)]
+    rows = "".join(f"d{i},{each.isoformat()}\n" for i, each in enumerate([*at_work, moments.max()]))
+    (tmp_path / "d.csv").write_text(f"id,last_sync\n{rows}")
+    block = sim.inventory(tmp_path / "d.csv", exported="2026-11-27 08:00", timezone="Europe/Berlin").to_yaml()
+    assert "hours" not in yaml.safe_load(block)["fleet"][0]
+    group = yaml.safe_load(block.replace("# hours", "hours"))["fleet"][0]
+    assert group["hours"] == {"days": "mon-fri", "from": "08:00", "to": "17:00"}
+    assert "100 % of 136 old contacts" in block
