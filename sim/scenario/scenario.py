@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,13 +19,13 @@ from sim.errors import InputError, UnreadableError
 from sim.files import decode, read_bytes
 from sim.scenario import instants
 from sim.scenario.checks import Draft, check, check_instants, check_names
-from sim.scenario.document import Node, node_of, with_value
+from sim.scenario.document import DEEPEST, Node, node_of, with_value
 from sim.scenario.inventory import Inventories, Inventory
 from sim.scenario.messages import mistakes_in
 from sim.scenario.problems import Place, Problem, ScenarioError, steps_of
 from sim.scenario.schema import Contents
 from sim.scenario.values import kind_of
-from sim.scenario.yaml_text import read_tree, to_line, to_yaml, with_overrides
+from sim.scenario.yaml_text import read_tree, to_flow, to_line, to_yaml, with_overrides
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.card import to_html
 from sim.text import plural, shortened, span, visible
@@ -171,6 +171,14 @@ class Scenario(Contents):
         plain = self._made_of.node.plain()
         assert isinstance(plain, dict)
         return plain
+
+    @property
+    def overrides(self) -> tuple[tuple[str, str], ...]:
+        """With which `load` gives it from its file: what was set or changed since; none without a file."""
+        if self.source is None:
+            return ()
+        as_read, _ = read_tree(decode(self.source.text), file=str(self.source.path))
+        return tuple(_changes("", as_read.plain(), self.document))
 
     @property
     def inventories(self) -> Mapping[int, Inventory]:
@@ -328,6 +336,21 @@ def expect_scenario(given: object) -> None:
         return
     read = f"sim.load({str(given)!r})" if isinstance(given, str | os.PathLike) else "sim.load(path)"
     raise InputError(f"a scenario is expected here, not {kind_of(given)}: write {read}")
+
+
+def _changes(key: str, before: object, after: object) -> Iterator[tuple[str, str]]:
+    """The dotted keys at which two documents differ, and what the later one has there, as YAML."""
+    below: Iterable[str | int] = ()
+    if isinstance(before, dict) and isinstance(after, dict) and not any("." in name for name in after):
+        below = {**before, **after}
+        before, after = ({**dict.fromkeys(below), **each} for each in (before, after))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        below = range(len(after))
+    if below and key.count(".") < DEEPEST:
+        for step in below:
+            yield from _changes(f"{key}.{step}" if key else str(step), before[step], after[step])  # type: ignore[index]
+    elif before != after:
+        yield key, "" if after is None else to_flow(after)
 
 
 def _no_text(given: object, expected: str) -> InputError:

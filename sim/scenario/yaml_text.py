@@ -5,6 +5,7 @@ The tree is built from PyYAML's events: its own composer recurses, and a deep fi
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -426,6 +427,14 @@ def to_line(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else str(value)
+
+
+def to_flow(value: object) -> str:
+    """A value as YAML on one line, as `--set` reads it."""
+    text = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf, default_flow_style=True
+    )
+    return text.removesuffix("...\n").rstrip("\n")
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,23 @@ def is_scenario(path: Path) -> bool:
         return False
     is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return looks_like_scenario(content.decode("utf-16" if is_wide else "utf-8-sig", errors="replace"))
+
+
+def is_spoilt(path: Path) -> bool:
+    """Whether a file is empty or binary, and lies beside a scenario with guarantees: it was one, probably."""
+    content = path.read_bytes()[:MOST_BYTES] if path.is_file() else b"-"
+    if content.strip(b" \t\r\n") and b"\0" not in content:
+        return False
+    return any(is_scenario(each) for each in path.parent.glob("*.y*ml") if each != path)
+
+
+def marks_in(text: str) -> Iterator[tuple[int, str, str]]:
+    """Line (0 for the comments before all else), name and reason of each comment `# pytest: NAME REASON`."""
+    head = True
+    for number, line in enumerate(text.splitlines(), start=1):
+        head = head and line.strip()[:1] in ("", "#")
+        if found := re.search(r"# *pytest: *(\w+)[,:]? *(.*?) *$", line):
+            yield 0 if head else number + (line.lstrip()[0] == "#"), found[1], found[2]
 
 
 def looks_like_scenario(text: str) -> bool:

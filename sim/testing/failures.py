@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +22,10 @@ from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
 from sim.world.plan import Reissue
 
 _MOST_RULES = 3
+_MOST_LINES = 80
+_MOST_REPLICATIONS = 20
+_OWN: Final = ("seed", "replications")
+"""Keys that have options of their own."""
 
 
 def failure_text(result: Result, index: int, *, file: str | None = None) -> str:
@@ -102,7 +109,22 @@ def _remedy(result: Result, verdict: Verdict) -> Iterator[str]:
             own = result.plan.actions[0]
             after_s = own.after_s if isinstance(own, Reissue) else None
             instead = "" if after_s is None else f" (instead of {spaced(after_s)})"
-            yield f"an activation delay of at least {spaced(need.needed_s)}{instead} would have been enough"
+            least = f"an activation delay of at least {spaced(need.needed_s)}{instead}"
+            yield f"{least} would have been enough{_in_others(result, verdict, need.needed_s)}"
+
+
+def _in_others(result: Result, verdict: Verdict, needed_s: int) -> str:
+    """In how many of the first replications a delay is enough, and which one is in all of them."""
+    looked_at = range(min(result.replications, _MOST_REPLICATIONS))
+    if len(looked_at) == 1:
+        return ""
+    found = [required_delay(result, replace(verdict, replication=number)) for number in looked_at]
+    delays_s = [math.inf if need is None or need.needed_s is None else need.needed_s for need in found]
+    enough, most_s = sum(delay_s <= needed_s for delay_s in delays_s), max(delays_s)
+    here = f" in replication {result.number_of(verdict.replication or 0)}"
+    which = "all" if len(looked_at) == result.replications else "the first"
+    words = f"{here}, and in {enough} of {which} {len(looked_at)}"
+    return words if most_s in (needed_s, math.inf) else f"{words}; {spaced(int(most_s))} in every one of them"
 
 
 def _rules(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]:
@@ -121,9 +143,16 @@ def _replay(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]
     if result.experiment.policy is not None:
         yield f"sim.run(…, policy=…, seed={result.scenario.seed}), with the same policy"
         return
+    scenario = result.scenario
     if file is None:
+        lines = scenario.to_yaml().splitlines()
+        yield "this file, by reissue run:" if len(lines) <= _MOST_LINES else "what scenario.to_yaml() prints"
+        yield from lines if len(lines) <= _MOST_LINES else ()
         return
-    scenario, quoted = result.scenario, shlex.quote(file)
+    changes = [
+        f"--set {shlex.quote(f'{key}={value}')}" for key, value in scenario.overrides if key not in _OWN
+    ]
+    quoted = " ".join([shlex.quote(file), *changes])
     several = "" if scenario.replications == 1 else f" --replications {scenario.replications}"
     yield f"reissue run {quoted} --seed {scenario.seed}{several}"
     if verdict.witness is not None:

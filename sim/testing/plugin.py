@@ -71,12 +71,20 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     patterns = parent.config.getini("reissue_files")
     if not parent.session.isinitpath(file_path) and not any(map(file_path.match, patterns)):
         return None
-    from sim.testing.collection import is_scenario
+    from sim.testing.collection import is_scenario, is_spoilt
 
-    if not is_scenario(file_path):
+    if not is_scenario(file_path) and not is_spoilt(file_path):
         return None
     collector: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
     return collector
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """How many scenario files there are, and how they are run; nothing in a project without any."""
+    files = {item.path for item in items if isinstance(item, ScenarioTest)}
+    options = {name: config.getoption(f"reissue_{name}") for name in ("engine", "seed", "replications")}
+    words = [f"{name} {'as each file has it' if value is None else value}" for name, value in options.items()]
+    return [f"reissue: {len(files)} scenario files, {', '.join(words)}"] if files else []
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +114,7 @@ class ScenarioFile(pytest.File):
         """A test for each guarantee, or one that fails where the file cannot be read."""
         from sim.errors import InputError
         from sim.scenario import load
-        from sim.testing.collection import names_of
+        from sim.testing.collection import marks_in, names_of
 
         try:
             self.scenario = load(self.path)
@@ -114,8 +122,13 @@ class ScenarioFile(pytest.File):
             yield ScenarioTest.from_parent(self, name=UNREADABLE, unreadable=self.message(error))
             return
         written = self.scenario.document.get("guarantees") or []
+        marks = list(marks_in(self.path.read_text(encoding="utf-8-sig")))
         for index, name in enumerate(names_of(written)):
-            yield ScenarioTest.from_parent(self, name=name, index=index)
+            test = ScenarioTest.from_parent(self, name=name, index=index)
+            lines = (0, self.scenario.line_of(f"guarantees.{index}"))
+            for mark, reason in ((mark, reason) for line, mark, reason in marks if line in lines):
+                test.add_marker(getattr(pytest.mark, mark)(**({"reason": reason} if reason else {})))
+            yield test
 
     def message(self, error: InputError) -> str:
         """The reader's message, with paths as short as the terminal's."""

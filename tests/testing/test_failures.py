@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import textwrap
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ from planner import BROKEN, SMALL, Project, small
 
 import sim
 from sim.studies.margins import required_delay
+from sim.testing import assert_guarantees
 from sim.testing.failures import failure_text
 from sim.text import spaced
 
@@ -64,6 +69,69 @@ def test_a_failure_reads_as_a_planner_would_say_it(project: Project) -> None:
         "  replay    reissue run 'plans/a b.yaml' --seed 1",
         "            reissue why 'plans/a b.yaml' phones/2 --seed 1",
     ]
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"fleet.0.sync.every": "2d", "strategy.0.reissue.activate": "after 9h"},
+    {"fleet.0.name": "on, [off] 'x' 1.10", "description": "two\nlines: # no comment"},
+    {"recovery": None, "name": "007"},
+    {
+        "strategy": [
+            {"at": "day 1", "reissue": {"activate": "after 1h"}},
+            {"at": "day 2", "cancel_reserve": {}},
+        ]
+    },
+    {"fleet.0.presence": {"on": {"still_away": {"1d": 0.5, "2d": 0}}, "off": "8h"}},
+    {"seed": 4},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_a_changed_scenario_is_loaded_again_from_its_file_and_its_overrides(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(small(BROKEN).to_yaml())
+    changed = sim.load(path, overrides=[("fleet.0.devices", "3")]).changed(changes)
+    assert sim.load(path, overrides=changed.overrides) == changed
+    assert sim.load(path).overrides == ()
+    assert small(BROKEN).overrides == ()
+
+
+def test_the_replay_of_a_changed_scenario_replays_it(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(small(BROKEN).to_yaml())
+    changed = sim.load(path).changed({"fleet.0.devices": 8, "fleet.0.name": "desk phones"}, seed=3)
+    with pytest.raises(AssertionError) as caught:
+        assert_guarantees(changed)
+    (replay,) = [line for line in str(caught.value).splitlines() if "reissue run" in line]
+    words = shlex.split(replay)[3:]
+    assert words[words.index("--seed") + 1] == "3"
+    overrides = [tuple(word.split("=", 1)) for before, word in pairwise(words) if before == "--set"]
+    again = sim.load(words[0], overrides=[(key, value) for key, value in overrides])
+    assert again.changed(seed=3) == changed
+
+
+def test_the_replay_of_a_scenario_without_a_file_is_its_yaml() -> None:
+    _, _, written = text_of(small(BROKEN)).partition("this file, by reissue run:\n")
+    assert sim.Scenario.from_yaml(textwrap.dedent(written)) == small(BROKEN)
+
+
+def test_a_remedy_says_for_which_replications_it_is_one() -> None:
+    # One phone with a random turn a day; the reserve waits for 12 h. The phase of each replication is the
+    # delay that it needs (plus a second), so a remedy is enough where the turn comes no later.
+    fleet = [{"name": "phone", "devices": 1, "sync": {"every": "1d"}}]
+    result = sim.run(small(NONE_LOST, fleet=fleet), replications=7)
+    (remedy,) = [line for line in failure_text(result, 0).splitlines() if "  remedy  " in line]
+    needs = [required_delay(result, replace(result.guarantees[0], replication=r)) for r in range(7)]
+    delays = [need.needed_s or 0 for need in needs if need]
+    broken = result.guarantees[0].replication or 0
+    enough = sum(delay <= delays[broken] for delay in delays)
+    assert remedy.endswith(
+        f"in replication {broken}, and in {enough} of all 7; {spaced(max(delays))} in every one of them"
+    )
+    longest = result.scenario.changed({"strategy.0.reissue.activate": f"after {max(delays)}s"})
+    assert sim.run(longest).measures["lost_devices"] == 0
 
 
 def test_the_rules_that_the_plan_goes_against_are_named(project: Project) -> None:

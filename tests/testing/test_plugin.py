@@ -143,6 +143,40 @@ def test_a_file_that_may_not_be_read_is_left_alone(tmp_path: Path, monkeypatch: 
     assert not is_scenario(path)
 
 
+@pytest.mark.parametrize("content", [b"", b" \n\n", bytes(range(256))])
+def test_an_emptied_or_binary_file_beside_scenarios_fails(project: Project, content: bytes) -> None:
+    project.scenario("plans/a.yaml", KEPT)
+    (project.path / "plans" / "b.yaml").write_bytes(content)
+    project.write("other/c.yaml", "")
+    project.run().assert_outcomes(passed=1, failed=1)
+    assert project.names("plans/b.yaml") == ["plans/b.yaml::reads"]
+
+
+def test_comments_mark_a_file_or_one_of_its_guarantees(project: Project) -> None:
+    text = project.scenario("a.yaml", BROKEN, {"measure": "lost_devices", "at_most": 2}, BROKEN)
+    assert text.count("  - measure: lost_devices\n") == 3
+    for mark in ("  # pytest: xfail one phone is away", "", "  # pytest: skip, not now"):
+        text = text.replace("- measure: lost_devices\n", f"- measure:  lost_devices{mark}\n", 1)
+    project.write("a.yaml", text)
+    project.write("b.yaml", "# pytest: skip: the desk is new\n" + text)
+    project.write("c.yaml", text.replace("guarantees:\n", "guarantees:\n  # pytest: slow\n"))
+    result = project.run("a.yaml", "-rxs")
+    result.assert_outcomes(passed=1, xfailed=1, skipped=1)
+    result.stdout.fnmatch_lines_random(["*one phone is away*", "*not now*"])
+    project.run("b.yaml").assert_outcomes(skipped=3)
+    project.run("c.yaml", "-m", "slow").assert_outcomes(xfailed=1, deselected=2)
+
+
+def test_a_line_says_how_many_files_there_are_and_how_they_are_run(project: Project) -> None:
+    project.scenario("a.yaml", KEPT)
+    project.scenario("b.yaml", KEPT, KEPT)
+    result = project.run("--reissue-seed", "7")
+    line = "reissue: 2 scenario files, engine as each file has it, seed 7, replications as each file has it"
+    result.stdout.fnmatch_lines([line])
+    project.write("test_own.py", "def test_own(): pass\n")
+    project.run("test_own.py").stdout.no_fnmatch_line("reissue: *")
+
+
 def test_a_scenario_in_utf_16_fails_instead_of_vanishing(project: Project) -> None:
     text = project.scenario("a.yaml", KEPT)
     (project.path / "a.yaml").write_bytes(text.encode("utf-16"))
