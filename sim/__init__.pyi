@@ -9,6 +9,7 @@ from sim.rehearsal.study import rehearse as rehearse
 from sim.scenario import Scenario as Scenario
 from sim.scenario import ScenarioError as ScenarioError
 from sim.scenario import load as load
+from sim.studies.choices import Decision as Decision
 from sim.studies.compare import Comparison as Comparison
 from sim.studies.compare import compare as compare
 from sim.studies.curve import Curve as Curve
@@ -19,7 +20,6 @@ from sim.studies.exact import Probabilities as Probabilities
 from sim.studies.exact import exact as exact
 from sim.studies.output import Saved as Saved
 from sim.studies.output import read as read
-from sim.studies.plan import Recommendation as Recommendation
 from sim.studies.plan import plan as plan
 from sim.studies.result import Result as Result
 from sim.studies.run import run as run

@@ -89,8 +89,7 @@ def curve(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...], **c
 @click.option(
     "--lost-at-most",
     type=options.SHARE,
-    required=True,
-    help="A share such as 0.1%, or a number of devices.",
+    help="A share such as 0.1%, or a number of devices; default: what the guarantees say, else nobody.",
 )
 @click.option("--confidence", type=options.SHARE, default="95%", show_default=True, help="Of the promise.")
 @options.reissue

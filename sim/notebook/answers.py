@@ -15,9 +15,9 @@ from sim.results.measures import Selection
 from sim.scenario.prepare import prepare, presence_of
 from sim.scenario.scenario import Scenario
 from sim.scenario.values import format_share
+from sim.studies.absences import scaled, written_spells
 from sim.studies.delays import CurveError, Waits, critical_delays_s, step_of
 from sim.studies.experiment import Experiment
-from sim.studies.plan import scaled, written_spells
 from sim.summary import Column, Summary, Table, notes
 from sim.text import evenly, percent, plural, span
 from sim.world.fleet import Spells

@@ -12,7 +12,7 @@ otherwise. Outside the stretch in which the jitter may place an attempt, both ar
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -111,11 +111,13 @@ class Start:
         remaining_s: seconds until the switch.
         state: `equilibrium`; `on`, for as long as is usual in equilibrium; `silent`: off, an attempt missed.
         silent_for_s: of `silent`, how long its absence has lasted; None: met in equilibrium.
+        since_s: of `equilibrium`, for how long before it has lived and made attempts, none of which counts.
     """
 
     remaining_s: int
     state: Literal["equilibrium", "on", "silent"] = "equilibrium"
     silent_for_s: int | None = None
+    since_s: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,8 +181,10 @@ def _on_grid(
 ) -> list[Floats]:
     """`chances` on one grid; for each start an array of shape (cells,)."""
     step_s = habit.every_s / cells
-    last = [int(start.remaining_s // step_s) for start in starts]
-    points = max(last)
+    # A start of devices that have lived before lies between two points; the others begin with a spell.
+    places = [start.remaining_s / step_s for start in starts]
+    last = [math.floor(place) for place in places]
+    points = max(last) + 1
     share = _share_of_cells(usable, points + 1, step_s)
     fails = 1.0 - habit.success * share
     on_point = np.concatenate([share[:1], (share[1:] + share[:-1]) / 2])
@@ -195,6 +199,7 @@ def _on_grid(
     # What comes after a spell that ends at a point, seen from the point that is reached: by pending and made.
     after_on, after_off, after_missed = (np.ones((2, cells, points + 1)) for _ in range(3))
     stays = np.ones((2, cells))
+    met = _Stationary(habit, cells, points, step_s) if any(start.since_s for start in starts) else None
     found: list[Floats] = [np.ones(cells)] * len(starts)
     first = 0
     after_missed[:, :, 0] = 1.0 - catches[0]
@@ -213,15 +218,73 @@ def _on_grid(
             off = beta + lengths_off[0] * on
             after_on[:, :, point], after_off[:, :, point] = off, on
             after_missed[:, :, point] = (1.0 - catches[point]) * on
-        for number, start in enumerate(starts):
-            if last[number] == point:
-                catches_now = habit.catch_up * habit.success * share[max(point - 1, 0)]
-                after_missed[1, :, point] = (1.0 - catches_now) * after_off[
-                    1, :, point
-                ]  # only what comes counts
-                found[number] = _met(habit, start, point, step_s, (after_on, after_off, after_missed), stays)
-                after_missed[1, :, point] = (1.0 - catches[point]) * after_off[1, :, point]
+        now = [n for n, place in enumerate(last) if point in (place, place + 1)]
+        if not now:
+            continue
+        catches_now = habit.catch_up * habit.success * share[max(point - 1, 0)]  # only what comes counts
+        after_missed[:, :, point] = (1.0 - catches_now) * after_off[:, :, point]
+        after = (after_on, after_off, after_missed)
+        for n in now:
+            start = starts[n]
+            if start.since_s:
+                assert met is not None
+                if weight := 1 - abs(places[n] - point):
+                    before = 0.0 if last[n] == point else found[n]
+                    found[n] = before + weight * met.value(point, start.since_s / step_s, after, stays)
+            elif last[n] == point:
+                found[n] = _met(habit, start, point, step_s, after, stays)
+        after_missed[:, :, point] = (1.0 - catches[point]) * after_off[:, :, point]
     return found
+
+
+class _Stationary:
+    """Devices met in equilibrium that made attempts before, none of which counted, from any point.
+
+    A device that is off has missed an attempt if its absence is older than the last one. P(older than d, and
+    not over within r) = R(d + r), R being the equilibrium residual.
+
+    Args:
+        habit: how they live.
+        cells, points, step_s: the grid.
+    """
+
+    def __init__(self, habit: Habit, cells: int, points: int, step_s: float) -> None:
+        self._cells, self._on_share = cells, habit.spells.on_share
+        self._lateness = _lateness(round(habit.jitter_s / step_s))
+        halves_s = step_s / 2 * np.arange(2 * (points + 2 * cells) + 2, dtype=np.float64)
+        self._on, self._off = (
+            residual_survival(law, halves_s) for law in (habit.spells.on, habit.spells.off)
+        )
+
+    def value(self, point: int, since: float, after: tuple[Floats, ...], stays: Floats) -> Floats:
+        """The probability by phase, shape (cells,), after so many steps of attempts."""
+        after_on, after_off, after_missed = (each[:, :, point::-1] for each in after)
+        ends = np.concatenate([[0], np.arange(1, 2 * point, 2), [2 * point]])  # in half steps
+        begins_on = -(after_on @ np.diff(self._on[ends])) + self._on[2 * point] * stays
+        fresh = -(after_off @ np.diff(self._off[ends])) + self._off[2 * point]
+        values = np.zeros(self._cells)
+        for phase in range(self._cells):
+            due = (phase - point) % self._cells  # whole steps since the last attempt was due; and half a one
+            for flag, share, ages in self._ages(due, since):
+                off = share * fresh[flag, phase]
+                if ages:
+                    older = sum(weight * self._off[ends + age] for age, weight in ages)
+                    off -= (after_missed[flag, phase] - after_off[flag, phase]) @ np.diff(older)
+                values[phase] += self._on_share * share * begins_on[flag, phase] + (1 - self._on_share) * off
+        return values
+
+    def _ages(self, due: int, since: float) -> Iterator[tuple[int, float, list[tuple[int, float]]]]:
+        """Of pending (0) and made (1): the probability, and half steps since the last attempt, weighted."""
+        late = self._lateness
+        if due + 0.5 > since:  # there was none yet
+            yield 1, 1.0, []
+            return
+        made = [(2 * (due - n) + 1, float(weight)) for n, weight in enumerate(late[: due + 1])]
+        yield 1, float(late[: due + 1].sum()), made
+        if pending := float(late[due + 1 :].sum()):
+            due += self._cells
+            before = [(2 * (due - n) + 1, pending * float(weight)) for n, weight in enumerate(late)]
+            yield 0, pending, before if due + 0.5 <= since else []
 
 
 def _pass_attempts(
@@ -297,12 +360,17 @@ def _met(
 
 def _hazards(late: int) -> Floats:
     """The probability that a pending attempt is made in each cell of the jitter, the earliest first."""
-    if late == 0:
-        return np.ones(1)
-    weights = np.ones(late + 1)
-    weights[[0, -1]] = 0.5
+    weights = _lateness(late)
     hazards: Floats = weights / np.cumsum(weights[::-1])[::-1]
     return hazards
+
+
+def _lateness(late: int) -> Floats:
+    """The probability of each cell of the jitter, the earliest first."""
+    weights = np.full(late + 1, 1.0 / max(late, 1))
+    if late:
+        weights[[0, -1]] /= 2
+    return weights
 
 
 def _lumps(law: Distribution, points: int, step_s: float) -> Floats:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sim.studies.plan import Recommendation
+    from sim.studies.choices import Decision
 
 
-def calendar_of(found: Recommendation) -> bytes:
+def calendar_of(found: Decision) -> bytes:
     """An iCalendar file: the last day for the reserve, a reminder a week before, activation and expiry.
 
     The same recommendation gives the same bytes.
@@ -26,7 +26,7 @@ def calendar_of(found: Recommendation) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", "-//reissue//plan//EN")
     calendar.add("version", "2.0")
-    name = found.scenario.name
+    name = found.scenario
     moments: list[tuple[str, datetime, str]] = [
         ("prepare", found.specify_by - timedelta(days=7), "Reserve certificate: one week left to specify it"),
         (
@@ -40,8 +40,8 @@ def calendar_of(found: Recommendation) -> bytes:
         moments.append(("expire", found.expires, "The main certificate expires"))
     for what, at, summary in moments:
         event = Event()
-        event.add("uid", f"{what}-{at:%Y%m%dT%H%M%SZ}-{found.scenario.seed}@reissue")
-        event.add("dtstamp", found.scenario.start)
+        event.add("uid", f"{what}-{at:%Y%m%dT%H%M%SZ}-{found.seed}@reissue")
+        event.add("dtstamp", found.start)
         event.add("dtstart", at)
         event.add("summary", summary)
         event.add("description", f"{name}: {found.binding} binds")

@@ -27,6 +27,7 @@ from sim.scenario.fleet import MOST_DEVICES
 from sim.scenario.values import LONGEST_S
 from sim.studies.at_risk import COLUMNS, MOST_REPLICATIONS, DevicesAtRisk
 from sim.studies.chase import FromList
+from sim.studies.choices import Decision
 from sim.studies.margins import Margins
 from sim.studies.output import REPORT, digest_of, is_sealed
 from sim.studies.plots import Switches, series_of
@@ -101,9 +102,9 @@ class Extra:
         warm_up_s: see `TimeSeries`.
         histories: what happened to a few devices.
         lists: what the lists of devices tell; None without one, or without an activation.
-        floors: the least delay, in days, by the rule that asks for it.
         margins: the losses under other delays; None where one run does not show them.
-        no_margins: why it does not; else empty.
+        decision: what to do, by when, and what it will cost; None where there is nothing to plan.
+        no_decision: why there is not; else empty.
     """
 
     format: Literal["reissue report 3"]
@@ -119,9 +120,9 @@ class Extra:
     warm_up_s: int
     histories: tuple[DeviceHistory, ...]
     lists: FromList | None
-    floors: dict[str, int]
     margins: Margins | None
-    no_margins: str
+    decision: Decision | None
+    no_decision: str
 
     def to_bytes(self) -> bytes:
         """As JSON."""
@@ -232,7 +233,7 @@ def _check(run: Run, extra: Extra, directory: Path) -> None:
     """Refuse numbers that no run has, and with which nothing can be drawn."""
     if not 0 < run.end_s <= LONGEST_S or any(not 0 <= run.seconds(e.at) <= run.end_s for e in run.events):
         raise _edited(directory / "run.json", "an instant outside the run")
-    is_whole = bool(extra.lives and extra.floors and all(held for _, held in extra.switches))
+    is_whole = bool(extra.lives and all(held for _, held in extra.switches))
     if extra.margins is not None and is_whole:
         delays_s, lost, needs = extra.margins.delays_s, extra.margins.lost, extra.margins.needs
         is_whole = bool(needs) and delays_s.ndim == 1 and lost.shape[1:] == delays_s.shape and len(lost) > 0

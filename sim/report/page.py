@@ -20,7 +20,6 @@ from sim.errors import visible
 from sim.figures import bars, series, silence
 from sim.figures.style import NARROW_IN, WIDE_IN, as_it_comes, svg_element
 from sim.report.contents import Contents
-from sim.report.decision import decide
 from sim.studies.at_risk import MOST_LISTED, MOST_REPLICATIONS
 from sim.studies.plots import curve_of
 from sim.summary import Column, Notes, Table
@@ -53,7 +52,9 @@ def drawings_of(contents: Contents) -> Iterator[Drawing]:
             for delay_s, lost in zip(margins.delays_s[[0, -1]], margins.mean[[0, -1]], strict=True)
         )
         words = f"A delay of {first} devices, one of {last}; the numbers between are under the slider."
-        yield Drawing("curve", words, partial(curve_of, timespan.name, margins))
+        days = None if extra.decision is None else extra.decision.delay_days
+        needed_s = None if days is None else days * SECONDS_PER_DAY
+        yield Drawing("curve", words, partial(curve_of, timespan.name, margins, needed_s=needed_s))
     if extra.lists is not None:
         own = extra.lists.reaches[-1]
         words = (
@@ -109,7 +110,7 @@ def page_of(contents: Contents) -> bytes:
             contents=contents,
             run=contents.run,
             extra=contents.extra,
-            decision=decide(contents),
+            decision=contents.extra.decision,
             figures={drawing.name: _figure(drawing) for drawing in drawings_of(contents)},
             delays=_slider(contents),
             promises=promises,

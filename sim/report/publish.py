@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +22,9 @@ from sim.studies.chase import Chase
 from sim.studies.delays import CurveError
 from sim.studies.margins import MarginsGatherer
 from sim.studies.output import CHASE, REPORT, provenance
-from sim.studies.plan import floors_of
 from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of, warm_up_of
 from sim.studies.result import Result
+from sim.studies.search import PlanError
 from sim.studies.tables import devices_part
 from sim.text import rounded
 from sim.world.fleet import Profile, Spells
@@ -47,13 +48,10 @@ class Publisher:
         self._at_risk = DevicesAtRisk(result.scenario.start, result.series()["at_s"])
         self._chase = Chase(result)
         self._margins: MarginsGatherer | None = None
-        self._no_margins = ""
         self._contents: Contents | None = None
         self._has_seen = False
-        try:
+        with suppress(CurveError):
             self._margins = MarginsGatherer(result)
-        except CurveError as error:
-            self._no_margins = str(error)
 
     def see(self, replication: int, outcome: Outcome, rows: pd.DataFrame) -> None:
         """Look at a part of a replication, counted from 0, and at its rows of the table of devices."""
@@ -101,8 +99,12 @@ class Publisher:
         return self._contents
 
     def _extra(self) -> Extra:
-        result = self._result
+        result, decision, no_decision = self._result, None, ""
         recovery = result.plan.recovery
+        try:
+            decision = result.decision
+        except PlanError as error:
+            no_decision = str(error)
         return Extra(
             format=FORMAT,
             command=self._command,
@@ -117,9 +119,9 @@ class Publisher:
             warm_up_s=warm_up_of(result),
             histories=histories_of(result, self._at_risk),
             lists=self._chase.from_list(),
-            floors=dict(floors_of(result.scenario, follow_advice=True)),
             margins=None if self._margins is None else self._margins.margins(),
-            no_margins=self._no_margins,
+            decision=decision,
+            no_decision=no_decision,
         )
 
 

@@ -14,10 +14,12 @@ from sim.executor import resources
 from sim.results.measures import Selected
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
+from sim.studies.choices import Decision
+from sim.studies.decision import computed
 from sim.studies.delays import CurveError, Delays, Waits, own_delay_s, step_of
 from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked, shown, with_options
 from sim.studies.tasks import Tallies, values
-from sim.summary import Column, Summary, Table
+from sim.summary import Column, Summary, Table, notes
 from sim.summary.answer import Answer
 from sim.text import evenly, number, span
 from sim.world.order import SECONDS_PER_DAY
@@ -55,6 +57,11 @@ class Curve(Answer):
     runs: int
 
     @cached_property
+    def decision(self) -> Decision | None:
+        """What `sim.plan` says, where it is computed at once; else None."""
+        return computed(prepare(self.scenario), reissue=self.step)
+
+    @cached_property
     def table(self) -> pd.DataFrame:
         """One row a delay: `delay_s`, `delay_days`, `lost_devices` and `lost_share`, which are means over the
         replications, and with several `low` and `high`, between which nine of ten replications lie.
@@ -87,6 +94,8 @@ class Curve(Answer):
             "devices": self.devices,
             "runs": self.runs,
             "curve": rows,
+            "delay_days": None if self.decision is None else self.decision.delay_days,
+            "specify_by": None if self.decision is None else self.decision.to_json()["specify_by"],
         }
 
     def plot(self) -> Figure:
@@ -154,7 +163,10 @@ class Curve(Answer):
         return Summary(
             self.scenario.name,
             self.answer,
-            (table,),
+            (
+                table,
+                notes("What to do: " + (self.decision.answer if self.decision else "reissue plan tells.")),
+            ),
             about=f"{self.devices:,} devices, lost by activation delay; seed {self.scenario.seed}, {runs}",
         )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sim.errors import InputError
 from sim.executor.task import Arrays, Form
 from sim.results.critical import CriticalDelays
+from sim.results.measures import ALL, Selection
 from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment, Progress, Simulator
@@ -129,17 +130,20 @@ class Delays:
     Attributes:
         specified_s: when, in seconds from the start.
         refused_by: platforms that refuse the reserve.
+        selection: which devices are counted.
     """
 
     specified_s: int
     refused_by: frozenset[str] = frozenset()
+    selection: Selection = ALL
 
     def value(
         self, experiment: Experiment, replication: int, within: range, progress: Progress | None = None
     ) -> CriticalDelays:
         """See `Quantity`."""
         delays_s = critical_delays_s(experiment, replication, within, self.specified_s, progress=progress)
-        return CriticalDelays.of_delays([(experiment.roster(within), delays_s)], refused_by=self.refused_by)
+        parts = [(experiment.roster(within), delays_s)]
+        return CriticalDelays.of_delays(parts, refused_by=self.refused_by, selection=self.selection)
 
     def form(self, experiment: Experiment) -> Form:
         """See `Quantity`."""

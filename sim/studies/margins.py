@@ -1,4 +1,4 @@
-"""What one run tells of other delays: the curve, and what each guarantee would need (model 9.1).
+"""What one run tells of other delays: the curve, and from when on each guarantee was kept (model 9.1).
 
 Nothing is simulated again. Where one reissue with a delay is all that happens to the main certificate, the
 critical delays of a run answer for every delay up to its own.
@@ -20,6 +20,7 @@ from sim.results.measures import Bound
 from sim.results.tally import Tally
 from sim.scenario.schema import Guarantee
 from sim.studies.curve import BAND
+from sim.studies.decision import is_about_losses
 from sim.studies.delays import CurveError, Waits, own_delay_s, step_of
 from sim.studies.replications import Replications
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
@@ -37,7 +38,6 @@ def _array(rows: object) -> NDArray[np.int64]:
 Ints = Annotated[NDArray[np.int64], PlainValidator(_array), PlainSerializer(lambda array: array.tolist())]
 """An array; in JSON a list, or a list of lists."""
 
-NOBODY: Final = "nobody is lost"
 SEVERAL: Final = (
     "more happens to the main certificate within the run than the activation of one reserve, so one run does "
     "not tell of other delays; `reissue curve` runs each of them"
@@ -70,8 +70,7 @@ class Margins:
         longest_s: how long the reserve really waited.
         delays_s: shape (k,): whole days up to the own delay; whole hours where that is below 3 days.
         lost: shape (replications, k).
-        needs: of each guarantee about losses; without one, of `NOBODY`.
-        refused: devices whose platform refuses the certificate, so that no delay saves them.
+        needs: of each guarantee about losses.
     """
 
     own_s: int
@@ -79,18 +78,11 @@ class Margins:
     delays_s: Ints
     lost: Ints
     needs: tuple[Need, ...]
-    refused: int
 
     @property
     def unit_s(self) -> int:
         """Seconds of the unit that delays are given in: days, or hours where the own delay is short."""
         return unit_of(self.own_s)
-
-    @property
-    def needed_s(self) -> int | None:
-        """The delay that keeps every promise, in whole units; None where none up to the own one does."""
-        needed_s = self.binding.needed_s
-        return None if needed_s is None else max(self.unit_s, -(-needed_s // self.unit_s) * self.unit_s)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -104,11 +96,6 @@ class Margins:
             return None
         low, high = np.quantile(self.lost, BAND, axis=0, method="inverted_cdf")
         return low.astype(np.float64), high.astype(np.float64)
-
-    @property
-    def binding(self) -> Need:
-        """The promise that needs the longest delay; one that no delay of the run keeps before all others."""
-        return max(self.needs, key=lambda need: math.inf if need.needed_s is None else need.needed_s)
 
 
 class MarginsGatherer:
@@ -133,7 +120,7 @@ class MarginsGatherer:
         if waits is None:
             raise CurveError(SEVERAL)
         self._waits = waits
-        self._guarantees = [g for g in prepared.scenario.guarantees if _is_about_losses(g.bound)]
+        self._guarantees = [g for g in prepared.scenario.guarantees if is_about_losses(g.bound)]
         self._found: dict[int, list[CriticalDelays]] = {}
 
     def add(self, replication: int, outcome: Outcome) -> None:
@@ -149,27 +136,26 @@ class MarginsGatherer:
         """What was collected; at least one replication."""
         rows = [self._found[replication] for replication in sorted(self._found)]
         fleet = [row[0] for row in rows]
-        needs = [self._need(g, [row[n] for row in rows]) for n, g in enumerate(self._guarantees, start=1)]
+        needs = (self._need(g, [row[n] for row in rows]) for n, g in enumerate(self._guarantees, start=1))
         lost = np.array([self._waits.lost(each) for each in fleet], dtype=np.int64)
         return Margins(
             own_s=self._own_s,
             longest_s=self._waits.longest_s,
             delays_s=self._delays_s,
             lost=lost.reshape(len(rows), -1),
-            needs=tuple(needs) or (self._need(None, fleet),),
-            refused=fleet[0].refused,
+            needs=tuple(needs),
         )
 
-    def _need(self, g: Guarantee | None, found: list[CriticalDelays]) -> Need:
+    def _need(self, g: Guarantee, found: list[CriticalDelays]) -> Need:
         """The least delay that is enough in as many replications as are promised."""
         longest_s = self._waits.longest_s
-        allowed = 0 if g is None else g.bound.most_lost(found[0].size) or 0
+        allowed = g.bound.most_lost(found[0].size) or 0
         needed = [each.least_delay_s(allowed) for each in found]
         within = sorted(math.inf if s is None or s > longest_s else s for s in needed)
         lost = sorted(int(each.lost(np.array([longest_s], dtype=np.int64))[0]) for each in found)
-        place = len(found) if g is None or g.probability is None else math.ceil(g.probability * len(found))
+        place = len(found) if g.probability is None else math.ceil(g.probability * len(found))
         needed_s = None if within[place - 1] == math.inf else int(within[place - 1])
-        return Need(NOBODY if g is None else g.promise, allowed, lost[place - 1], needed_s)
+        return Need(g.promise, allowed, lost[place - 1], needed_s)
 
 
 def unit_of(own_s: int) -> int:
@@ -202,7 +188,7 @@ def required_delay(result: Replications, verdict: Verdict) -> Need | None:
     """
     guarantee, plan = verdict.guarantee, result.plan
     bound, reissue = guarantee.bound, plan.actions[0] if len(plan.actions) == 1 else None
-    if verdict.replication is None or not _is_about_losses(bound) or len(result.experiment.parts) > 1:
+    if verdict.replication is None or not is_about_losses(bound) or len(result.experiment.parts) > 1:
         return None
     if not isinstance(reissue, Reissue) or reissue.step is None or reissue.activate == "at expiry":
         return None
@@ -221,11 +207,6 @@ def required_delay(result: Replications, verdict: Verdict) -> Need | None:
         needed_s = max(needed_s, 1)
         helps = bound.is_kept(bound.value(Tally.of(outcome_of(plan.with_delay(reissue.step, needed_s)))))
     return Need(guarantee.promise, most, found.never, needed_s) if helps else None
-
-
-def _is_about_losses(bound: Bound) -> bool:
-    """Whether a longer delay can help to keep it, and is all that matters to it."""
-    return bound.entry.decided_by in ("losses", "reception") and bound.forbids_losses
 
 
 def _critical(bound: Bound, outcome: Outcome, refused_by: frozenset[str]) -> CriticalDelays:

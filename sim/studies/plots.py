@@ -75,8 +75,7 @@ class Plots:
         return series.queue(self._timespan, self._series(None), recovery.technicians)
 
     def curve(self) -> Figure:
-        """Lost devices against the activation delay, from this run, with the scenario's own delay and the one
-        that its guarantees need.
+        """Lost devices against the activation delay, from this run, with the scenario's own delay.
 
         Raises:
             CurveError: one run does not tell of other delays here; the message says why.
@@ -223,8 +222,10 @@ def switches_of(result: Replications) -> Switches:
     )
 
 
-def curve_of(name: str, margins: Margins, *, width_in: float = WIDE_IN) -> Figure:
-    """The curve of one run, with its own delay and the one that its promises need."""
+def curve_of(
+    name: str, margins: Margins, *, needed_s: int | None = None, width_in: float = WIDE_IN
+) -> Figure:
+    """The curve of one run, with its own delay and the one that the promises need."""
     low, high = margins.band or (None, None)
     return delays.curve(
         name,
@@ -233,7 +234,7 @@ def curve_of(name: str, margins: Margins, *, width_in: float = WIDE_IN) -> Figur
         low=low,
         high=high,
         own_s=margins.own_s,
-        needed_s=margins.needed_s,
+        needed_s=needed_s,
         width_in=width_in,
     )
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sim.processes.policy import Policy
+    from sim.studies.choices import Decision
     from sim.studies.plots import Plots
 
 
@@ -116,6 +117,17 @@ class Result(Replications, Answer):
     @property
     def _profiles(self) -> tuple[Profile, ...]:
         return self.tallies[0].profiles
+
+    @cached_property
+    def decision(self) -> Decision:
+        """What to do, by when, and what it will cost: as `sim.plan` says, whatever this run drew.
+
+        Raises:
+            PlanError: there is nothing to plan; the message says why.
+        """
+        from sim.studies.decision import decide
+
+        return decide(self.experiment.prepared, vary=True)
 
     # --- tables ----------------------------------------------------------------------------------
 
@@ -442,6 +454,16 @@ class Result(Replications, Answer):
         ]
         if sentences:
             yield notes(*sentences)
+
+    def to_html(self) -> str:
+        """The summary, with the decision where it is computed; fleets are simulated only if asked for."""
+        from sim.studies.decision import computed
+        from sim.summary.card import to_html
+
+        summary, decision = self.summary(), computed(self.experiment.prepared)
+        if decision is None:
+            return to_html(summary)
+        return to_html(replace(summary, parts=(notes(decision.answer, title="What to do"), *summary.parts)))
 
 
 _FEW_NAMES: Final = 5

@@ -1,26 +1,35 @@
-"""The latest instant for a reserve: fleets simulated at one instant after another (model 9.1)."""
+"""What a reserve loses that is specified some days before the expiry: computed, or of simulated fleets."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import cached_property
+from typing import Final, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.errors import InputError
 from sim.executor import Resources
+from sim.guarantees.verdicts import MANY
+from sim.probabilities.losses import Law, NotExactError, Solver
 from sim.results.critical import CriticalDelays
-from sim.scenario.prepare import Prepared, prepare
-from sim.scenario.scenario import Scenario
-from sim.studies.delays import CurveError, Delays, Waits, step_of
+from sim.results.measures import ALL, Selected, Selection
+from sim.scenario.prepare import Prepared
+from sim.studies.delays import Delays
 from sim.studies.experiment import Engine, Experiment, Progress, share_of
-from sim.studies.tasks import values
-from sim.world.certificates import LONGEST_LIFE_S
+from sim.studies.tasks import Tallies, values
+from sim.text import evenly
 from sim.world.order import SECONDS_PER_DAY
+from sim.world.plan import Plan
+from sim.world.timeline import Timeline, play
 
-ROUNDS: Final = 8
-_USUAL_ROUNDS: Final = 3
+SURE: Final = 0.95
+"""Confidence of the end of an order statistic that is taken."""
+_AHEAD: Final = 40
+_USUAL_PASSES: Final = 4
 _MOST_ATTEMPTS: Final = 400_000_000
 """Attempts to synchronize, over all replications, that a run of the array engine needs some seconds for."""
 
@@ -29,196 +38,407 @@ class PlanError(InputError):
     """There is nothing to plan; the message says why and what would help."""
 
 
-@dataclass
-class Passes:
-    """How far one is, over passes through all fleets; nobody knows beforehand how many it will take.
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """How many devices may be lost, and how surely.
 
     Attributes:
-        progress: called with the share that is done; None: nobody watches.
-        expected: passes in all, as far as one can tell.
-        begun: passes so far.
+        words: what is promised.
+        allowed: devices that may be lost.
+        devices: how many there are.
+        probability: with which it must be kept.
+        selection: whose losses count.
+        counts_refusing: whether a device that holds the certificate and refuses it counts as lost.
     """
 
-    progress: Progress | None
-    expected: int = _USUAL_ROUNDS
-    begun: int = 0
+    words: str
+    allowed: int
+    devices: int
+    probability: float
+    selection: Selection = ALL
+    counts_refusing: bool = True
 
-    def next(self) -> Progress | None:
-        """The progress of the next pass."""
-        before = self.begun
-        self.begun += 1
-        self.expected = max(self.expected, self.begun)
-        return share_of(self.progress, before, self.expected)
+
+class LawOfLosses(Protocol):
+    """How many devices are lost."""
+
+    @property
+    def mean(self) -> float:
+        """Expected number."""
+
+    def quantile(self, share: float) -> int:
+        """The least number that is not exceeded with a probability."""
+
+    @property
+    def doubt(self) -> float:
+        """What the mean errs by."""
+
+    def surely(self, share: float) -> int:
+        """The quantile at its safe end: what it errs by is added."""
+
+    def at_most(self, number: int) -> float:
+        """The probability of losing at most so many."""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What was found for a reserve that is specified at an instant.
+class Counts:
+    """Lost devices of simulated fleets; shape (n,), ascending."""
 
-    Attributes:
-        specified_s: the instant, in seconds from the start.
-        needed_s: the delay that the target needs; None where none is enough.
-        delays: critical delays of each replication.
-        days: whole days before the expiry; None where none are enough.
-        first: critical delays of a reserve that is specified at the start, which has the longest time.
-    """
+    lost: NDArray[np.int64]
 
-    specified_s: int
-    needed_s: int | None
-    delays: tuple[CriticalDelays, ...]
-    days: int | None
-    first: tuple[CriticalDelays, ...]
+    @property
+    def mean(self) -> float:
+        """See `LawOfLosses`."""
+        return float(self.lost.mean())
+
+    def quantile(self, share: float) -> int:
+        """See `LawOfLosses`."""
+        return int(self.lost[max(0, math.ceil(share * len(self.lost) - 1e-9) - 1)])
+
+    @property
+    def doubt(self) -> float:
+        """See `LawOfLosses`: two standard errors."""
+        return float(2 * self.lost.std() / math.sqrt(len(self.lost)))
+
+    def surely(self, share: float) -> int:
+        """See `LawOfLosses`: an order statistic that is no less than the quantile with `SURE` confidence."""
+        return int(self.lost[places(len(self.lost), share)[1]])
+
+    def at_most(self, number: int) -> float:
+        """See `LawOfLosses`."""
+        return float(np.searchsorted(self.lost, number, side="right") / len(self.lost))
+
+
+def places(n: int, share: float) -> tuple[int, int]:
+    """The order statistics of n values, from 0, below and above a quantile with `SURE` confidence each."""
+    from scipy.stats import binom
+
+    low, high = int(binom.ppf(1 - SURE, n, share)), int(binom.ppf(SURE, n, share))
+    return max(0, low - 1), min(high, n - 1)
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
-    """A scenario made ready: with one delayed reissue, no help desk, and a run up to the expiry.
+class Look:
+    """What one plan loses.
 
     Attributes:
-        prepared: as it is searched; the reserve's instant is set in each look.
-        step: index of the reissue in the strategy.
-        confidence: with which one more fleet keeps the target.
-        replications: fleets that are simulated at an instant.
-        engine: as for `run`.
+        fleet: of all devices.
+        promised: of those of each promise.
+        timeline: the server's life under it.
+    """
+
+    fleet: LawOfLosses
+    promised: tuple[LawOfLosses, ...]
+    timeline: Timeline
+
+    def keeps(self, promises: Sequence[Promise], allowed: Sequence[int] | None = None) -> bool:
+        """Whether each promise is kept as surely as it asks for; with other numbers allowed, or its own."""
+        most = [promise.allowed for promise in promises] if allowed is None else allowed
+        return all(
+            law.surely(promise.probability) <= n
+            for law, promise, n in zip(self.promised, promises, most, strict=True)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A scenario made ready: one reissue that waits for the expiry, no help desk, a run just beyond it.
+
+    Attributes:
+        prepared: as written, but for that.
+        as_written: the same with the plan as it is written.
+        step: of the reissue that is moved.
+        promises: at least one.
     """
 
     prepared: Prepared
+    as_written: Prepared
     step: int
-    confidence: float
-    replications: int
-    engine: Engine = "auto"
-
-    @classmethod
-    def of(
-        cls,
-        scenario: Scenario,
-        reissue: int | None,
-        confidence: float,
-        replications: int | None,
-        engine: Engine,
-    ) -> Search:
-        """Make a scenario ready.
-
-        Raises:
-            PlanError: there is no reissue that could be meant, or too few replications for the confidence.
-        """
-        if reissue is None and not any(step.reissue is not None for step in scenario.strategy):
-            step = {"at": "start", "reissue": {"activate": "at expiry"}}
-            scenario = scenario.changed({"strategy": [*scenario.document.get("strategy", ()), step]})
-        try:
-            number = step_of(scenario, reissue)
-        except CurveError as error:
-            raise PlanError(str(error)) from None
-        prepared = prepare(scenario)
-        if prepared.size == 0:
-            raise PlanError("the fleet has no devices: there is nothing to plan")
-        least = math.ceil(confidence / (1 - confidence) - 1e-9)
-        if replications is None:
-            replications = max(scenario.replications, least, _affordable(prepared))
-        if replications < least:
-            raise PlanError(
-                f"{100 * confidence:.4g} % confidence needs at least {least:,} replications, "
-                f"not {replications:,}"
-            )
-        # The help desk helps those that are lost already; what happens from the expiry on changes nothing.
-        prepared = prepared.with_plan(replace(prepared.plan, recovery=None))
-        prepared = prepared.until(prepared.plan.first.not_after_s)
-        return cls(prepared, number, confidence, replications, engine)
+    promises: tuple[Promise, ...]
 
     @property
     def expiry_s(self) -> int:
         """When the main certificate expires, in seconds from the start."""
         return self.prepared.plan.first.not_after_s
 
-    def experiment(self, specified_s: int, fleet: Scenario | None = None) -> Experiment:
-        """The run in which the reserve is specified at an instant, to be activated at expiry.
-
-        Args:
-            specified_s: when.
-            fleet: how the devices live instead.
-        """
-        prepared = self.prepared if fleet is None else self.prepared.with_fleet(fleet)
-        reissue = replace(
-            prepared.plan.reissue(self.step), at_s=specified_s, activate="at expiry", after_s=None, gate=None
+    def with_seed(self, seed: int) -> Question:
+        """The same, drawing with a seed from the first replication on."""
+        scenario = self.prepared.scenario.changed({"seed": seed, "first_replication": 0})
+        return replace(
+            self,
+            prepared=replace(self.prepared, scenario=scenario),
+            as_written=replace(self.as_written, scenario=scenario),
         )
-        if reissue.identity is None:  # what the new one's own life allows is asked at the end
-            reissue = replace(reissue, valid_for_s=LONGEST_LIFE_S)
-        prepared = prepared.with_plan(prepared.plan.with_action(self.step, reissue))
-        return Experiment.of(prepared, engine=self.engine, runs=3 * self.replications)
 
-    def delays(
-        self,
-        specified_s: int,
-        resources: Resources | None,
-        *,
-        fleet: Scenario | None = None,
-        progress: Progress | None = None,
-    ) -> tuple[CriticalDelays, ...]:
-        """The critical delays of every replication, of a reserve that is specified at an instant.
+    @cached_property
+    def most(self) -> int:
+        """Whole days that a reserve can wait: up to the expiry, and within its own life."""
+        plan = self.prepared.plan
+        life_s = plan.reissue(self.step).valid_for_s or plan.first.life_s
+        return (
+            max(0, min(self.expiry_s, life_s - 1 if plan.valid_from == "issue" else self.expiry_s))
+            // SECONDS_PER_DAY
+        )
+
+    def specified_s(self, days: int) -> int:
+        """When a reserve is specified that waits so many days up to the expiry; 0 for less than a day."""
+        return self.expiry_s - days * SECONDS_PER_DAY if days else 0
+
+    def plan(self, days: int) -> Plan:
+        """The plan in which it is."""
+        plan = self.prepared.plan
+        reissue = replace(
+            plan.reissue(self.step),
+            at_s=self.specified_s(days),
+            activate="at expiry",
+            after_s=None,
+            gate=None,
+        )
+        return plan.with_action(self.step, reissue)
+
+    def timeline(self, days: int) -> Timeline:
+        """The server's life under it.
 
         Raises:
-            PlanError: it would not be activated at the expiry, or not it alone.
+            PlanError: something else happens to the certificates.
         """
-        experiment = self.experiment(specified_s, fleet)
-        quantity = Delays(specified_s, self.refused_by(experiment))
-        return tuple(values([(experiment, range(self.replications))], quantity, resources, progress=progress))
-
-    def refused_by(self, experiment: Experiment) -> frozenset[str]:
-        """The platforms that refuse the reserve of a run.
-
-        Raises:
-            PlanError: as for `delays`.
-        """
-        waits = Waits.of(experiment.prepared, self.step, np.array([], dtype=np.int64))
-        timeline = experiment.prepared.timeline
-        if waits is None or timeline.states[-1].reserve != timeline.latest_reserve:
+        found = play(self.plan(days))
+        reserve, specified_s = found.latest_reserve, self.specified_s(days)
+        changed_to = [(after.change, after.main) for _, after in found.switches]
+        is_alone = changed_to == [("activated", reserve)] and all(state.is_valid for state in found.states)
+        if not is_alone or found.server.specified_at_s.get(reserve) != specified_s:
             raise PlanError(
                 "something else happens to the certificates than the activation of this reserve: "
                 "plan with a strategy of one reissue"
             )
-        return waits.refused_by
+        return found
 
-    def needed_s(self, delays: tuple[CriticalDelays, ...], most_lost: int) -> int | None:
-        """The delay that one more fleet keeps the target with, at the stated confidence; None: none does."""
-        least = sorted(
-            math.inf if (delay_s := each.least_delay_s(most_lost)) is None else delay_s for each in delays
-        )
-        place = math.ceil(self.confidence * (len(least) + 1) - 1e-9) - 1
-        return None if least[place] == math.inf else int(least[place])
 
-    def search(
-        self, most_lost: int, at_least_days: int, resources: Resources | None, passes: Passes
-    ) -> Found:
-        """The latest instant whose delay up to the expiry is enough, in whole days before the expiry.
+class Outlook(Protocol):
+    """What plans lose."""
 
-        What is needed hardly depends on the instant, so a few rounds settle it. The answer is one that was
-        simulated at its own instant.
+    def at(self, days: int) -> Look:
+        """A reserve that is specified so many days before the expiry, and activated then."""
+
+    def written(self) -> Look:
+        """The plan as written."""
+
+    def least(self, allowed: Sequence[int] | None = None) -> int | None:
+        """The least number of whole days that keeps every promise; None where none does.
+
+        Args:
+            allowed: devices that each promise lets be lost instead.
         """
-        first = self.delays(0, resources, progress=passes.next())
-        needed_s = self.needed_s(first, most_lost)
-        best = Found(0, needed_s, first, None, first)
-        if needed_s is None:
-            return best
-        days = max(at_least_days, math.ceil(needed_s / SECONDS_PER_DAY))
-        tried: set[int] = set()
-        for _ in range(ROUNDS):
-            specified_s = self.expiry_s - days * SECONDS_PER_DAY
-            if specified_s < 0 or days in tried:
-                break
-            tried.add(days)
-            delays = self.delays(specified_s, resources, progress=passes.next())
-            needed_s = self.needed_s(delays, most_lost)
-            if needed_s is not None and needed_s <= days * SECONDS_PER_DAY:
-                if best.days is None or days < best.days:
-                    best = Found(specified_s, needed_s, delays, days, first)
-                days = max(at_least_days, math.ceil(needed_s / SECONDS_PER_DAY))
+
+
+# --- computed -------------------------------------------------------------------------------------------
+
+
+class Computed:
+    """Probabilities without simulation (model 13).
+
+    Raises:
+        NotExactError: it takes a simulation; the message says why.
+    """
+
+    by: Literal["exact"] = "exact"
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._looks: dict[int, Look] = {}
+        self.error = 0.0
+        self.solver = Solver(question.plan(question.most), question.prepared.roster())
+        if self.solver.is_one_pass:
+            days = evenly(range(1, question.most + 1), _AHEAD)
+            ahead = [question.timeline(each) for each in days]
+            try:
+                self.solver.look_ahead([*ahead, question.as_written.timeline])
+            except NotExactError:  # of the plan as written
+                self.solver.look_ahead(ahead)
+
+    def at(self, days: int) -> Look:
+        """See `Outlook`."""
+        if days not in self._looks:
+            self._looks[days] = self._look(self.question.timeline(days))
+        return self._looks[days]
+
+    def written(self) -> Look:
+        """See `Outlook`."""
+        if self.question.as_written.plan.levers_that_couple:
+            raise NotExactError("a gate or a chase couples devices: simulate")
+        return self._look(self.question.as_written.timeline)
+
+    def likely_lost(self, days: int) -> tuple[str, ...]:
+        """The devices that are more likely lost than not, the likeliest first."""
+        chances = self.solver.of_each(self.solver.losses(self.question.timeline(days)))
+        roster = self.question.prepared.roster()
+        first = np.argsort(-chances, kind="stable")
+        return tuple(roster.name(int(device)) for device in first[: np.count_nonzero(chances > 0.5)])
+
+    def _look(self, timeline: Timeline) -> Look:
+        refused_by = timeline.server.certificates[-1].refused_by
+        if refused_by and not all(promise.counts_refusing for promise in self.question.promises):
+            raise NotExactError(
+                "a certificate that some devices refuse, and a promise of its delivery: simulate"
+            )
+        found = self.solver.losses(timeline)
+        self.error = max(self.error, found.error)
+        laws: dict[Selection, Law] = {}
+        for each in (ALL, *(promise.selection for promise in self.question.promises)):
+            laws.setdefault(each, found.law(group=each.group, platform=each.platform))
+        return Look(laws[ALL], tuple(laws[p.selection] for p in self.question.promises), timeline)
+
+    def least(self, allowed: Sequence[int] | None = None) -> int | None:
+        """See `Outlook`."""
+        promises, low, high = self.question.promises, 0, self.question.most
+        if not self.at(high).keeps(promises, allowed):
+            return None
+        while high - low > 1:  # more days lose no more
+            tried = list(range(low + 1, high))
+            if self.solver.is_one_pass and len(tried) > 2:
+                tried = evenly(tried, _AHEAD)
+                self.solver.look_ahead([self.question.timeline(days) for days in tried])
+            middle = tried[len(tried) // 2]
+            low, high = (low, middle) if self.at(middle).keeps(promises, allowed) else (middle, high)
+        return high
+
+
+# --- simulated ------------------------------------------------------------------------------------------
+
+
+class Simulated:
+    """Fleets, each with the reserve specified at the instant that is asked about (model 9.1).
+
+    Args:
+        question: what is asked.
+        engine: as for `run`.
+        replications: fleets; None: enough, and as many as some seconds allow.
+        means: who computes; None: this process.
+        progress: called now and then with the share that is done.
+
+    Raises:
+        PlanError: there are too few replications.
+    """
+
+    by: Literal["simulation"] = "simulation"
+
+    def __init__(
+        self,
+        question: Question,
+        *,
+        engine: Engine = "auto",
+        replications: int | None = None,
+        means: Resources | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.question, self._engine, self._means, self._progress = question, engine, means, progress
+        share = max(promise.probability for promise in question.promises)
+        least = math.ceil(math.log(1 - SURE) / math.log(share)) if share < 1 else MANY
+        self.replications = (
+            max(least, _affordable(question.prepared)) if replications is None else replications
+        )
+        if self.replications < least:
+            raise PlanError(
+                f"{100 * share:.4g} % confidence needs at least {least:,} replications, "
+                f"not {self.replications:,}"
+            )
+        self._begun, self._expected = 0, _USUAL_PASSES
+        self._found: dict[int, dict[tuple[Selection, bool], list[CriticalDelays]]] = {}
+
+    def at(self, days: int) -> Look:
+        """See `Outlook`."""
+        wait_s = np.array([self.question.expiry_s - self.question.specified_s(days)])
+        found = self._delays(days)
+
+        def law(selection: Selection, counts_refusing: bool) -> Counts:
+            lost = [int(each.lost(wait_s)[0]) for each in found[selection, counts_refusing]]
+            return Counts(np.sort(np.array(lost, dtype=np.int64)))
+
+        promised = tuple(law(p.selection, p.counts_refusing) for p in self.question.promises)
+        return Look(law(ALL, True), promised, self.question.timeline(days))
+
+    def written(self) -> Look:
+        """See `Outlook`."""
+        prepared, promises = self.question.as_written, self.question.promises
+        jobs = [(self._experiment(prepared), range(self.replications))]
+        tallies = list(values(jobs, Tallies(), self._means, progress=self._next()))
+
+        def law(selection: Selection) -> Counts:
+            lost = [Selected(tally, selection).sum("lost") for tally in tallies]
+            return Counts(np.sort(np.array(lost, dtype=np.int64)))
+
+        return Look(law(ALL), tuple(law(p.selection) for p in promises), prepared.timeline)
+
+    def between_s(self, days: int, allowed: Sequence[int] | None = None) -> tuple[float, float]:
+        """The delays that the least one for every promise lies between, with `SURE` confidence at each end.
+
+        Of a reserve that is specified so many days before the expiry; infinity where none is enough.
+        """
+        ends = []
+        most = [promise.allowed for promise in self.question.promises] if allowed is None else allowed
+        for p, n in zip(self.question.promises, most, strict=True):
+            found = self._delays(days)[p.selection, p.counts_refusing]
+            need = (each.least_delay_s(n) for each in found)
+            in_order = sorted(math.inf if each is None else each for each in need)
+            ends.append([in_order[place] for place in places(len(in_order), p.probability)])
+        return max(low for low, _ in ends), max(high for _, high in ends)
+
+    def likely_lost(self, days: int) -> tuple[str, ...]:
+        """See `Computed`: nobody is named by a fleet that is drawn."""
+        return ()
+
+    def least(self, allowed: Sequence[int] | None = None) -> int | None:
+        """See `Outlook`; with other numbers allowed, of a reserve that is specified as early as can be.
+
+        What is needed mostly hardly depends on the instant: what one tells of another is tried first, and a
+        bisection is the rest. The answer is one that was simulated at its own instant.
+        """
+        low, high = 0, self.question.most
+
+        def needed(days: int) -> float:
+            return max(1, self.between_s(days, allowed)[1] / SECONDS_PER_DAY)
+
+        if allowed is not None or needed(high) > high:
+            return None if needed(high) > high else math.ceil(needed(high))
+        tried = math.ceil(needed(high))
+        while high - low > 1 and needed(high) <= high - 1:
+            days = tried if low < tried < high else (low + high) // 2
+            if needed(days) <= days:
+                high = days
             else:
-                days = max(days + 1, math.ceil((needed_s or 0) / SECONDS_PER_DAY))
-        return best
+                low = days
+            tried = 0 if needed(days) == math.inf else math.ceil(needed(days))
+        return high
+
+    def _delays(self, days: int) -> dict[tuple[Selection, bool], list[CriticalDelays]]:
+        """The critical delays in each fleet, by who is counted."""
+        if days not in self._found:
+            timeline = self.question.timeline(days)
+            refused_by = timeline.server.certificates[timeline.latest_reserve].refused_by
+            plan = replace(self.question.plan(days), horizon_s=self.question.expiry_s)
+            jobs = [(self._experiment(self.question.prepared.with_plan(plan)), range(self.replications))]
+            found = {}
+            kinds = [(ALL, True), *((p.selection, p.counts_refusing) for p in self.question.promises)]
+            for selection, counts_refusing in dict.fromkeys(kinds):
+                refuses = refused_by if counts_refusing else frozenset[str]()
+                quantity = Delays(self.question.specified_s(days), refuses, selection)
+                delays = values(jobs, quantity, self._means, progress=self._next())
+                found[selection, counts_refusing] = list(delays)
+            self._found[days] = found
+        return self._found[days]
+
+    def _experiment(self, prepared: Prepared) -> Experiment:
+        return Experiment.of(prepared, engine=self._engine, runs=3 * self.replications)
+
+    def _next(self) -> Progress | None:
+        """The progress of the next pass through all fleets; nobody knows beforehand how many it takes."""
+        self._begun += 1
+        self._expected = max(self._expected, self._begun)
+        return share_of(self._progress, self._begun - 1, self._expected)
 
 
 def _affordable(prepared: Prepared) -> int:
     """Replications that take some seconds, in numbers whose quantiles fall on a replication."""
     every_s = [group.sync.every for group in prepared.scenario.fleet]
     attempts = prepared.size * prepared.plan.horizon_s / min(every_s)
-    return next((n for n in (99, 59, 39) if attempts * n <= _MOST_ATTEMPTS), 19)
+    return 99 if 99 * attempts <= _MOST_ATTEMPTS else 59

@@ -16,7 +16,7 @@ import pytest
 from scipy import special, stats
 
 from sim.fleet.engine import simulate
-from sim.probabilities.losses import Law, Losses, NotExactError, losses
+from sim.probabilities.losses import Law, Losses, NotExactError, Solver, losses
 from sim.probabilities.renewal import Habit, Start, chances, residual_survival
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
@@ -198,7 +198,7 @@ def test_what_remains_in_equilibrium_is_the_integral_of_the_survival(law: Distri
 def test_one_kind_of_device_is_binomial() -> None:
     law = Law()
     law.add(1000, 0.02)
-    first, probabilities = law.distribution()
+    first, probabilities = law.distribution
     k = np.arange(first, first + len(probabilities))
     assert probabilities == pytest.approx(stats.binom.pmf(k, 1000, 0.02), abs=1e-15)
     assert (law.mean, law.sd) == (pytest.approx(20), pytest.approx(math.sqrt(19.6)))
@@ -211,7 +211,7 @@ def test_several_kinds_are_poisson_binomial() -> None:
     law.add(3, 0.1)
     law.add(2, 0.5)
     law.add(1, 1.0)
-    first, probabilities = law.distribution()
+    first, probabilities = law.distribution
     whole = np.zeros(7)
     whole[first : first + len(probabilities)] = probabilities
     expected = np.polynomial.polynomial.polypow([0.9, 0.1], 3)
@@ -308,3 +308,31 @@ def test_too_many_periods_are_refused() -> None:
     spells = Spells(EXPONENTIAL(DAY), EXPONENTIAL(DAY))
     with pytest.raises(NotExactError, match="too many"):
         probability(phones(spells, every_s=30), delayed(35 * DAY))
+
+
+@pytest.mark.parametrize("jitter_s", [0, 4 * HOUR])
+@pytest.mark.parametrize("since_s", [3 * HOUR, 30 * HOUR, 48 * HOUR])
+def test_devices_that_made_attempts_before_are_met_as_they_are_after_living_through_them(
+    since_s: int, jitter_s: int
+) -> None:
+    """Whether an attempt was missed before, by the age of the absence or by living through it."""
+    spells = Spells(EXPONENTIAL(20 * HOUR), Distribution.lognormal(9 * HOUR, 1.2))
+    habit = Habit(24 * HOUR, jitter_s, 0.9, True, spells)
+    for wait_s in (30 * HOUR, 81 * HOUR):
+        (lived,) = chances(habit, [Start(wait_s + since_s)], [(wait_s, 0)])
+        (met,) = chances(habit, [Start(wait_s, since_s=since_s)], [(wait_s + 24 * HOUR, 0)])
+        assert met.mean == pytest.approx(lived.mean, abs=lived.error + met.error)
+
+
+def test_one_pass_for_many_delays_gives_what_each_gives_alone() -> None:
+    spells = Spells(EXPONENTIAL(3 * DAY), EXPONENTIAL(2 * DAY))
+    roster = roster_of(phones(spells, success=0.8), 3)
+    outage = (Outage(12 * DAY, 13 * DAY),)
+    plans = [delayed(delay_s, outages=outage) for delay_s in (DAY, 5 * DAY + 1000, 9 * DAY)]
+    solver = Solver(plans[0], roster)
+    assert solver.is_one_pass
+    solver.look_ahead([play(plan) for plan in plans])
+    for plan in plans:
+        alone = losses(plan, play(plan), roster)
+        together = solver.losses(play(plan))
+        assert together.law().mean == pytest.approx(alone.law().mean, rel=1e-4)

@@ -20,7 +20,6 @@ import sim
 from sim.cli.commands import cli
 from sim.errors import OutputError
 from sim.report.contents import Contents, ReportError, read_contents
-from sim.report.decision import decide
 from sim.report.page import page_of
 from sim.report.publish import Publisher, reproducing
 from sim.studies import at_risk
@@ -130,38 +129,25 @@ def test_each_promise_needs_the_delay_that_can_be_counted_by_hand(result: sim.Re
     assert coverage.lost == 5
 
 
-def test_the_decision_names_delay_date_what_binds_and_what_would_change_it(contents: Contents) -> None:
-    said = decide(contents)
-    assert said.delay == "30 days"  # advised; the guarantees need 4 h
-    assert said.date == "2027-03-03 00:00 UTC"  # 397 d after the start, and 30 d back
-    assert "Kaspersky's advice" in said.binds
-    assert "“reserve coverage at least 40 %” needs 4 hours" in said.binds
-    assert said.left == "5 devices would be lost under 5 hours, and no more under a longer delay."
-    later, dormant = said.changes
-    assert "more than 89.9 minutes later" in later  # 5 h less 3.5 h and a second
-    assert "bears 1 more" in dormant  # six may be lost, and five are
+def test_what_to_do_is_what_plan_says_and_not_what_one_run_shows(
+    contents: Contents, page: Page, result: sim.Result
+) -> None:
+    said = contents.extra.decision
+    assert said == result.decision
+    assert said is not None
+    assert said == sim.plan(result.scenario)
+    assert (said.delay_days, said.binding, said.by) == (30, "30-day advice", "exact")
+    assert f"{said.specify_by:%Y-%m-%d %H:%M}" == "2027-03-03 00:00"  # 397 d after the start, and 30 d back
+    assert said.answer in page.texts["p"]
+    assert [said.choices[0].lost, said.choices[-1].lost] == [(5, 5, 5), (0, 0, 0)]
 
 
-def test_a_promise_that_no_delay_of_the_run_keeps_is_told_as_such(result: sim.Result) -> None:
-    strict = sim.run(result.scenario.changed({"guarantees": [{"measure": "lost_devices", "at_most": 4}]}))
-    said = decide(contents_of(strict))
-    assert said.delay == "No delay up to 5 hours is enough"
-    assert "5 devices, and 4 devices may be lost" in said.binds
-
-
-def test_devices_that_refuse_the_certificate_are_told_as_lost_by_any_delay() -> None:
-    told = contents_of(sim.run(sim.load(ROOT / "scenarios" / "custom_certificate_strands_ios.yaml")))
-    assert decide(told).left == (
-        "80 devices would be lost under the recommended delay all the same. "
-        "No delay saves 80 devices, whose platform refuses the certificate."
-    )
-
-
-def test_without_a_curve_the_page_says_why(result: sim.Result) -> None:
-    now = result.scenario.changed({"strategy": [{"at": "day 1", "reissue": {"activate": "immediately"}}]})
-    told = contents_of(sim.run(now))
-    assert told.extra.margins is None
-    assert "no reissue with delayed activation" in decide(told).binds
+def test_where_nothing_can_be_planned_the_page_says_why(result: sim.Result) -> None:
+    steps = [{"at": "day 1", "reissue": {"activate": "immediately"}}, *result.scenario.document["strategy"]]
+    told = contents_of(sim.run(result.scenario.changed({"strategy": steps})))
+    assert told.extra.decision is None
+    assert "strategy of one reissue" in told.extra.no_decision
+    assert told.extra.no_decision in page_of(told).decode()
 
 
 def test_how_long_devices_stay_away_is_told_in_words() -> None:

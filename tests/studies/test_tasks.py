@@ -245,13 +245,14 @@ def test_every_study_gives_the_same_here_by_processes_and_from_what_is_kept(tmp_
     promise = {"measure": "lost_devices", "at_most": 20, "probability": "50%"}
     one, other = world(recovery=desk, guarantees=[promise]), world(strategy=[])
     late = {"at": "day 45", "reissue": {"activate": "immediately"}}
+    away = world(calendar={"holidays": [{"name": "feast", "from": "day 1", "for": "2d", "share": "50%"}]})
     several = world(strategy=[*document()["strategy"], late])
     studies = {
         "run": lambda **more: sim.run(one, replications=3, **more),
         "compare": lambda **more: sim.compare(one, other, replications=2, **more),
         "curve": lambda **more: sim.curve(one, replications=2, **more),
         "curve of separate runs": lambda **more: sim.curve(several, reissue=0, **more),
-        "plan": lambda **more: sim.plan(one, lost_at_most=40, replications=19, **more),
+        "plan": lambda **more: sim.plan(away, lost_at_most=40, replications=59, **more),
     }
     for name, study in studies.items():
         store = tmp_path / name

@@ -1,0 +1,290 @@
+"""What was decided: plans side by side, the recommended one, and why; in words and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from sim.lists.zones import tzinfo_of
+from sim.summary import Cell, Column, Summary, Table, Tone, notes
+from sim.summary.answer import Answer
+from sim.text import date, iso, percent, plural
+from sim.world.order import SECONDS_PER_DAY
+
+_MOST_NAMES: Final = 20
+AS_WRITTEN: Final = "as written"
+TODAY: Final = "today and at the expiry"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A plan, and what it loses.
+
+    Attributes:
+        name: in words.
+        specified, activated: when the reserve is specified and when it becomes main; None: it does not.
+        expires: when the certificate that is main afterwards expires.
+        mean: expected number of lost devices.
+        lost: devices that are not exceeded with 5, 50 and 95 %.
+        surely: devices that are not exceeded with the confidence, at the safe end.
+        keeps: whether every promise is kept as surely as it asks for.
+        chance: the probability that the promise that binds is kept.
+        binds: that promise: the one that this plan is most likely to break.
+    """
+
+    name: str
+    specified: datetime | None
+    activated: datetime | None
+    expires: datetime
+    mean: float
+    lost: tuple[int, int, int]
+    surely: int
+    keeps: bool
+    chance: float
+    binds: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """How the answer moves with an assumption.
+
+    Attributes:
+        assumption: in words.
+        delay_days: least delay that keeps every promise under it; None where no delay does.
+    """
+
+    assumption: str
+    delay_days: int | None
+
+
+@dataclass(frozen=True, repr=False)
+class Decision(Answer):
+    """When and how to reissue.
+
+    Attributes:
+        scenario, seed, start, timezone: of the scenario: its name, and so on.
+        by: `exact`: computed; `simulation`: from simulated fleets.
+        error: `exact`: estimated error of the chance of a device.
+        replications: `simulation`: fleets; else None.
+        between_days: `simulation`: what the least delay lies between, with 95 % confidence at either end; the
+            later one is taken. None where no delay is enough.
+        promise: the one that decides, in words.
+        most_lost: devices that it lets be lost.
+        devices: how many there are.
+        confidence: with which it must be kept.
+        choices: the plans side by side; the first is the one as written.
+        recommended: the index of one of them.
+        delay_days: whole days from specification to activation; None where no plan keeps every promise.
+        needed_days: whole days that the promises alone need; None as above.
+        expires: when the main certificate expires.
+        binding: what the delay is due to: `target`, `30-day advice`, `sync period`, `plan as written`; or,
+            without a plan that keeps every promise, `devices that never synchronize`, `devices that refuse
+            the certificate`, `remaining life`, `validity of the new certificate`.
+        shortfall: devices that must be brought the reserve by hand before a promise is kept; 0 where it is.
+        lost: devices that are more likely lost than not under the recommended plan, the likeliest first.
+        variants: how the answer moves.
+    """
+
+    scenario: str
+    seed: int
+    start: datetime
+    timezone: str
+    by: Literal["exact", "simulation"]
+    error: float
+    replications: int | None
+    between_days: tuple[int, int] | None
+    promise: str
+    most_lost: int
+    devices: int
+    confidence: float
+    choices: tuple[Choice, ...]
+    recommended: int
+    delay_days: int | None
+    needed_days: int | None
+    expires: datetime
+    binding: str
+    shortfall: int
+    lost: tuple[str, ...]
+    variants: tuple[Variant, ...] = ()
+
+    @property
+    def choice(self) -> Choice:
+        """The recommended plan."""
+        return self.choices[self.recommended]
+
+    @property
+    def specify_by(self) -> datetime | None:
+        """The latest instant for the reserve; None where no plan keeps every promise."""
+        return None if self.delay_days is None else self.choice.specified
+
+    @property
+    def activated(self) -> datetime | None:
+        """When it becomes main; None as above."""
+        return None if self.delay_days is None else self.choice.activated
+
+    @property
+    def delay_in_words(self) -> str:
+        """The recommended delay; without one, that the earliest is the best."""
+        return "as long as there is time" if self.delay_days is None else plural(self.delay_days, "day")
+
+    @property
+    def lost_share(self) -> float:
+        """The expected share of lost devices of the fleet under the recommended plan."""
+        return self.choice.mean / max(self.devices, 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `reissue plan --json` prints."""
+
+        def plain(choice: Choice) -> dict[str, Any]:
+            low, median, high = choice.lost
+            lost = {"mean": choice.mean, "5%": low, "50%": median, "95%": high, "surely": choice.surely}
+            times = {
+                name: None if at is None else iso(at)
+                for name, at in (
+                    ("specified", choice.specified),
+                    ("activated", choice.activated),
+                    ("expires", choice.expires),
+                )
+            }
+            kept = {"keeps": choice.keeps, "chance": choice.chance, "binds": choice.binds}
+            return {"plan": choice.name, **times, "lost": lost, **kept}
+
+        return {
+            "scenario": self.scenario,
+            "seed": self.seed,
+            "delay_days": self.delay_days,
+            "specify_by": None if self.specify_by is None else iso(self.specify_by),
+            "binding": self.binding,
+            "lost_share": self.lost_share,
+            "lost_at_most": self.most_lost,
+            "devices": self.devices,
+            "confidence": self.confidence,
+            "replications": self.replications,
+            "needed_s": None if self.needed_days is None else self.needed_days * SECONDS_PER_DAY,
+            "expires": iso(self.expires),
+            "lost": list(self.lost),
+            "variants": [asdict(variant) for variant in self.variants],
+            "by": self.by,
+            "error": self.error,
+            "between_days": self.between_days,
+            "promise": self.promise,
+            "recommended": self.answer,
+            "shortfall": self.shortfall,
+            "plans": [plain(choice) for choice in self.choices],
+        }
+
+    # --- in words --------------------------------------------------------------------------------
+
+    @property
+    def answer(self) -> str:
+        """What to do, in one sentence."""
+        best, today = self.choice, self._named(TODAY)
+        sure = f"with {100 * self.confidence:.4g} %"
+        lost = f"{_at_most(best.surely)} of {plural(self.devices, 'device')} lost, {sure}"
+        if best.name == AS_WRITTEN:
+            return f"Keep the plan as written, no other loses fewer: {lost}."
+        if best.specified is None or self.delay_days is None:
+            return (
+                f"No plan keeps “{self.promise}” {sure}. Specify the reserve today, and let it become main "
+                f"when the main certificate expires ({self.shown(self.expires)}): {lost}."
+            )
+        answer = (
+            f"Specify the reserve by {self.shown(best.specified)}, to be activated after "
+            f"{plural(self.delay_days, 'day')}, when the main certificate expires: {lost}"
+        )
+        if today is not None and today.surely < best.surely:
+            days = (best.expires - today.expires).days
+            cost = f"{plural(days, 'day')} of the new certificate's life" if days else "nothing"
+            answer += f"; today, {_at_most(today.surely)}, at the cost of {cost}"
+        return f"{answer}."
+
+    def shown(self, moment: datetime) -> str:
+        """An instant for reading, by the clocks of the scenario's time zone."""
+        here = moment.astimezone(tzinfo_of(self.timezone))
+        return f"{date(here)} {here:%Z}"
+
+    def _named(self, name: str) -> Choice | None:
+        return next((choice for choice in self.choices if choice.name == name), None)
+
+    def notes(self) -> Iterator[str]:
+        """What the answer is due to, how it was found, and what is left to do."""
+        if self.delay_days is None or self.needed_days is None:
+            yield f"What binds: {self.binding}."
+        else:
+            needed = plural(self.needed_days, "day")
+            yield f"What binds: {self.binding}. The promises need {needed}; the first to break is “{self.promise}”."
+        if self.shortfall:
+            yield (
+                f"To keep “{self.promise}” all the same, the reserve must be brought to "
+                f"{plural(self.shortfall, 'more device')} by hand before the expiry: visit those first that "
+                "have been silent longest (a chase)."
+            )
+        if self.by == "exact":
+            yield (
+                "Computed, not simulated: neither the seed nor the replications of a run change it "
+                f"(error of a chance: {self.error:.1g})."
+            )
+        else:
+            fleets = f"From {self.replications:,} simulated fleets"
+            if self.between_days is None:
+                yield f"{fleets}."
+            else:
+                low, high = self.between_days
+                yield f"{fleets}: the least delay lies between {low} and {high} days; the longer is taken."
+        if self.lost:
+            more = len(self.lost) - _MOST_NAMES
+            names = ", ".join(self.lost[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+            yield f"More likely lost than not, even so: {names}."
+
+    def table(self) -> Table:
+        """The plans side by side."""
+        columns = (
+            Column("plan"),
+            Column(f"reserve specified ({self.timezone})"),
+            Column("becomes main"),
+            Column("lost: median", "count"),
+            Column("5 to 95 %", "range"),
+            Column("promise kept"),
+            Column("what binds"),
+        )
+        zone = tzinfo_of(self.timezone)
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (
+                f"{choice.name}{' (recommended)' if place == self.recommended else ''}",
+                *(
+                    "never" if at is None else date(at.astimezone(zone))
+                    for at in (choice.specified, choice.activated)
+                ),
+                choice.lost[1],
+                (choice.lost[0], choice.lost[2]),
+                f"{'yes' if choice.keeps else 'no'} ({_chance(choice.chance)})",
+                choice.binds,
+            )
+            for place, choice in enumerate(self.choices)
+        )
+        return Table(columns, rows, "The plans side by side")
+
+    def moves(self) -> Table:
+        """How the answer moves."""
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (v.assumption, "no delay is enough" if v.delay_days is None else v.delay_days)
+            for v in self.variants
+        )
+        columns = (Column("if"), Column("days that the promises need", "count"))
+        return Table(columns, rows, "How the answer moves")
+
+    def summary(self) -> Summary:
+        """What to do, the plans side by side, and how the answer moves."""
+        tone: Tone = "bad" if self.delay_days is None else "good"
+        moves = [self.moves()] if self.variants else []
+        return Summary(self.scenario, self.answer, (self.table(), notes(*self.notes()), *moves), tone=tone)
+
+
+def _at_most(lost: int) -> str:
+    return f"at most {lost:,}" if lost else "none"
+
+
+def _chance(chance: float) -> str:
+    return "under 0.01 %" if 0 < chance < 1e-4 else "over 99.99 %" if 0.9999 < chance < 1 else percent(chance)
