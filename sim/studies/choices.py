@@ -214,7 +214,8 @@ class Decision(Answer):
             yield f"What binds: {self.binding}."
         else:
             needed = plural(self.needed_days, "day")
-            yield f"What binds: {self.binding}. The promises need {needed}; the first to break is “{self.promise}”."
+            first = f"the first to break is “{self.promise}”"
+            yield f"What binds: {self.binding}. The promises need {needed}; {first}."
         if self.shortfall:
             yield (
                 f"To keep “{self.promise}” all the same, the reserve must be brought to "

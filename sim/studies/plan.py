@@ -39,8 +39,8 @@ def plan(
 
     Args:
         scenario: its reissue is moved; one is added where there is none.
-        lost_at_most: a share below 1, `2%`, or a number of devices from 1 on; 0 for none. None: what the guarantees
-            about losses say; without one, that nobody is lost.
+        lost_at_most: a share below 1, `2%`, or a number of devices from 1 on; 0 for none. None: what the
+            guarantees about losses say; without one, that nobody is lost.
         confidence: of each promise that names no `probability` itself, below 1.
         reissue: index in the strategy of the reissue that is meant, where there are several.
         follow_advice: take no less than the recommended 30 days.
