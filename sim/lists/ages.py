@@ -22,6 +22,7 @@ _RATIO: Final = 1.3
 """Of the bounds of neighbouring classes of ages."""
 _CLEAN_UP_DAYS: Final = (30, 45, 60, 90, 120, 180, 270, 365)
 _NEARLY_ALL: Final = 0.95
+_FEWEST_HOURS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,9 +189,9 @@ class ContactHours(NamedTuple):
 
 
 def contact_hours(devices: DeviceList) -> ContactHours | None:
-    """The fewest hours of a day, at most twelve, that hold 95 % of the contacts; None if there are no such.
+    """The fewest hours of a day, 3 to 12, that hold 95 % of the contacts; None if there are no such.
 
-    Devices in contact on the last day do not count: their contacts lie shortly before the list was made.
+    Contacts of fewer hours are those of a job that writes dates. Devices in contact on the last day do not count: their contacts lie shortly before the list was made.
     """
     old = devices.last_sync_s[(devices.contact == KNOWN) & (devices.ages_s > DAY_S)]
     if old.size < 50 or not devices.has_times:
@@ -204,5 +205,7 @@ def contact_hours(devices: DeviceList) -> ContactHours | None:
         share = before[width:] - before[:-width]
         first = int(share.argmax())
         if share[first] >= _NEARLY_ALL:
+            if width < _FEWEST_HOURS:
+                return None
             return ContactHours(days, first, first + width, float(share[first]), old.size, devices.zone)
     return None

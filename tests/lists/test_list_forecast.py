@@ -265,6 +265,7 @@ def test_contacts_at_working_hours_are_noticed_in_the_zone_of_the_list() -> None
     assert found[:3] == ("mon-sun", 8, 17)
     assert contact_hours(listed([2 + d + h / 24 for d in range(10) for h in range(24)])) is None
     assert contact_hours(last_seen(at_work[:49], made_s)) is None, "too few to tell"
+    assert contact_hours(last_seen([each.replace(hour=8) for each in at_work], made_s)) is None, "a daily job"
 
 
 def last_seen(moments: list[datetime], made_s: int) -> DeviceList:

@@ -60,8 +60,8 @@ def test_a_notebook_runs_and_shows_what_is_stored(path: Path) -> None:
     assert list(shown(run_again(path))) == list(shown(stored))
 
 
-def test_there_are_five() -> None:
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
+def test_there_are_six() -> None:
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06"]
 
 
 @each_notebook
