@@ -191,7 +191,8 @@ class ContactHours(NamedTuple):
 def contact_hours(devices: DeviceList) -> ContactHours | None:
     """The fewest hours of a day, 3 to 12, that hold 95 % of the contacts; None if there are no such.
 
-    Contacts of fewer hours are those of a job that writes dates. Devices in contact on the last day do not count: their contacts lie shortly before the list was made.
+    Contacts of fewer hours are those of a job that writes dates. Devices in contact on the last day do not
+    count: their contacts lie shortly before the list was made.
     """
     old = devices.last_sync_s[(devices.contact == KNOWN) & (devices.ages_s > DAY_S)]
     if old.size < 50 or not devices.has_times:
