@@ -55,14 +55,17 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _once_more(ignored: sys.UnraisableHookArgs) -> None:
     """Interrupt again where Python had to ignore it, as within the callback of a weak reference."""
     if issubclass(ignored.exc_type, KeyboardInterrupt) and _received:
-        _thread.start_new_thread(_stop_later, (_received.pop(),))
+        _thread.start_new_thread(_stop_later, (_received.pop(), _thread.get_ident()))
     else:
         sys.__unraisablehook__(ignored)
 
 
-def _stop_later(number: int) -> None:
+def _stop_later(number: int, main_thread: int) -> None:
     time.sleep(0.01)
-    _thread.interrupt_main(signal.Signals(number))
+    if sys.platform == "win32":
+        _thread.interrupt_main(signal.Signals(number))
+    else:  # a signal of the system, which also wakes a thread that waits
+        signal.pthread_kill(main_thread, number)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
