@@ -82,6 +82,8 @@ def check(contestant: Contestant, days: int) -> None:
         raise SystemExit(
             f"{contestant.name}: {answer.lost} lost where theory says {lost:.0f}: no time is worth reading"
         )
+    if contestant is CONTESTANTS[-1]:
+        return
     attempts_s = (devices - answer.lost) * days * programs.DAY_S + answer.lost * programs.ACTIVATED_S
     expected = attempts_s / programs.EVERY_S * programs.SUCCESS
     if abs(answer.syncs - expected) > 0.01 * expected:
@@ -196,8 +198,8 @@ Phones that are always on synchronize every 6 hours, up to 30 minutes late, for 
 attempts succeed, so that each must be simulated. A reissue becomes main six hours after it is specified:
 by theory it loses {programs.LOST:.2%}. The programs take turns, {rounds} rounds, in seconds of the
 processor; ratios are medians of the rounds'. Slow programs get fewer phones; all are compared by the time
-for an attempt. *Floor*: a compiled loop that makes the two random numbers of every attempt (model 7.1), and
-nothing else.
+for an attempt. *Floor*: a compiled loop that makes the two random numbers of every attempt (model 7.1), in
+blocks of which the processor computes several at once, and nothing else.
 """
     )
     yield from competition(days)

@@ -20,10 +20,11 @@ import numpy as np
 import salabim
 import simpy
 
+from sim.fleet.kernels import World, blocks
 from sim.processes.engine import simulate as process_engine
 from sim.scenario import Scenario
 from sim.scenario.prepare import prepare
-from sim.world.draws import Draws, Purpose, philox4x32
+from sim.world.draws import Draws, Purpose
 from sim.world.fleet import Fleet
 from sim.world.outcome import Outcome
 from sim.world.plan import Plan
@@ -35,6 +36,7 @@ SUCCESS: Final = 0.95
 SPECIFIED_S: Final = 10 * DAY_S
 ACTIVATED_S: Final = SPECIFIED_S + EVERY_S
 STEP_S: Final = 15 * 60
+_JITTER, _SUCCESS = np.uint64(int(Purpose.JITTER)), np.uint64(int(Purpose.SUCCESS))
 
 # With x the time from the phone's turn to the end of the six hours, over the longest jitter: its own attempt
 # falls into them with probability p = min(1, x), the one of the turn before with 1 - p. It is lost if neither
@@ -209,39 +211,29 @@ def time_steps(devices: int, days: int) -> Callable[[], Answer]:
 
 # ---- the floor ---------------------------------------------------------------------------------------
 
-_philox = numba.njit(philox4x32)
-_LOW32, _32, _11 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(11)
-_JITTER, _SUCCESS = np.uint64(int(Purpose.JITTER)), np.uint64(int(Purpose.SUCCESS))
+_KEPT: Final = np.empty((2, 64))
 
 
-@numba.njit
-def _uniforms(
-    identity: np.uint64, purpose: np.uint64, block: int, k0: np.uint64, k1: np.uint64
-) -> tuple[float, float]:
-    w0, w1, w2, w3 = _philox(np.uint64(block), purpose, identity & _LOW32, identity >> _32, k0, k1)
-    left = np.float64(((w0 << _32) | w1) >> _11) * 2.0**-53
-    return left, np.float64(((w2 << _32) | w3) >> _11) * 2.0**-53
-
-
-@numba.njit
-def _draw(identities: Any, attempts: int, k0: np.uint64, k1: np.uint64) -> tuple[int, int]:
-    syncs = late_s = 0
+@numba.njit(_nrt=False)
+def _draw(identities: Any, attempts: int, left: Any, right: Any, world: Any) -> float:
+    last = 0.0
     for identity in identities:
-        for block in range(attempts // 2):
-            u, v = _uniforms(identity, _SUCCESS, block, k0, k1)
-            syncs += (u < SUCCESS) + (v < SUCCESS)
-            u, v = _uniforms(identity, _JITTER, block, k0, k1)
-            late_s += int(u * (JITTER_S + 1)) + int(v * (JITTER_S + 1))
-    return syncs, late_s
+        for purpose in (_SUCCESS, _JITTER):
+            for first in range(0, attempts // 2, 64):
+                blocks(identity, purpose, first, min(64, attempts // 2 - first), left, right, world)
+                last += left[0]
+    return last
 
 
 def draws_only(devices: int, days: int) -> Callable[[], Answer]:
-    """The random numbers that the model prescribes (model 7.1), and nothing done with them; one thread."""
+    """The random numbers that the model prescribes (model 7.1), 64 blocks at a time, and nothing done with
+    them; one thread."""
     _, fleet = world(devices, days)
     attempts = days * DAY_S // EVERY_S
+    key = World(fleet.draws.k0, fleet.draws.k1, 1, 1.0, 1, 0, 0, until_received=False)
 
     def run() -> Answer:
-        syncs, _ = _draw(fleet.roster.identity, attempts, fleet.draws.k0, fleet.draws.k1)
-        return Answer(int(syncs), 0)
+        _draw(fleet.roster.identity, attempts, *_KEPT, key)
+        return Answer(0, 0)
 
     return run

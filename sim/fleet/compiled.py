@@ -12,7 +12,7 @@ import os
 import platform
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FunctionType
@@ -57,7 +57,12 @@ _ENTRIES: Final[list[Callable[..., Any]]] = []
 
 
 def compiled(
-    function: Function, *, is_entry: bool = False, allocates: bool = False, **callees: Callable[..., Any]
+    function: Function,
+    *,
+    is_entry: bool = False,
+    is_inlined: bool = False,
+    allocates: bool = False,
+    **callees: Callable[..., Any],
 ) -> Function:
     """The function compiled to machine code at its first call.
 
@@ -67,6 +72,8 @@ def compiled(
         function: plain scalar code.
         is_entry: Python calls it. It is kept in the cache with all that it calls; the others have no
             entry from Python, which would take a quarter of the time to compile.
+        is_inlined: it becomes part of its callers: a call passes seven numbers for each array, which takes
+            as long as much of what is called.
         allocates: it makes arrays or lists. Then numba counts references to arrays, which makes every look
             into one several times dearer (measured: 2 to 4 times the whole run).
         callees: compiled functions to call instead of the plain ones of these names, where `function`
@@ -90,6 +97,7 @@ def compiled(
         wrapped: Function = numba.njit(
             nogil=True,
             _nrt=allocates,
+            forceinline=is_inlined,
             cache=is_entry and _can_cache(),
             error_model="numpy",
             no_cpython_wrapper=not is_entry,
@@ -105,6 +113,9 @@ def compiled(
     if _can_cache():
         _forgive(wrapped._cache)  # type: ignore[attr-defined]
     return wrapped
+
+
+inlined = partial(compiled, is_inlined=True)
 
 
 def _forgive(kept: Any) -> None:

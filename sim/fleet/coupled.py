@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.fleet.epochs import Ints
-from sim.fleet.kernels import FAR_S, Columns
+from sim.fleet.kernels import FAR_S
 from sim.world.draws import Purpose
 from sim.world.fleet import Fleet
 from sim.world.plan import Chase, Gate, Plan, Push, concerns
 from sim.world.timeline import Timeline, play
+
+Columns = dict[str, NDArray[Any]]
+"""What became of the devices; see `kernels.Settled`."""
 
 Prefix = Callable[[Timeline, Ints, int, int, bool], Columns]
 """Runs up to an instant: timeline, visits, the instant, the certificate asked about, whether a life may end
@@ -45,6 +48,7 @@ class Answers:
         checks: how many of a gate's devices hold a certificate at an instant, and how many there are.
         lists: the devices to visit, by number of the chase, in the order of the visits.
         chases: the chase, by its number.
+        members: whom a gate asks about, once it did, and how many these are.
         asked: what had no answer when the server last lived.
     """
 
@@ -52,13 +56,14 @@ class Answers:
     checks: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     lists: dict[int, Ints] = field(default_factory=dict)
     chases: dict[int, Chase] = field(default_factory=dict)
+    members: dict[Gate, tuple[NDArray[np.bool_], int]] = field(default_factory=dict)
     asked: list[Question] = field(default_factory=list)
 
     def coverage(self, gate: Gate, generation: int, now_s: int) -> tuple[int, int]:
         """As in `Onlooker`; too few where it is not known yet."""
         if (generation, now_s) not in self.checks:
             self.asked.append(Question(now_s, generation, gate, 0, None))
-            return -1, int(self.counted(gate).sum())
+            return -1, self.counted(gate)[1]
         return self.checks[generation, now_s]
 
     def chase(self, number: int, chase: Chase, generation: int) -> int:
@@ -72,11 +77,14 @@ class Answers:
     def push(self, push: Push) -> None:
         """Who is reached is drawn where the devices live."""
 
-    def counted(self, gate: Gate) -> NDArray[np.bool_]:
-        """The devices that a gate asks about."""
-        roster = self.fleet.roster
-        of_profile = [gate.groups is None or profile.group in gate.groups for profile in roster.profiles]
-        return np.array(of_profile, dtype=np.bool_)[roster.profile] & ~roster.never_connected
+    def counted(self, gate: Gate) -> tuple[NDArray[np.bool_], int]:
+        """The devices that a gate asks about, and how many there are."""
+        if gate not in self.members:
+            roster = self.fleet.roster
+            of_profile = [gate.groups is None or profile.group in gate.groups for profile in roster.profiles]
+            among = np.array(of_profile, dtype=np.bool_)[roster.profile] & ~roster.never_connected
+            self.members[gate] = among, int(among.sum())
+        return self.members[gate]
 
     def look(self, plan: Plan, prefix: Prefix) -> None:
         """Answer the first question, and those about the same gate that follow it."""
@@ -88,14 +96,14 @@ class Answers:
             return
         same = list(takewhile(lambda q: q.chase is None and q.generation == question.generation, self.asked))
         columns = prefix(timeline, self.visits(), same[-1].at_s, question.generation, True)
-        received_at_s = columns.reserve_received_at_s
+        if question.gate is None:
+            raise LookupError("a check without a gate")
+        counted, size = self.counted(question.gate)
+        received_at_s = columns["reserve_received_at_s"][counted & (columns["reserve_received_at_s"] >= 0)]
         for check in same:
-            if check.gate is None:
-                raise LookupError("a check without a gate")
-            counted = self.counted(check.gate)
-            held = int((counted & (received_at_s >= 0) & (received_at_s < check.at_s)).sum())
-            self.checks[check.generation, check.at_s] = held, int(counted.sum())
-            if held >= check.gate.needed(int(counted.sum())):
+            held = int(np.count_nonzero(received_at_s < check.at_s))
+            self.checks[check.generation, check.at_s] = held, size
+            if held >= question.gate.needed(size):
                 return
 
     def _list(self, chase: Chase, columns: Columns) -> Ints:
@@ -103,8 +111,8 @@ class Answers:
         roster = self.fleet.roster
         of_profile = np.array([concerns(chase, profile) for profile in roster.profiles], dtype=np.bool_)
         before_s = -np.maximum(roster.silent_for_s, 0)
-        last_s = np.where(columns.last_sync_at_s >= 0, columns.last_sync_at_s, before_s)
-        is_listed = of_profile[roster.profile] & ~roster.never_connected & ~columns.holds
+        last_s = np.where(columns["last_sync_at_s"] >= 0, columns["last_sync_at_s"], before_s)
+        is_listed = of_profile[roster.profile] & ~roster.never_connected & ~columns["holds"]
         listed = np.flatnonzero(is_listed & (chase.at_s - last_s >= chase.silent_for_s))
         return listed[np.argsort(last_s[listed], kind="stable")]
 

@@ -50,6 +50,7 @@ from sim.fleet.kernels import (
     STOCK,
     WAS_LOST,
     Rows,
+    Settled,
     Words,
     World,
     copy,
@@ -190,7 +191,7 @@ def work(
     coverage: Ints,
     unseen: Ints,
     unseen_coverage: Ints,
-    settled: Rows,
+    settled: Settled,
     world: World,
 ) -> None:
     """Let the desk work through the calls of the lost devices until the end of the run.
@@ -199,7 +200,7 @@ def work(
         rows: (n, PLACES), each at its first loss.
         desk: technicians and laws.
         identities, tables, visits, totals, coverage, world: as for `run_devices`.
-        settled: (columns, n) for what became of them.
+        settled: for what became of them.
         unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
     epochs, held, kinds, laws, values, masks, pushes = tables
@@ -330,7 +331,7 @@ def work(
             row, stock, identity, last_s, AT_STOP,
                 epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
         )  # fmt: skip
-        settle(row, kind[EVERY_S], settled, i, totals, world)
+        settle(row, kind[EVERY_S], settled, totals, world)
 
 
 work = compiled(work, is_entry=True, allocates=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.fleet.coupled import timeline_of
+from sim.fleet.coupled import Columns, timeline_of
 from sim.fleet.desk import Desk, work
 from sim.fleet.epochs import (
     COVERAGE,
@@ -30,11 +30,14 @@ from sim.fleet.kernels import (
     FIRST_STRIDE,
     HOLDING,
     LOST_NOW,
+    MIDDLE_COLUMNS,
+    NARROW_COLUMNS,
     PLACES,
     QUEUE,
     STOCK,
     SYNC_COUNT,
-    Columns,
+    WIDE_COLUMNS,
+    Settled,
     World,
     run_devices,
 )  # fmt: skip
@@ -119,7 +122,11 @@ class _Run(NamedTuple):
             latest_reserve=latest_reserve,
             until_received=until_received,
         )
-        columns = _columns(len(fleet))
+        settled = Settled(
+            np.zeros((len(WIDE_COLUMNS), len(fleet)), dtype=np.int64),
+            np.zeros((len(MIDDLE_COLUMNS), len(fleet)), dtype=np.int32),
+            np.zeros((len(NARROW_COLUMNS), len(fleet)), dtype=np.int8),
+        )
         totals, coverage = _totals(tables, world)
         recovers = plan.recovery is not None
         waiting: list[Ints] = []
@@ -128,12 +135,10 @@ class _Run(NamedTuple):
             last = min(first + self.chunk, len(fleet))
             own, held = _totals(tables, world)
             paused = np.empty((last - first if recovers else 0, PLACES), dtype=np.int64)
-            settled = np.empty((len(Columns._fields), last - first), dtype=np.int64)
             starts = _starts(fleet, slice(first, last))
             who = (first, last, starts, roster.identity)
             row, stock = np.empty(PLACES, dtype=np.int64), np.full(STOCK, -1.0)
             count = run_devices(*who, tables, visits, own, held, settled, paused, row, stock, world)
-            _fill(columns, slice(first, last), settled)
             return own, held, paused[:count].copy()
 
         with ThreadPoolExecutor(self.threads) as pool:
@@ -155,10 +160,8 @@ class _Run(NamedTuple):
             rows = rows[np.argsort(rows[:, DEVICE])]
             unseen = _totals(tables, world)
             desk = _desk(plan.recovery)
-            settled = np.empty((len(Columns._fields), len(rows)), dtype=np.int64)
             work(rows, desk, roster.identity, tables, visits, totals, coverage, *unseen, settled, world)
-            _fill(columns, rows[:, DEVICE], settled)
-        return tables, columns, totals, coverage
+        return tables, _columns(settled), totals, coverage
 
 
 def _desk(recovery: Recovery) -> Desk:
@@ -175,18 +178,12 @@ def _desk(recovery: Recovery) -> Desk:
     )
 
 
-def _columns(n: int) -> Columns:
-    kinds: dict[str, type[np.generic]] = {
-        "lost_cause": np.int8,
-        "reconnected_by": np.int8,
-        "times_lost": np.int32,
-        "reinstalls": np.int32,
-        "unreachable": np.bool_,
-        "visits_helped": np.int32,
-        "holds": np.bool_,
-        "is_lost": np.bool_,
-    }
-    return Columns(*(np.empty(n, dtype=kinds.get(name, np.int64)) for name in Columns._fields))
+def _columns(settled: Settled) -> Columns:
+    """The rows of what became of the devices, by name."""
+    narrow = dict(zip(NARROW_COLUMNS, settled.narrow, strict=True))
+    are_bool = {name: narrow[name].view(np.bool_) for name in ("unreachable", "holds", "is_lost")}
+    wide = zip(WIDE_COLUMNS + MIDDLE_COLUMNS, (*settled.wide, *settled.middle), strict=True)
+    return {**dict(wide), **narrow, **are_bool}
 
 
 def _starts(fleet: Fleet, devices: slice) -> Ints:
@@ -205,12 +202,6 @@ def _starts(fleet: Fleet, devices: slice) -> Ints:
     for number, column in enumerate(columns):
         starts[:, number] = column[devices]
     return starts
-
-
-def _fill(columns: Iterable[NDArray[Any]], devices: slice | Ints, settled: Ints) -> None:
-    """What became of some devices, from the kernels' rows into the columns."""
-    for column, values in zip(columns, settled, strict=True):
-        column[devices] = values
 
 
 def _totals(tables: Tables, world: World) -> tuple[Ints, Ints]:
@@ -244,7 +235,7 @@ def _outcome(
     at_s = np.arange(totals.shape[1], dtype=np.int64) * plan.sample_s
     state_at = np.searchsorted(tables.epochs[:-1, FROM_S], at_s, side="right") - 1
     has_reserve = tables.epochs[state_at, HANDED_OVER] >= 0
-    named = columns._asdict()
+    named = dict(columns)
     is_lost = named.pop("is_lost")
     del named["holds"]
     latest = timeline.latest_reserve

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.fleet.compiled import compiled
+from sim.fleet.compiled import compiled, inlined
 from sim.fleet.epochs import (
     ACCEPTED,
     ACTIVATED,
@@ -136,10 +136,10 @@ _JITTER = np.uint64(int(world_draws.Purpose.JITTER))
 _SUCCESS = np.uint64(int(world_draws.Purpose.SUCCESS))
 _ON_SPELL = np.uint64(int(world_draws.Purpose.ON_SPELL))
 _OFF_SPELL = np.uint64(int(world_draws.Purpose.OFF_SPELL))
-CATCH_UP: Final = int(world_draws.Purpose.CATCH_UP_SUCCESS)
-CATCH_UP_AFTER_MASK: Final = int(world_draws.Purpose.CATCH_UP_AFTER_MASK)
-PUSH_SUCCESS: Final = int(world_draws.Purpose.PUSH_SUCCESS)
-VISIT: Final = int(world_draws.Purpose.VISIT)
+CATCH_UP: Final = np.int64(world_draws.Purpose.CATCH_UP_SUCCESS)
+CATCH_UP_AFTER_MASK: Final = np.int64(world_draws.Purpose.CATCH_UP_AFTER_MASK)
+PUSH_SUCCESS: Final = np.int64(world_draws.Purpose.PUSH_SUCCESS)
+VISIT: Final = np.int64(world_draws.Purpose.VISIT)
 _PUSH = np.uint64(int(world_draws.Purpose.PUSH))
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
@@ -239,7 +239,7 @@ def claim(stock: Floats, device: int) -> None:
             stock[row, NUMBER] = -1.0
 
 
-@compiled
+@inlined
 def place_of(
     stock: Floats, row: int, identity: np.uint64, purpose: np.uint64, block: int, world: World
 ) -> int:
@@ -251,7 +251,7 @@ def place_of(
     return block - batch * BATCH
 
 
-@compiled
+@inlined
 def single(
     stock: Floats, row: int, identity: np.uint64, purpose: np.uint64, index: int, world: World
 ) -> float:
@@ -260,7 +260,7 @@ def single(
     return stock[row, place + BATCH * (index & 1)]
 
 
-@compiled
+@inlined
 def spell(
     stock: Floats,
     row: int,
@@ -273,14 +273,34 @@ def spell(
     world: World,
 ) -> int:
     """Length of spell number `index`, in seconds; `kind` and `law` begin at the distribution's columns."""
-    if kind[0] == WRITTEN:
-        return int(values[kind[1] + index])
-    place = place_of(stock, row, identity, purpose, index, world)
-    u, v = stock[row, place], stock[row, place + BATCH]
-    return duration(kind[0], law[0], law[1], values[kind[1] : kind[1] + kind[2]], u, v)
+    if stock[row, NUMBER] != index // BATCH:
+        draw_lengths(stock, row, identity, purpose, index, kind, law, values, world)
+    return int(stock[row, index % BATCH])
 
 
 @compiled
+def draw_lengths(
+    stock: Floats,
+    row: int,
+    identity: np.uint64,
+    purpose: np.uint64,
+    index: int,
+    kind: Ints,
+    law: Floats,
+    values: Floats,
+    world: World,
+) -> None:
+    """Fill a row of the stock with the lengths of a batch of spells, that of number `index` included."""
+    own, first = values[kind[1] : kind[1] + kind[2]], index - index % BATCH
+    place_of(stock, row, identity, purpose, index, world)
+    for i in range(world.batch):
+        if kind[0] != WRITTEN:
+            stock[row, i] = duration(kind[0], law[0], law[1], own, stock[row, i], stock[row, i + BATCH])
+        elif first + i < len(own):
+            stock[row, i] = own[first + i]
+
+
+@inlined
 def ones(word: np.uint64) -> int:
     """How many bits are set (Warren, Hacker's Delight, 2nd edition, section 5-1)."""
     word -= (word >> _1) & np.uint64(0x5555555555555555)
@@ -289,19 +309,19 @@ def ones(word: np.uint64) -> int:
     return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@compiled
+@inlined
 def lowest(word: np.uint64) -> int:
     """The number of the lowest bit that is set."""
     return ones((word & (_0 - word)) - _1)
 
 
-@compiled
+@inlined
 def is_set(word: np.uint64, bit: int) -> bool:
     """Whether a bit is set."""
     return (word >> np.uint64(bit)) & _1 == _1
 
 
-@compiled
+@inlined
 def sample_after(instant_s: int, totals: Ints, world: World) -> int:
     """The first sample at or after an instant; the waste behind the last, if there is none.
 
@@ -313,7 +333,7 @@ def sample_after(instant_s: int, totals: Ints, world: World) -> int:
     return min(sample, totals.shape[1] - 1)
 
 
-@compiled
+@inlined
 def due_at(row: Ints, stock: Floats, identity: np.uint64, attempt: int, kind: Ints, world: World) -> int:
     """When an attempt of the schedule is due (model 5.2)."""
     due_s = row[PHASE_S] + attempt * kind[EVERY_S]
@@ -341,7 +361,7 @@ def receive(row: Ints, instant_s: int, epochs: Ints, totals: Ints, world: World)
     hold_from(row, instant_s, epochs, totals, world)
 
 
-@compiled
+@inlined
 def connect(row: Ints, instant_s: int, every_s: int, totals: Ints, world: World) -> None:
     """Count the device as connected from this synchronization on, unless it still is from the last."""
     if row[LAST_SYNC_AT] < 0 or instant_s - row[LAST_SYNC_AT] > 2 * every_s:
@@ -349,11 +369,20 @@ def connect(row: Ints, instant_s: int, every_s: int, totals: Ints, world: World)
         totals[CONNECTED, sample_after(instant_s, totals, world)] += 1
 
 
-@compiled
+@inlined
 def disconnect(row: Ints, every_s: int, totals: Ints, world: World) -> None:
     """Count the device as connected up to two periods after its last synchronization, and no longer."""
     if row[LAST_SYNC_AT] >= 0:
         totals[CONNECTED, sample_after(row[LAST_SYNC_AT] + 2 * every_s + 1, totals, world)] -= 1
+
+
+@inlined
+def count_sync(row: Ints, instant_s: int, every_s: int, totals: Ints, world: World) -> None:
+    """One synchronization more."""
+    totals[SYNC_COUNT, sample_after(instant_s, totals, world)] += 1
+    connect(row, instant_s, every_s, totals, world)
+    row[SYNCS] += 1
+    row[LAST_SYNC_AT] = instant_s
 
 
 @compiled
@@ -365,10 +394,7 @@ def synchronize(row: Ints, instant_s: int, epochs: Ints, every_s: int, totals: I
         row[RESERVE] = NO_CERTIFICATE
     if epochs[epoch, HANDED_OVER] >= 0 and row[RESERVE] != epochs[epoch, HANDED_OVER]:
         receive(row, instant_s, epochs, totals, world)
-    totals[SYNC_COUNT, sample_after(instant_s, totals, world)] += 1
-    connect(row, instant_s, every_s, totals, world)
-    row[SYNCS] += 1
-    row[LAST_SYNC_AT] = instant_s
+    count_sync(row, instant_s, every_s, totals, world)
     if row[LOST] == 0:
         return False
     if row[RECONNECTED_AT] < 0:
@@ -421,42 +447,28 @@ def sync_steadily(
     totals: Ints,
     world: World,
 ) -> None:
-    """Attempts due up to `until_s` are synchronizations where they succeed, and nothing else."""
+    """Attempts due up to `until_s`, one at least, are synchronizations where they succeed, and no more."""
+    if kind[JITTER_S] == 0 and law[SUCCESS] == 1.0:
+        count_regular(row, until_s, kind, totals, world)
+        return
     end = (until_s - row[PHASE_S]) // kind[EVERY_S] + 1
-    while due_at(row, stock, identity, end - 1, kind, world) > until_s:
+    if kind[JITTER_S] > 0 and due_at(row, stock, identity, end - 1, kind, world) > until_s:
         end -= 1
-    if end - row[ATTEMPT] < WORD // 2:
-        sync_some(row, stock, identity, end, kind, law, totals, world)
-    else:
+    if end - row[ATTEMPT] >= WORD // 2:
         sync_many(row, stock, identity, end, kind, law, totals, world)
+    else:
+        for attempt in range(row[ATTEMPT], end):
+            if law[SUCCESS] < 1.0:
+                u = single(stock, SUCCESSES, identity, _SUCCESS, attempt, world)
+                if u >= law[SUCCESS]:
+                    continue
+            due_s = due_at(row, stock, identity, attempt, kind, world)
+            count_sync(row, due_s, kind[EVERY_S], totals, world)
     row[ATTEMPT] = end
     row[DUE] = due_at(row, stock, identity, end, kind, world)
 
 
-@compiled
-def sync_some(
-    row: Ints,
-    stock: Floats,
-    identity: np.uint64,
-    end: int,
-    kind: Ints,
-    law: Floats,
-    totals: Ints,
-    world: World,
-) -> None:
-    """Attempts up to number `end`, one after the other."""
-    for attempt in range(row[ATTEMPT], end):
-        u = single(stock, SUCCESSES, identity, _SUCCESS, attempt, world) if law[SUCCESS] < 1.0 else 0.0
-        if u >= law[SUCCESS]:
-            continue
-        due_s = due_at(row, stock, identity, attempt, kind, world)
-        connect(row, due_s, kind[EVERY_S], totals, world)
-        totals[SYNC_COUNT, sample_after(due_s, totals, world)] += 1
-        row[LAST_SYNC_AT] = due_s
-        row[SYNCS] += 1
-
-
-@compiled
+@inlined
 def due_within(first_s: int, i: int, every_s: int, jitter_s: int, jitters: Floats) -> int:
     """When attempt `i` of a word is due; the uniforms of its jitter are left and right in turn."""
     due_s = first_s + i * every_s
@@ -533,7 +545,7 @@ def sync_many(
         first += WORD
 
 
-@compiled
+@inlined
 def pass_over(row: Ints, stock: Floats, identity: np.uint64, until_s: int, kind: Ints, world: World) -> None:
     """Attempts due up to `until_s` change nothing; the next is the first after it."""
     surely = (until_s + 1 - kind[JITTER_S] - row[PHASE_S]) // kind[EVERY_S]
@@ -719,6 +731,40 @@ def next_masked_attempt(
     return row[DUE]
 
 
+@inlined
+def turn(
+    row: Ints, stock: Floats, identity: np.uint64, kind: Ints, law: Floats, values: Floats, world: World
+) -> None:
+    """The spell ends."""
+    if row[IS_ON] == 1:
+        row[IS_ON] = 0
+        row[MISSED] = 0
+        row[SPELL_ENDS] += spell(
+            stock, OFF_LENGTHS, identity, _OFF_SPELL, row[OFF_SPELLS],
+            kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world,
+        )  # fmt: skip
+        row[OFF_SPELLS] += 1
+    else:
+        row[IS_ON] = 1
+        row[SPELL_ENDS] += spell(
+            stock, ON_LENGTHS, identity, _ON_SPELL, row[ON_SPELLS],
+            kind[ON_LAW:], law[ON_PARAMETERS:], values, world,
+        )  # fmt: skip
+        row[ON_SPELLS] += 1
+        row[COMINGS] += 1
+
+
+@inlined
+def tries_at_once(
+    row: Ints, stock: Floats, identity: np.uint64, turned_s: int, kind: Ints, world: World
+) -> bool:
+    """Its spell ended: whether it comes on, and makes an attempt beside its schedule."""
+    if row[IS_ON] == 0:
+        return False
+    skip_to(row, stock, identity, turned_s, kind, world)
+    return come_on(row, turned_s, kind, CATCH_UP, row[COMINGS] - 1)
+
+
 @compiled
 def next_attempt(
     row: Ints,
@@ -739,29 +785,61 @@ def next_attempt(
         turned_s = row[SPELL_ENDS]
         if turned_s > stop_s:
             return FAR_S
-        if row[IS_ON] == 1:
-            row[IS_ON] = 0
-            row[MISSED] = 0
-            row[SPELL_ENDS] += spell(
-                stock, OFF_LENGTHS, identity, _OFF_SPELL, row[OFF_SPELLS],
-                kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world,
-            )  # fmt: skip
-            row[OFF_SPELLS] += 1
-            continue
-        row[IS_ON] = 1
-        row[SPELL_ENDS] += spell(
-            stock, ON_LENGTHS, identity, _ON_SPELL, row[ON_SPELLS],
-            kind[ON_LAW:], law[ON_PARAMETERS:], values, world,
-        )  # fmt: skip
-        row[ON_SPELLS] += 1
-        row[COMINGS] += 1
-        skip_to(row, stock, identity, turned_s, kind, world)
-        if come_on(row, turned_s, kind, CATCH_UP, row[COMINGS] - 1):
+        turn(row, stock, identity, kind, law, values, world)
+        if tries_at_once(row, stock, identity, turned_s, kind, world):
             return turned_s
     return row[DUE]
 
 
 @compiled
+def carry_on(
+    row: Ints,
+    stock: Floats,
+    identity: np.uint64,
+    until_s: int,
+    counts: bool,
+    kind: Ints,
+    law: Floats,
+    values: Floats,
+    totals: Ints,
+    world: World,
+) -> None:
+    """Spells and attempts up to `until_s`: those that succeed are counted, or nothing comes of them."""
+    if not counts:
+        past_s = until_s if row[IS_ON] == 1 else -1
+        while row[SPELL_ENDS] <= until_s:
+            past_s = until_s if row[IS_ON] == 0 else row[SPELL_ENDS] - 1
+            turn(row, stock, identity, kind, law, values, world)
+            row[PUSHED_UNTIL] = -1
+        pass_over(row, stock, identity, past_s, kind, world)
+        return
+    while True:
+        end_s = min(row[SPELL_ENDS] - 1, until_s)
+        if row[IS_ON] == 1 and row[DUE] <= end_s:
+            sync_steadily(row, stock, identity, end_s, kind, law, totals, world)
+        turned_s = row[SPELL_ENDS]
+        if turned_s > until_s:
+            return
+        turn(row, stock, identity, kind, law, values, world)
+        if tries_at_once(row, stock, identity, turned_s, kind, world):
+            row[CATCH_UP_AT] = -1
+            if succeeds_beside(row, stock, identity, law, world):
+                count_sync(row, turned_s, kind[EVERY_S], totals, world)
+
+
+@compiled
+def succeeds_beside(row: Ints, stock: Floats, identity: np.uint64, law: Floats, world: World) -> bool:
+    """Whether an attempt beside the schedule succeeds."""
+    if law[SUCCESS] == 1.0 or row[EXTRA_PURPOSE] == VISIT:
+        return True
+    purpose = np.uint64(row[EXTRA_PURPOSE])
+    if row[EXTRA_PURPOSE] == CATCH_UP:
+        return single(stock, CATCH_UPS, identity, purpose, row[EXTRA_INDEX], world) < law[SUCCESS]
+    left, right = pair(identity, purpose, row[EXTRA_INDEX] >> 1, stock, world)
+    return (right if row[EXTRA_INDEX] & 1 else left) < law[SUCCESS]
+
+
+@inlined
 def skip_to(row: Ints, stock: Floats, identity: np.uint64, instant_s: int, kind: Ints, world: World) -> None:
     """Attempts due before the instant are missed."""
     if row[DUE] >= instant_s:
@@ -826,7 +904,7 @@ def wake(
         row[EXTRA_INDEX] = 2 * now_s
 
 
-@compiled
+@inlined
 def come_on(row: Ints, turned_s: int, kind: Ints, purpose: int, index: int) -> bool:
     """Coming on now: true if it makes an attempt beside its schedule, to catch up or since it was pushed."""
     is_pushed = row[PUSHED_UNTIL] >= turned_s
@@ -886,8 +964,6 @@ def live(
     platform, every_s = kind[PLATFORM], kind[EVERY_S]
     has_spells = kind[PRESENCE] == SPELLS
     is_masked = has_spells and kind[FIRST_MASK] < kind[LAST_MASK]
-    always_succeeds = law[SUCCESS] == 1.0
-    is_regular = kind[JITTER_S] == 0 and always_succeeds
     last_epoch = len(epochs) - 2
     claim(stock, row[DEVICE])
     while True:
@@ -926,20 +1002,21 @@ def live(
         notices = row[LOST] == 1 and row[RECONNECTED_AT] < 0 and row[NOTICED_AT] < 0
         is_steady = row[MAIN] == main and (reserve < 0 or row[RESERVE] == reserve) and row[LOST] == 0
 
+        is_idle = not is_answered or not (accepts or notices)
         if row[CATCH_UP_AT] < 0:  # what no longer changes anything is done at a stroke
-            until_s = min(epochs[epoch + 1, FROM_S] - 1, min(stop_s, wake_s - 1))
-            if has_spells:
-                until_s = min(until_s, row[SPELL_ENDS] - 1)
-            if not is_answered or not (accepts or notices):
-                pass_over(row, stock, identity, until_s, kind, world)
-                continue
-            if accepts and is_steady:
-                if is_regular:
-                    count_regular(row, until_s, kind, totals, world)
+            if is_idle or (accepts and is_steady):
+                until_s = min(epochs[epoch + 1, FROM_S] - 1, min(stop_s, wake_s - 1))
+                if has_spells and not is_masked:
+                    carry_on(row, stock, identity, until_s, not is_idle, kind, law, values, totals, world)
+                    continue
+                if is_masked:
+                    until_s = min(until_s, row[SPELL_ENDS] - 1)
+                if is_idle:
+                    pass_over(row, stock, identity, until_s, kind, world)
                 else:
                     sync_steadily(row, stock, identity, until_s, kind, law, totals, world)
                 continue
-            succeeds = always_succeeds
+            succeeds = law[SUCCESS] == 1.0
             if not succeeds:
                 u = single(stock, SUCCESSES, identity, _SUCCESS, row[ATTEMPT], world)
                 succeeds = u < law[SUCCESS]
@@ -947,15 +1024,8 @@ def live(
             row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
         else:
             row[CATCH_UP_AT] = -1
+            succeeds = succeeds_beside(row, stock, identity, law, world)
             is_visit = row[EXTRA_PURPOSE] == VISIT
-            purpose = np.uint64(row[EXTRA_PURPOSE])
-            succeeds = is_visit or always_succeeds
-            if not succeeds and row[EXTRA_PURPOSE] == CATCH_UP:
-                u = single(stock, CATCH_UPS, identity, purpose, row[EXTRA_INDEX], world)
-                succeeds = u < law[SUCCESS]
-            elif not succeeds:
-                left, right = pair(identity, purpose, row[EXTRA_INDEX] >> 1, stock, world)
-                succeeds = (right if row[EXTRA_INDEX] & 1 else left) < law[SUCCESS]
             if is_visit and is_answered and accepts and reserve >= 0 and row[RESERVE] != reserve:
                 row[VISITS_HELPED] += 1
 
@@ -982,26 +1052,21 @@ NEVER_CONNECTED: Final = 6
 START_COLUMNS: Final = 7
 
 
-class Columns(NamedTuple):
-    """The outcome's columns (see `Devices`), `is_lost`, and whether a device holds the latest reserve."""
+WIDE_COLUMNS: Final = (
+    *("reserve_received_at_s", "lost_at_s", "noticed_at_s", "reconnected_at_s", "lost_for_s"),
+    *("syncs", "last_sync_at_s", "helpdesk_s", "unreachable_for_s"),
+)
+MIDDLE_COLUMNS: Final = ("times_lost", "reinstalls", "visits_helped")
+NARROW_COLUMNS: Final = ("lost_cause", "reconnected_by", "unreachable", "holds", "is_lost")
 
-    reserve_received_at_s: Ints
-    lost_at_s: Ints
-    lost_cause: Ints8
-    noticed_at_s: Ints
-    reconnected_at_s: Ints
-    reconnected_by: Ints8
-    times_lost: Ints32
-    lost_for_s: Ints
-    syncs: Ints
-    last_sync_at_s: Ints
-    reinstalls: Ints32
-    helpdesk_s: Ints
-    unreachable: Bools
-    unreachable_for_s: Ints
-    visits_helped: Ints32
-    holds: Bools
-    is_lost: Bools
+
+class Settled(NamedTuple):
+    """What became of the devices: a row for each column of `Devices`, and `is_lost`, and whether a device
+    `holds` the latest reserve. The names of the rows stand above."""
+
+    wide: Ints
+    middle: Ints32
+    narrow: Ints8
 
 
 @compiled
@@ -1066,34 +1131,32 @@ def begin(
 
 
 @compiled
-def settle(row: Ints, every_s: int, into: Rows, place: int, totals: Ints, world: World) -> None:
-    """Write what became of a device at the end of the run: one row a column, in the order of `Columns`.
-
-    Not into the columns: a look into a tuple of arrays costs a reference count for each of them.
-    """
-    disconnect(row, every_s, totals, world)
+def settle(row: Ints, every_s: int, into: Settled, totals: Ints, world: World) -> None:
+    """Write what became of a device at the end of the run; where its life ends early, only when that was."""
+    wide, middle, narrow, place = into.wide, into.middle, into.narrow, row[DEVICE]
     received = row[RECEIVED] == world.latest_reserve and row[RECEIVED_AT] >= 0
-    into[0, place] = row[RECEIVED_AT] if received else -1
-    into[1, place] = row[LOST_AT]
-    into[2, place] = row[CAUSE]
-    into[3, place] = row[NOTICED_AT]
-    into[4, place] = row[RECONNECTED_AT]
-    into[5, place] = row[RECONNECTED_BY]
-    into[6, place] = row[TIMES_LOST]
-    into[7, place] = row[LOST_FOR]
-    if row[LOST] == 1:
-        into[7, place] += world.horizon_s - row[LOST_SINCE]
-    into[8, place] = row[SYNCS]
-    into[9, place] = row[LAST_SYNC_AT]
-    into[10, place] = row[REINSTALLS]
-    into[11, place] = row[HELPDESK]
-    into[12, place] = row[UNREACHABLE]
-    into[13, place] = row[UNREACHABLE_FOR]
-    if row[UNREACHABLE_SINCE] >= 0:
-        into[13, place] += world.horizon_s - row[UNREACHABLE_SINCE]
-    into[14, place] = row[VISITS_HELPED]
-    into[15, place] = 1 if row[MAIN] == world.latest_reserve or row[RESERVE] == world.latest_reserve else 0
-    into[16, place] = row[LOST]
+    wide[0, place] = row[RECEIVED_AT] if received else -1
+    if world.until_received:
+        return
+    disconnect(row, every_s, totals, world)
+    wide[1, place] = row[LOST_AT]
+    wide[2, place] = row[NOTICED_AT]
+    wide[3, place] = row[RECONNECTED_AT]
+    wide[4, place] = row[LOST_FOR] + (world.horizon_s - row[LOST_SINCE] if row[LOST] == 1 else 0)
+    wide[5, place] = row[SYNCS]
+    wide[6, place] = row[LAST_SYNC_AT]
+    wide[7, place] = row[HELPDESK]
+    since_s = row[UNREACHABLE_SINCE] if row[UNREACHABLE_SINCE] >= 0 else world.horizon_s
+    wide[8, place] = row[UNREACHABLE_FOR] + world.horizon_s - since_s
+    middle[0, place] = row[TIMES_LOST]
+    middle[1, place] = row[REINSTALLS]
+    middle[2, place] = row[VISITS_HELPED]
+    narrow[0, place] = row[CAUSE]
+    narrow[1, place] = row[RECONNECTED_BY]
+    narrow[2, place] = row[UNREACHABLE]
+    holds = row[MAIN] == world.latest_reserve or row[RESERVE] == world.latest_reserve
+    narrow[3, place] = 1 if holds else 0
+    narrow[4, place] = row[LOST]
 
 
 def run_devices(
@@ -1105,7 +1168,7 @@ def run_devices(
     visits: Ints,
     totals: Ints,
     coverage: Ints,
-    settled: Rows,
+    settled: Settled,
     paused: Rows,
     row: Ints,
     stock: Floats,
@@ -1117,7 +1180,7 @@ def run_devices(
         starts: (last - first, `START_COLUMNS`) where they stand at the start.
         identities: of all devices.
         visits: as for `live`.
-        settled: (columns, last - first) for what became of those that do not call, in the order of `Columns`.
+        settled: for what became of those that do not call.
         paused: (last - first, PLACES) for the rows of those that call; (0, PLACES) without a help desk.
         row: (PLACES,) to work with.
         stock: `STOCK` to work with.
@@ -1132,7 +1195,7 @@ def run_devices(
         kind, law = kinds[start[START_PROFILE]], laws[start[START_PROFILE]]
         begin(row, stock, device, identities[device], start, epochs, kind, masks, pushes, visits, world)
         if start[NEVER_CONNECTED] == 1:
-            settle(row, kind[EVERY_S], settled, device - first, totals, world)
+            settle(row, kind[EVERY_S], settled, totals, world)
             continue
         stop_on = WAS_LOST if len(paused) > 0 and kind[PRESENCE] != NEVER_ON else AT_STOP
         if world.until_received:
@@ -1145,7 +1208,7 @@ def run_devices(
             copy(row, paused[waiting])
             waiting += 1
         else:
-            settle(row, kind[EVERY_S], settled, device - first, totals, world)
+            settle(row, kind[EVERY_S], settled, totals, world)
     return waiting
 
 

@@ -128,8 +128,16 @@ def test_neither_threads_nor_chunks_change_the_outcome(tmp_path: Path) -> None:
         )
 
 
-def test_compiled_code_says_what_the_interpreter_says(tmp_path: Path) -> None:
-    """The same lines, uncompiled (`NUMBA_DISABLE_JIT=1`) in a process of its own."""
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"NUMBA_DISABLE_JIT": "1"},
+        pytest.param({"NUMBA_CPU_NAME": "generic"}, marks=pytest.mark.slow, id="any processor"),
+    ],
+    ids=str,
+)
+def test_compiled_code_says_what_the_interpreter_says(otherwise: dict[str, str], tmp_path: Path) -> None:
+    """The same lines, uncompiled or for processors that compute few numbers at once, in another process."""
     expected, files = [], []
     for seed in range(3):
         folder = tmp_path / str(seed)
@@ -145,7 +153,7 @@ def test_compiled_code_says_what_the_interpreter_says(tmp_path: Path) -> None:
         expected.append(sim.run(scenario, engine="fleet").fingerprint)
     interpreted = subprocess.run(
         [*REISSUE, "run", *files, "--engine", "fleet", "--json"],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        env={**os.environ, **otherwise},
         capture_output=True,
         text=True,
         check=True,
