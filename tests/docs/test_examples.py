@@ -21,6 +21,8 @@ from sim.cli import main
 from sim.scenario import load
 from sim.studies import sweep as studies_sweep
 
+SCREEN_LINES = 24
+"""Lines of a terminal: what a page shows as part of a screen stands in them."""
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
 LANGUAGES = {"yaml", "csv", "sh", "bat", "text", "python"}
@@ -74,6 +76,9 @@ class Reader:
                     self.run(command)
             case "python":
                 self.printed = _output_of(lambda: exec(compile(example.text, "example", "exec"), self.names))
+            case "text" if "screen" in example.words:
+                first = "\n".join(self.printed.splitlines()[:SCREEN_LINES])
+                assert [line for line in _lines(example.text) if line not in first] == []
             case "text" if "output" in example.words:
                 assert _lines(self.printed) == _lines(example.text)
 
