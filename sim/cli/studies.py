@@ -98,6 +98,7 @@ def curve(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...], **c
 @click.option(
     "--calendar", type=click.Path(path_type=Path, dir_okay=False), help="Write the dates to this .ics file."
 )
+@click.option("--runbook", is_flag=True, help="Print the console's steps with the dates instead.")
 @options.study
 @options.as_json
 @options.overrides
@@ -106,6 +107,7 @@ def plan(
     no_advice: bool,
     no_variants: bool,
     calendar: Path | None,
+    runbook: bool,
     as_json: bool,
     overrides: tuple[tuple[str, str], ...],
     **choices: Any,
@@ -116,14 +118,22 @@ def plan(
     """
     from sim.files import write_new_files
     from sim.report.calendar import calendar_of
+    from sim.report.runbook import runbook_of
     from sim.studies.plan import plan as study
 
     choices |= {"follow_advice": not no_advice, "vary": not no_variants}
-    found = _answer(study, file, overrides, **choices)
+    (scenario,) = options.read_all([file], overrides)
+    with output.progress(scenario.name) as calls:
+        found = study(scenario, **choices, **calls)
     if calendar is not None and found.delay_days is not None:
         write_new_files({calendar: calendar_of(found)})
         output.show_written(calendar)
-    output.show(found, as_json=as_json)
+    elif calendar is not None:
+        click.echo(f"{calendar} is not written: no plan keeps the promise", err=True)
+    if runbook and not as_json:
+        output.show_summary(runbook_of(scenario, found))
+    else:
+        output.show(found, as_json=as_json)
     return FAILS if found.delay_days is None else DONE
 
 

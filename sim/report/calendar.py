@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sim.scenario.finding import ADVISED_S
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -12,14 +14,15 @@ if TYPE_CHECKING:
 
 
 def calendar_of(found: Decision) -> bytes:
-    """An iCalendar file: the last day for the reserve, a reminder a week before, activation and expiry.
+    """An iCalendar file: the last day for the reserve, a reminder a week before, activation, expiry, and when
+    the next reserve is due; each with an alarm a day before.
 
     The same recommendation gives the same bytes.
 
     Raises:
         ValueError: there is no plan to write down.
     """
-    from icalendar import Calendar, Event
+    from icalendar import Alarm, Calendar, Event
 
     if found.specify_by is None or found.activated is None or found.delay_days is None:
         raise ValueError("there is no plan to write down")
@@ -38,6 +41,10 @@ def calendar_of(found: Decision) -> bytes:
     ]
     if found.expires != found.activated:
         moments.append(("expire", found.expires, "The main certificate expires"))
+    due = found.choice.expires - timedelta(seconds=ADVISED_S)
+    moments.append(
+        ("next", due, f"Latest moment for the next reserve: Expires {found.shown(found.choice.expires)}")
+    )
     for what, at, summary in moments:
         event = Event()
         event.add("uid", f"{what}-{at:%Y%m%dT%H%M%SZ}-{found.seed}@reissue")
@@ -46,5 +53,10 @@ def calendar_of(found: Decision) -> bytes:
         event.add("summary", summary)
         event.add("description", f"{name}: {found.binding} binds")
         event.add("transp", "TRANSPARENT")
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("trigger", timedelta(days=-1))
+        alarm.add("description", summary)
+        event.add_component(alarm)
         calendar.add_component(event)
     return bytes(calendar.to_ical())

@@ -205,12 +205,17 @@ def test_a_distribution_twice_as_long(written: Any, twice: Any) -> None:
 
 
 def test_the_calendar_has_the_dates() -> None:
+    """Specified on April 20, the reserve is valid for 397 days: the next is due 30 days before May 22, 2027."""
     found = plan(scenario(name="Plan, with; signs", **steady("1d")), lost_at_most=0)
     text = calendar_of(found)
     events = {
         str(event["SUMMARY"]): event.decoded("DTSTART") for event in Calendar.from_ical(text).walk("VEVENT")
     }
-    assert sorted(f"{at:%m-%d}" for at in events.values()) == ["04-13", "04-20", "05-20"]
+    assert sorted(f"{at:%m-%d}" for at in events.values()) == ["04-13", "04-20", "04-22", "05-20"]
+    alarms = [
+        event.walk("VALARM")[0]["TRIGGER"].to_ical() for event in Calendar.from_ical(text).walk("VEVENT")
+    ]
+    assert alarms == [b"-P1D"] * 4
     assert text == calendar_of(found)
     assert all(len(line) <= 75 for line in text.split(b"\r\n"))
 
@@ -227,7 +232,10 @@ def test_the_command_prints_the_document_of_the_language_and_its_exit_code_tells
     assert document["specify_by"] == "2026-04-20T00:00:00Z"
     assert (ran.return_value, (tmp_path / "dates.ics").read_bytes()[:15]) == (0, b"BEGIN:VCALENDAR")
     never = ["--set", "fleet.0.presence=never"]
-    ran = CliRunner().invoke(cli, [*arguments, *never], standalone_mode=False)
+    file = tmp_path / "none.ics"
+    ran = CliRunner().invoke(cli, [*arguments, *never, "--calendar", str(file)], standalone_mode=False)
+    assert "none.ics is not written" in ran.stderr
+    assert not file.exists()
     assert (json.loads(ran.stdout)["delay_days"], ran.return_value) == (None, 1)
 
 
