@@ -205,7 +205,7 @@ def test_a_distribution_twice_as_long(written: Any, twice: Any) -> None:
 
 
 def test_the_calendar_has_the_dates() -> None:
-    """Specified on April 20, the reserve is valid for 397 days: the next is due 30 days before May 22, 2027."""
+    """Valid for 397 days from April 20, 2026: the next is due 30 days before May 22, 2027."""
     found = plan(scenario(name="Plan, with; signs", **steady("1d")), lost_at_most=0)
     text = calendar_of(found)
     events = {
