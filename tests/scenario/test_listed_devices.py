@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 import sim
 from sim.scenario import Scenario, ScenarioError
@@ -97,24 +96,6 @@ def test_zones_of_list_and_scenario(tmp_path: Path) -> None:
         list={"exported": "2026-03-01 00:00", "timezone": "America/Los_Angeles"},
     ).changed({"timezone": "Europe/Berlin"})
     assert prepare(made).roster().silent_for_s.tolist() == [3600]
-
-
-@pytest.mark.parametrize("engine", ["process", "fleet"])
-def test_who_is_silent_is_lost_as_the_law_says(tmp_path: Path, engine: Literal["process", "fleet"]) -> None:
-    """P(lost | silent a) = S(a + W) / S(a) (model 9.4), here of a Weibull law with a long tail."""
-    law = stats.weibull_min(0.6, scale=10 * DAY_S).sf
-    for age_days in (1, 40):
-        last = np.datetime64("2026-03-01T00:00:00") - np.timedelta64(age_days, "D")
-        rows = "".join(f"p{i},{last}\n" for i in range(1000))
-        made = scenario(
-            tmp_path,
-            rows,
-            list={"exported": "start"},
-            presence={"on": {"exponential": "1000d"}, "off": {"weibull": {"scale": "10d", "shape": 0.6}}},
-        )
-        chance = law((age_days + 14) * DAY_S - 1) / law(age_days * DAY_S)
-        lost = sim.run(made, engine=engine).measures["lost_devices"]
-        assert stats.binomtest(int(lost or 0), 1000, chance).pvalue > 1e-6
 
 
 def test_presence_from_the_list(tmp_path: Path) -> None:
