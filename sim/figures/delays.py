@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -10,9 +11,11 @@ from matplotlib.figure import Figure
 from sim.figures import style
 from sim.figures.series import BAND_WORDS
 from sim.figures.style import WIDE_IN, Floats, Ints
+from sim.text import evenly
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _FEW_POINTS: Final = 40
+Bounds = tuple[float, float, float]
 
 
 def curve(
@@ -124,4 +127,35 @@ def differences(pairs: tuple[Difference, ...], *, unit: str, width_in: float = W
     axes.grid(axis="x", color=style.PALE, linewidth=0.8)
     axes.margins(x=0.12)
     axes.set_xlabel(f"difference in {unit}", fontsize=9)
+    return figure
+
+
+def against(
+    name: str, key: str, values: Sequence[str], lines: Mapping[str, Sequence[Bounds]], *, measure: str
+) -> Figure:
+    """A measure at each value of a key; a line for each setting of the others, with 95 % intervals.
+
+    Args:
+        name: a line below the title; anybody's text.
+        key: what was varied.
+        values: of the key, in order; shape (k,).
+        lines: by setting: mean, low and high at each value, NaN where there is none; shape (k, 3).
+        measure: what was measured.
+    """
+    figure, axes = style.blank(f"{measure.capitalize()} by {key}", name, width_in=WIDE_IN)
+    for number, (words, rows) in enumerate(lines.items()):
+        at, (mean, low, high) = np.arange(len(values)), np.array(rows, dtype=np.float64).T
+        colour = (style.BLUE, style.VERMILION, style.GREEN, style.GREY, style.SKY)[number % 5]
+        dashes = ("-", "--", "-.", ":")[number % 4]
+        axes.plot(
+            at, mean, color=colour, marker="o", linewidth=2, linestyle=dashes, label=style.plain(words, 60)
+        )
+        axes.vlines(at, low, high, color=colour, linewidth=1.2)
+    shown = evenly(list(enumerate(values)), 12)
+    axes.set_xticks([place for place, _ in shown], [style.plain(word, 14) for _, word in shown])
+    axes.set_xlabel(key, fontsize=9)
+    axes.set_ylabel(measure, fontsize=9)
+    axes.set_ylim(bottom=0)
+    if any(lines):
+        style.legend(figure, list(axes.get_legend_handles_labels()[0]), width_in=WIDE_IN)
     return figure

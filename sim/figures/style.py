@@ -85,6 +85,15 @@ class Timespan:
         return float(self.dates(instant_s))
 
 
+class Drawing(Figure):
+    """A figure that shows itself in Jupyter, whether or not pyplot was imported."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        self.savefig(stream, format="png")
+        return stream.getvalue()
+
+
 def plain(text: str, longest: int, *, tail: int = 0) -> str:
     """Anybody's text as matplotlib shows it letter by letter: no mathematics, no control characters.
 
@@ -124,7 +133,7 @@ def stacked(
     title: str, name: str, width_in: float, height_in: float, ratios: tuple[int, ...]
 ) -> tuple[Figure, list[Axes]]:
     """A figure with pairs of axes above each other, of these relative heights; as `blank`."""
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    figure = Drawing(figsize=(width_in, height_in), layout="constrained")
     grid = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)
     pairs: list[Axes] = list(grid[:, 0])
     size = 12 if width_in > NARROW_IN else 10.5

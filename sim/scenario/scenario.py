@@ -48,6 +48,7 @@ class _Origin:
 
     Attributes:
         node: the values as written, with places.
+        first: the same before anything was set or changed.
         folder: where the files lie that it names.
         source: the file, if it was read from one.
         inventories: by index of the group.
@@ -58,6 +59,7 @@ class _Origin:
     node: Node
     folder: Path
     source: Source | None = None
+    first: Node | None = None
     inventories: Mapping[int, Inventory] = field(default_factory=dict)
     tables: Mapping[str, bytes] = field(default_factory=dict)
     file_validity_s: tuple[int, int] | None = None
@@ -126,13 +128,16 @@ class Scenario(Contents):
         """
         if not isinstance(changes, Mapping | None):
             raise InputError(f"changed takes {{key: value}} or key=value, not {kind_of(changes)}")
-        node, problems, tables = self._made_of.node, list[Problem](), dict(self._made_of.tables)
+        origin, problems = self._made_of, list[Problem]()
+        node, tables = origin.node, dict(origin.tables)
         for key, value in {**(changes or {}), **values}.items():
             place = Place(f"changed({key})")
             new, in_value = node_of(value, place=place, tables=tables, key=str(key))
             node, in_key = with_value(node, str(key), new, place=place)
             problems += [*in_value, *in_key]
-        return _scenario(replace(self._made_of, node=node, tables=tables), problems)
+        return _scenario(
+            replace(origin, node=node, first=origin.first or origin.node, tables=tables), problems
+        )
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Scenario:
         """As `changed`."""
@@ -174,11 +179,9 @@ class Scenario(Contents):
 
     @property
     def overrides(self) -> tuple[tuple[str, str], ...]:
-        """With which `load` gives it from its file: what was set or changed since; none without a file."""
-        if self.source is None:
-            return ()
-        as_read, _ = read_tree(decode(self.source.text), file=str(self.source.path))
-        return tuple(_changes("", as_read.plain(), self.document))
+        """What was set or changed since it was read or made, in the form that `load` takes."""
+        origin = self._made_of
+        return tuple(_changes("", (origin.first or origin.node).plain(), self.document))
 
     @property
     def inventories(self) -> Mapping[int, Inventory]:
@@ -381,8 +384,8 @@ def load(path: str | os.PathLike[str], *, overrides: Sequence[tuple[str, str]] =
         raise ScenarioError([Problem(str(path), error.line, error.column, "", f"the file {error}")]) from None
     source = Source(path, content, tuple((key, value) for key, value in overrides))
     node, problems = read_tree(text, file=str(path))
-    node, more = with_overrides(node, source.overrides)
-    return _scenario(_Origin(node, path.parent, source), [*problems, *more])
+    set_over, more = with_overrides(node, source.overrides)
+    return _scenario(_Origin(set_over, path.parent, source, node), [*problems, *more])
 
 
 def _scenario(origin: _Origin, problems: list[Problem]) -> Scenario:

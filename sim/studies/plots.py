@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sim.figures import FigureError, bars, delays, series, silence
 from sim.figures.style import WIDE_IN, Timespan
+from sim.scenario.scenario import Scenario
 from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
 from sim.studies.chase import Chase
 from sim.studies.margins import Margins, margins_of
@@ -26,6 +27,8 @@ Switches = tuple[tuple[int, tuple[int, ...]], ...]
 """Each activation of a reserve: its instant, and how many devices held it just before, by replication."""
 
 Received = Mapping[str, NDArray[np.float64]]
+_OWN_WORDS: Final = ("name", "description", "seed", "replications", "guarantees")
+"""Keys whose change shows nowhere in a figure, or by itself."""
 _CHANGES: Final = ("activated", "immediate", "restored")
 """Changes of the main certificate, before each of which is counted who holds the new one."""
 
@@ -37,9 +40,9 @@ class NoFigureError(FigureError, AttributeError):
 class Plots:
     """The figures of a result: each method returns a `matplotlib.figure.Figure`.
 
-    Of several replications they show the median, with a band from 5 to 95 % of them; certificates and
-    histories are of the first. Fleets whose devices were not kept are simulated again where a figure asks for
-    devices (`devices`, `curve`, `histories`), and show the first replication.
+    Of several replications they show the median, with a band from 5 to 95 % of them; below the title stands
+    what was changed in the scenario, and which replications are shown, if not all. Fleets whose devices were
+    not kept are simulated again where a figure asks for devices (`devices`, `curve`, `histories`).
     """
 
     def __init__(self, result: Replications) -> None:
@@ -48,20 +51,23 @@ class Plots:
     def delivery(self) -> Figure:
         """How the reserve reaches the fleet, against the instants at which certificates change."""
         received = self._at_risk.received
-        return series.delivery(self._timespan, self._series(None, received), switches_of(self._result))
+        every = self._every
+        shown = self._series(every, None, received)
+        return series.delivery(self._timespan(len(every)), shown, switches_of(self._result))
 
     def devices(self) -> Figure:
         """Connected devices (synchronized within two periods), those lost now, and those back again."""
-        return series.devices(self._timespan, self._series(self._at_risk.reconnected))
+        kept = self._kept
+        return series.devices(self._timespan(len(kept)), self._series(kept, self._at_risk.reconnected))
 
     def certificates(self) -> Figure:
         """A bar for each certificate: valid, waiting as reserve, main, and main though expired."""
-        return bars.certificates(self._timespan, lives_of(self._result))
+        return bars.certificates(self._timespan(), lives_of(self._result))
 
     def syncs(self) -> Figure:
         """Synchronizations per hour, with outages of the server."""
         outages_s = tuple((outage.from_s, outage.to_s) for outage in self._result.plan.outages)
-        return series.syncs(self._timespan, self._series(None), outages_s)
+        return series.syncs(self._timespan(len(self._every)), self._series(self._every), outages_s)
 
     def queue(self) -> Figure:
         """Devices that wait for a technician, against the number of technicians.
@@ -72,7 +78,8 @@ class Plots:
         recovery = self._result.plan.recovery
         if recovery is None:
             raise FigureError("the scenario has no help desk: write recovery: {technicians: 4} to have one")
-        return series.queue(self._timespan, self._series(None), recovery.technicians)
+        shown = self._series(self._every)
+        return series.queue(self._timespan(len(self._every)), shown, recovery.technicians)
 
     def curve(self) -> Figure:
         """Lost devices against the activation delay, from this run, with the scenario's own delay.
@@ -80,7 +87,7 @@ class Plots:
         Raises:
             CurveError: one run does not tell of other delays here; the message says why.
         """
-        return curve_of(self._timespan.name, margins_of(self._result))
+        return curve_of(self._timespan().name, margins_of(self._result))
 
     def forecast(self) -> Figure:
         """What the scenario's lists of devices forecast for each delay, and the ages of their last contacts.
@@ -91,7 +98,7 @@ class Plots:
         lists = Chase.of(self._result).from_list()
         if lists is None:
             raise FigureError("there is no list of devices, or no activation: write inventory: devices.csv")
-        return silence.forecast(self._timespan.name, lists.reaches, lists.weeks)
+        return silence.forecast(self._timespan().name, lists.reaches, lists.weeks)
 
     def histories(self, devices: str | Iterable[str] | None = None) -> Figure:
         """A row for each device: on and off, synchronizations, the reserve, lost and back.
@@ -114,7 +121,7 @@ class Plots:
             drawn = tuple(_history_by_name(self._result, str(name)) for name in names)
         if not drawn:
             raise FigureError("no device was lost, and none received a reserve: name the devices to show")
-        return bars.histories(self._timespan, drawn)
+        return bars.histories(self._timespan(1), drawn)
 
     def __getattr__(self, name: str) -> NoReturn:
         figures = ", ".join(name for name in vars(Plots) if not name.startswith("_"))
@@ -122,30 +129,45 @@ class Plots:
 
     # --- what they are drawn from ----------------------------------------------------------------
 
-    @property
-    def _timespan(self) -> Timespan:
+    def _timespan(self, shown: int | None = None) -> Timespan:
+        """The axis of a figure of so many replications, or of one that is the same in all of them."""
         scenario, events = self._result.scenario, self._result.tallies[0].events
         changes = tuple((event.at_s, event.name) for event in events)
-        return Timespan(scenario.name, scenario.at(0), scenario.duration, changes)
+        name, runs = name_of(scenario), self._result.replications
+        if shown is not None and shown < runs:
+            name = f"{'first' if shown == 1 else shown} of {runs} replications: {name}"
+        return Timespan(name, scenario.at(0), scenario.duration, changes)
+
+    @property
+    def _every(self) -> Sequence[int]:
+        return range(min(self._result.replications, MOST_REPLICATIONS))
 
     @cached_property
-    def _replications(self) -> list[int]:
-        """Those that can be shown without simulating again, but for the first."""
-        looked_at = range(1, min(self._result.replications, MOST_REPLICATIONS))
-        return [0, *(replication for replication in looked_at if replication in self._result.kept)]
+    def _kept(self) -> Sequence[int]:
+        """Those whose devices can be shown without simulating again, but for the first."""
+        return [number for number in self._every if number == 0 or number in self._result.kept]
 
     def _series(
-        self, reconnected: NDArray[np.int64] | None, received: Received | None = None
+        self,
+        replications: Sequence[int],
+        reconnected: NDArray[np.int64] | None = None,
+        received: Received | None = None,
     ) -> series.TimeSeries:
-        return series_of_result(self._result, self._replications, reconnected, received)
+        return series_of_result(self._result, replications, reconnected, received)
 
     @cached_property
     def _at_risk(self) -> DevicesAtRisk:
         found = DevicesAtRisk(self._result.scenario.start, self._result.series()["at_s"])
-        for replication in self._replications:
+        for replication in self._kept:
             for outcome in self._result.outcomes(replication):
                 found.add(devices_part(self._result, replication, outcome))
         return found
+
+
+def name_of(scenario: Scenario) -> str:
+    """The name of a scenario, and what was changed in it."""
+    changed = [f"{key}={value}" for key, value in scenario.overrides if key not in _OWN_WORDS]
+    return f"{scenario.name} ({', '.join(changed)})" if changed else scenario.name
 
 
 def series_of_result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ from sim.text import number, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 Row = dict[str, Any]
 
@@ -193,6 +195,28 @@ class Sweep(Answer):
             for name in runs[0].groups
         ]
         return _frame(rows, keys=self.points[0])
+
+    def plot(self, measure: str = "lost_devices") -> Figure:
+        """A measure against the first varied key; a line for each setting of the others.
+
+        Raises:
+            FigureError: there is no such measure.
+        """
+        from sim.figures import FigureError, delays
+
+        if measure not in NUMBERS:
+            raise FigureError(f"there is no measure {measure!r}: take a column of the table")
+        key, *others = self.points[0]
+        values = list(dict.fromkeys(to_line(point[key]) for point in self.points))
+        lines: dict[str, dict[str, delays.Bounds]] = {}
+        for point, row in zip(self.points, self.rows, strict=True):
+            found = (row.get(f"{measure}{end}") for end in ("", "_low", "_high"))
+            mean, low, high = (math.nan if each is None else float(each) for each in found)
+            words = ", ".join(f"{other}={to_line(point[other])}" for other in others)
+            lines.setdefault(words, {})[to_line(point[key])] = (mean, low, high)
+        nothing = (math.nan,) * 3
+        drawn = {words: [row.get(value, nothing) for value in values] for words, row in lines.items()}
+        return delays.against(self.scenario.name, key, values, drawn, measure=measure.replace("_", " "))
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue sweep --json` prints."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from matplotlib.figure import Figure
 
 import sim
 from sim.errors import InputError
+from sim.figures import FigureError
 from sim.figures.style import svg_bytes
 from sim.studies.delays import CurveError
 
@@ -229,3 +232,38 @@ def test_a_fleet_without_devices_has_no_curve_and_no_recommendation() -> None:
         empty.plot.curve()
     with pytest.raises(InputError, match="the fleet has no devices"):
         sim.plan(empty.scenario, lost_at_most=0)
+
+
+def test_a_sweep_shows_a_line_for_each_setting_of_the_other_keys() -> None:
+    plan = sim.Scenario.from_document(HALF)
+    vary: dict[str, list[object]] = {
+        "strategy.0.reissue.activate": ["after 5h", "after 10h"],
+        "fleet.0.devices": [10, 20],
+    }
+    figure = sim.sweep(plan, vary, keep=False).plot()
+    (axes,) = figure.axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[5, 0], [10, 0]]
+    assert [line.get_label() for line in axes.lines] == ["fleet.0.devices=10", "fleet.0.devices=20"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["after 5h", "after 10h"]
+    several = sim.sweep(plan, {"seed": [1, 2]}, replications=3, keep=False).plot("reinstalls")
+    assert len(several.axes[0].collections) == 1
+    with pytest.raises(FigureError, match="no measure 'x'"):
+        sim.sweep(plan, {"seed": [1]}, keep=False).plot("x")
+
+
+def test_the_title_says_what_was_changed_and_which_replications_are_shown() -> None:
+    plan = sim.Scenario.from_document({**HALF, "name": "half"})
+    plan = plan.changed({"fleet.0.devices": 4}, replications=3)
+    result = sim.run(plan)
+    assert f"{plan.name} (fleet.0.devices=4)" in words(result.plot.delivery())
+    assert f"first of 3 replications: {plan.name} (fleet.0.devices=4)" in words(result.plot.histories())
+    assert f"{plan.name} (fleet.0.devices=4)" in words(result.plot.devices())
+    unkept = replace(result, kept={0: result.kept[0]})
+    (first, *_) = words(unkept.plot.devices())
+    assert first.startswith("first of 3 replications: ")
+    assert not any("of 3 replications" in word for word in words(unkept.plot.syncs()))
+
+
+def test_a_figure_shows_itself(result: sim.Result) -> None:
+    figure: Any = result.plot.certificates()
+    assert figure._repr_png_().startswith(b"\x89PNG")
