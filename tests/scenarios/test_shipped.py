@@ -517,7 +517,7 @@ def test_every_guarantee_of_a_shipped_scenario_holds(name: str) -> None:
 
 
 def small(name: str, folder: Path, *, reverse: bool = False) -> Path:
-    """A copy with few devices and with every rule that it shows; on request the groups in another order."""
+    """A copy with few devices and runs, and every rule; on request the groups in another order."""
     folder.mkdir(exist_ok=True)
     listed = (FOLDER / "devices.csv").read_bytes().splitlines(keepends=True)
     (folder / "devices.csv").write_bytes(b"".join(listed[:60]))
@@ -530,6 +530,7 @@ def small(name: str, folder: Path, *, reverse: bool = False) -> Path:
         document["fleet"].insert(0, {"name": "without a list", "devices": 5})
     if reverse:
         document["fleet"].reverse()
+    document["replications"] = min(document.get("replications", 1), 2)
     path = folder / f"{name}.yaml"
     path.write_text(sim.Scenario.from_document(document, folder=folder).to_yaml())
     return path
@@ -546,8 +547,7 @@ def test_the_same_bytes_again_with_other_hashes_and_with_the_groups_in_another_o
     reversed_paths = [small(name, tmp_path / "reversed", reverse=True) for name in FINDINGS]
     printed = run_json(paths, hash_seed=1)
     assert len(json.loads(printed)["runs"]) == len(FINDINGS)
-    assert run_json(paths, hash_seed=2) == printed
-    assert run_json(reversed_paths, hash_seed=3) == printed
+    assert run_json(reversed_paths, hash_seed=2) == printed
 
 
 @every_scenario
@@ -570,6 +570,12 @@ def test_the_scenario_in_a_result_gives_that_result_again(name: str, tmp_path: P
 
 @every_scenario
 def test_a_result_holds_the_scenario_as_it_was_read(name: str, tmp_path: Path) -> None:
-    write(result_of(name), tmp_path / "result")
-    assert (tmp_path / "result" / "scenario.yaml").read_bytes() == (FOLDER / f"{name}.yaml").read_bytes()
-    assert sim.load(tmp_path / "result" / "scenario.yaml") == scenario_of(name)
+    write(sim.run(sim.load(small(name, tmp_path / "small"))), tmp_path / "result")
+    written, read = tmp_path / "result" / "scenario.yaml", tmp_path / "small" / f"{name}.yaml"
+    if name == "inventory":  # whose list has the name of a file of the result, and gets another
+        document = sim.load(read).document
+        document["fleet"][1]["inventory"] = "lists/devices.csv"
+        assert sim.load(written).document == document
+    else:
+        assert written.read_bytes() == read.read_bytes()
+        assert sim.load(written) == sim.load(read)

@@ -219,7 +219,7 @@ def test_each_certificate_is_read_once_and_the_server_played_at_most_twice_a_del
         ("server.certificate", "{issuer: custom, file: first.pem}"),
         ("strategy.0.reissue", "{issuer: custom, file: second.pem, activate: after 30d}"),
     ]
-    written = sim.load(tmp_path / "plan.yaml", overrides=files)
+    written = sim.load(tmp_path / "plan.yaml", overrides=[*files, ("fleet.0.devices", "20")])
     for engine_of in ("sim.fleet.engine", "sim.processes.engine"):
         importlib.import_module(engine_of)
     plays, reads = Counter(monkeypatch, play), Counter(monkeypatch, read)

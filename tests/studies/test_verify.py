@@ -35,7 +35,7 @@ def scenario() -> sim.Scenario:
 
 
 def test_engines_and_probabilities_agree(scenario: sim.Scenario) -> None:
-    found = sim.verify(scenario)
+    found = sim.verify(scenario.changed({"fleet.0.devices": 1000}))
     assert found.equal
     assert [witness.group for witness in found.witnesses] == ["phones", "punctual"]
     assert found.is_explained
