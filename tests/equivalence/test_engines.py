@@ -97,7 +97,7 @@ def test_engines_agree_on_nobody() -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_engines_agree_on_the_shipped_scenarios(path: Path) -> None:
-    """Groups are cut to 60 devices, runs to two; only the help desk's queue couples devices in these scenarios."""
+    """Groups cut to 60 devices, runs to two; only the queue of the help desk couples devices here."""
     scenario = sim.load(path)
     cut: dict[str, object] = {"replications": min(scenario.replications, 2)}
     cut |= {
