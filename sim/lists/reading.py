@@ -299,11 +299,15 @@ class _Reading:
             first: dict[str, int] = {}
             known = {ids[i] for i in rounded} | set(errors)
             again = [i for i, text in enumerate(ids) if first.setdefault(text, i) != i and text not in known]
+            taken = self.table.header[self.where["id"]]
+            others = [each for each in columns.candidates(self.table.header, "id") if each != taken]
+            other = f", or take columns: {{id: {visible(others[0])}}}" if others else ""
             self._report(
                 "id",
                 again,
                 lambda i: (
-                    f"{quoted(ids[i])} is already at line {self.lines[first[ids[i]]]}: keep one row a device"
+                    f"{quoted(ids[i])} is already at line {self.lines[first[ids[i]]]}: "
+                    f"keep one row a device{other}"
                 ),
             )
 

@@ -235,8 +235,8 @@ def _check(run: Run, extra: Extra, directory: Path) -> None:
         raise _edited(directory / "run.json", "an instant outside the run")
     is_whole = bool(extra.lives and all(held for _, held in extra.switches))
     if extra.margins is not None and is_whole:
-        delays_s, lost, needs = extra.margins.delays_s, extra.margins.lost, extra.margins.needs
-        is_whole = bool(needs) and delays_s.ndim == 1 and lost.shape[1:] == delays_s.shape and len(lost) > 0
+        delays_s, lost = extra.margins.delays_s, extra.margins.lost
+        is_whole = delays_s.ndim == 1 and lost.shape[1:] == delays_s.shape and len(lost) > 0
     if not is_whole or _is_beyond(asdict(extra)):
         raise _edited(directory / REPORT, "a number that no run has")
 

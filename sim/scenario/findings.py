@@ -231,11 +231,13 @@ def _silences(prepared: Prepared, number: int, inventory: Inventory) -> Iterator
             LISTS,
         )
     elif older_s > int(every_s.min()):
+        late = int(np.count_nonzero(ages_s + older_s >= every_s[devices.contact == KNOWN]))
         yield Finding(
             "list-before-start",
             key,
-            f"the list was made {span(older_s)} before the start: {taken}; say with list: {{exported: …}} "
-            "when it was made, or take a list made shortly before the start, on the same day of the week",
+            f"the list was made {span(older_s)} before the start: {taken}, and not {late:,} as if nobody had "
+            "been in contact since; say with list: {exported: …} when it was made, or take a list made "
+            "shortly before the start, on the same day of the week",
             LISTS,
         )
     first = "" if not silent else f" (the first is {devices.ids[int(np.argmax(is_silent))]})"

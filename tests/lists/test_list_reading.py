@@ -309,6 +309,9 @@ def test_an_id_is_there_once() -> None:
     problems = read("id,x\n1,a\n2,b\n1,c\n 2 ,d\n").problems
     assert [(each.line, each.column) for each in problems] == [(4, 1), (5, 1)]
     assert "already at line 2" in problems[0].message
+    content = "Device name,Serial number\nLager iPad,s1\nLager iPad,s2\n"
+    (problem,) = read(content, columns={"id": "Device name"}).problems
+    assert "columns: {id: Serial number}" in problem.message
 
 
 def test_a_device_that_is_called_like_a_footer_and_has_a_date_is_a_device() -> None:

@@ -299,6 +299,8 @@ def test_a_list_that_was_not_made_at_the_start(tmp_path: Path, exported: str, fo
         assert finding.line == line_of(text, "devices.csv")
         silent = 2 if exported == "2026-03-01 00:00:01" else 1
         assert f"{silent} of 3 devices" in finding.message
+        if finding.rule == "list-before-start":
+            assert "not 2 as if" in finding.message
 
 
 def test_silences_that_are_more_than_the_law_lets_expect(tmp_path: Path) -> None:
