@@ -23,7 +23,6 @@ from sim.fleet.epochs import (
     PRESENTED,
     SPECIFIED,
     VALID,
-    Bools,
     Floats,
     Ints,
     Tables,
@@ -124,7 +123,7 @@ def accepts(epochs: Ints, epoch: int, platform: int) -> bool:
 
 @compiled
 def reinstall(
-    row: Ints, instant_s: int, epochs: Ints, held: Bools, kind: Ints, totals: Ints, world: World
+    row: Ints, instant_s: int, epochs: Ints, held: Ints, kind: Ints, totals: Ints, world: World
 ) -> None:
     """Both slots hold what the server has, and the device synchronizes if it can (model 6.2)."""
     epoch = row[EPOCH]
@@ -134,7 +133,7 @@ def reinstall(
     held_it = reserve >= 0 and (row[MAIN] == reserve or row[RESERVE] == reserve)
     row[MAIN] = epochs[epoch, PRESENTED]
     row[RESERVE] = reserve if held_it else NO_CERTIFICATE
-    if row[RECEIVED] < 0 or not held[epoch, row[RECEIVED], SPECIFIED]:  # what it held from the start is gone
+    if row[RECEIVED] < 0 or held[row[RECEIVED], SPECIFIED] > epoch:  # what it held from the start is gone
         row[RECEIVED] = NO_CERTIFICATE
         row[RECEIVED_AT] = -1
     if reserve >= 0 and not held_it:

@@ -36,9 +36,10 @@ HANDED_OVER: Final = 6  # generation of the reserve, -1 for none
 HANDED_UNTIL_S: Final = 7  # instant up to which that stays the reserve
 COVERAGE: Final = 8  # which change of the main certificate this is, -1 where it is none
 ANSWERS: Final = 9  # whether whoever dials the main certificate's address is answered
+FIRST_ADDRESS: Final = 10  # from here on, one a distinct address: whether whoever dials it is answered
 
-# Last axis of `Tables.held`, (states, generations, 4): of a generation that a device holds, whether ...
-ANSWERED: Final = 0  # whoever dials its address is answered
+# Columns of `Tables.held`, one row a generation that a device may hold: the first state in which ...
+ADDRESS: Final = 0  # (not a state: the column of `Tables.epochs` of its address)
 ACTIVATED: Final = 1  # it is or was main
 REPLACED: Final = 2  # it was replaced while it was reserve
 SPECIFIED: Final = 3  # it is or was reserve
@@ -83,8 +84,8 @@ class Tables(NamedTuple):
     """The plan and the profiles in numbers; the constants above name the columns.
 
     Attributes:
-        epochs: (states + 1, 10) int64.
-        held: (states, generations, 4) bool.
+        epochs: (states + 1, 10 + addresses) int64.
+        held: (generations, 4) int64.
         kinds: (profiles, 18) int64.
         laws: (profiles, 5) float64.
         masks: (all masks of all profiles, 7) float64; see `MASK_FROM_S`.
@@ -93,7 +94,7 @@ class Tables(NamedTuple):
     """
 
     epochs: Ints
-    held: Bools
+    held: Ints
     kinds: Ints
     laws: Floats
     values: Floats
@@ -133,6 +134,7 @@ def _masks(masks: Sequence[Mask]) -> Floats:
 def _epochs(plan: Plan, timeline: Timeline) -> Ints:
     states, certificates = timeline.states, timeline.server.certificates
     until_s = _until(states, plan.horizon_s)
+    addresses = _addresses(timeline)
     rows, changes = [], 0
     for number, state in enumerate(states):
         changed = number > 0 and state.main != states[number - 1].main
@@ -149,28 +151,28 @@ def _epochs(plan: Plan, timeline: Timeline) -> Ints:
                 until_s[number],
                 changes - 1 if changed else -1,
                 not state.is_out and main.address in state.open_addresses,
+                *(not state.is_out and address in state.open_addresses for address in addresses),
             ]
         )
     rows.append([plan.horizon_s] + [0] * (len(rows[0]) - 1))
     return np.array(rows, dtype=np.int64)
 
 
-def _held(timeline: Timeline) -> Bools:
-    addresses = [certificate.address for certificate in timeline.server.certificates]
+def _addresses(timeline: Timeline) -> dict[str, int]:
+    """The column of `Tables.epochs` of each address."""
+    distinct = dict.fromkeys(certificate.address for certificate in timeline.server.certificates)
+    return {address: FIRST_ADDRESS + number for number, address in enumerate(distinct)}
+
+
+def _held(timeline: Timeline) -> Ints:
+    addresses, never = _addresses(timeline), len(timeline.states)
+    firsts = (timeline.activated, timeline.replaced, timeline.specified)
     return np.array(
         [
-            [
-                [
-                    not s.is_out and address in s.open_addresses,
-                    g in s.activated,
-                    g in s.replaced,
-                    g in s.specified,
-                ]
-                for g, address in enumerate(addresses)
-            ]
-            for s in timeline.states
+            [addresses[certificate.address], *(first.get(generation, never) for first in firsts)]
+            for generation, certificate in enumerate(timeline.server.certificates)
         ],
-        dtype=np.bool_,
+        dtype=np.int64,
     )
 
 

@@ -16,7 +16,7 @@ from sim.fleet.compiled import compiled, inlined
 from sim.fleet.epochs import (
     ACCEPTED,
     ACTIVATED,
-    ANSWERED,
+    ADDRESS,
     ANSWERS,
     CATCHES_UP,
     CHANGE,
@@ -58,7 +58,6 @@ from sim.fleet.epochs import (
     TURNS,
     VALID,
     WRITTEN,
-    Bools,
     Floats,
     Ints,
     Tables,
@@ -558,7 +557,7 @@ def pass_over(row: Ints, stock: Floats, identity: np.uint64, until_s: int, kind:
 
 @compiled
 def cross(
-    row: Ints, epochs: Ints, held: Bools, platform: int, totals: Ints, coverage: Ints, world: World
+    row: Ints, epochs: Ints, held: Ints, platform: int, totals: Ints, coverage: Ints, world: World
 ) -> bool:
     """The next control instant: true if the device is lost by it (model 5.5)."""
     row[EPOCH] += 1
@@ -582,7 +581,7 @@ def cross(
 
 
 @compiled
-def lose(row: Ints, holds: bool, epochs: Ints, held: Bools, totals: Ints, world: World) -> None:
+def lose(row: Ints, holds: bool, epochs: Ints, held: Ints, totals: Ints, world: World) -> None:
     """The device stops being able to authenticate."""
     epoch = row[EPOCH]
     now_s = epochs[epoch, FROM_S]
@@ -603,7 +602,7 @@ def lose(row: Ints, holds: bool, epochs: Ints, held: Bools, totals: Ints, world:
         row[CAUSE] = 3
     elif holds:
         row[CAUSE] = 6
-    elif row[RESERVE] >= 0 and held[epoch, row[RESERVE], REPLACED]:
+    elif row[RESERVE] >= 0 and held[row[RESERVE], REPLACED] <= epoch:
         row[CAUSE] = 2
     else:
         row[CAUSE] = 1
@@ -931,7 +930,7 @@ def live(
     stop_s: int,
     stop_on: int,
     epochs: Ints,
-    held: Bools,
+    held: Ints,
     kind: Ints,
     law: Floats,
     values: Floats,
@@ -988,10 +987,10 @@ def live(
         holds = main == row[MAIN] or main == row[RESERVE]
         if holds:
             is_answered = epochs[epoch, ANSWERS] == 1
-        elif row[RESERVE] >= 0 and held[epoch, row[RESERVE], ACTIVATED]:
-            is_answered = held[epoch, row[RESERVE], ANSWERED]
+        elif row[RESERVE] >= 0 and held[row[RESERVE], ACTIVATED] <= epoch:
+            is_answered = epochs[epoch, held[row[RESERVE], ADDRESS]] == 1
         else:
-            is_answered = held[epoch, row[MAIN], ANSWERED]
+            is_answered = epochs[epoch, held[row[MAIN], ADDRESS]] == 1
         if is_answered:
             reach(row, at_s)
         else:

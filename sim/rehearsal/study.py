@@ -127,7 +127,8 @@ def _play(
     if encounter.kind == "reinstall":
         phone.reinstall(Held.of(server.main), None if server.reserve is None else Held.of(server.reserve))
     at, presented = start + timedelta(seconds=encounter.at_s), server.main.fingerprint
-    ever_presented = {server.credentials[generation].fingerprint for generation in state.activated}
+    activated = (generation for generation, first in timeline.activated.items() if first <= number)
+    ever_presented = {server.credentials[generation].fingerprint for generation in activated}
     address = phone.dials(presented=presented, ever_presented=ever_presented)
     meeting = None
     if not (server.is_open(address) and server.main.not_after == at and counts_not_after_in()):

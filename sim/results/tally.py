@@ -101,6 +101,14 @@ class Tally:
         """That of the whole outcome."""
         return fingerprint(self.blocks, self.coverage_held, self.events, self.series)
 
+    def thin(self, *, beside: Tally) -> Tally:
+        """The same without time series and hashes; what another replication has, too, is shared with it."""
+        alike = {name: getattr(beside, name) for name in ("profiles", "events", "certificates")}
+        alike = {name: each for name, each in alike.items() if each == getattr(self, name)}
+        bare = replace(self, series={}, blocks=(), **alike)
+        vars(bare)["fingerprint"] = self.fingerprint
+        return bare
+
     @property
     def size(self) -> int:
         """How many devices there are."""

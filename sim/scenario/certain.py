@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from sim.scenario.finding import ASSUMED, REISSUING, Finding, date_of, key_of, main_expiry_s, specifications
 from sim.scenario.prepare import Prepared
 from sim.text import plural, span
@@ -97,7 +95,7 @@ def reserves_that_expire(prepared: Prepared) -> Iterator[Finding]:
 
 def certain_losses(prepared: Prepared) -> Iterator[Finding]:
     """Devices that no synchronization can bring the reserve."""
-    roster, specified = prepared.roster(), specifications(prepared)
+    specified = specifications(prepared)
     numbers = {group.name: number for number, group in enumerate(prepared.scenario.fleet)}
     for event in prepared.timeline.events:
         if event.name != "reserve activated" or event.generation not in specified:
@@ -106,8 +104,7 @@ def certain_losses(prepared: Prepared) -> Iterator[Finding]:
         if from_s == event.at_s:
             continue
         between = f"from {date_of(prepared, from_s)} to {date_of(prepared, event.at_s)}"
-        for number, profile in enumerate(roster.profiles):
-            count = int(np.count_nonzero((roster.profile == number) & ~roster.holds_reserve))
+        for profile, (_, count) in prepared.kinds.items():
             found = obstacle(prepared, profile, from_s, event.at_s) if count else None
             if found is None:
                 continue

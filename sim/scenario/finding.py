@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from sim.scenario.prepare import Prepared
@@ -64,5 +66,5 @@ def key_of(prepared: Prepared, event: Event) -> str:
 def main_expiry_s(prepared: Prepared, at_s: int) -> int:
     """When the certificate that is main just before an instant expires."""
     states = prepared.timeline.states
-    main = [states[0].main, *(state.main for state in states[1:] if state.from_s < at_s)][-1]
+    main = states[max(0, bisect_left(states, at_s, key=attrgetter("from_s")) - 1)].main
     return prepared.timeline.server.certificates[main].not_after_s

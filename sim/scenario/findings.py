@@ -72,8 +72,8 @@ def _once(repeated: list[Finding], line: int | None) -> Finding:
 
 def _periods(prepared: Prepared) -> Iterator[Finding]:
     """How long each reserve waits before it becomes main."""
-    roster, specified = prepared.roster(), specifications(prepared)
-    present = [roster.profiles[number] for number in np.flatnonzero(np.bincount(roster.profile)).tolist()]
+    specified = specifications(prepared)
+    present = [profile for profile, (devices, _) in prepared.kinds.items() if devices]
     slowest = max(present, key=lambda profile: profile.every_s + profile.jitter_s, default=None)
     for event in prepared.timeline.events:
         if event.name != "reserve activated" or event.generation not in specified:

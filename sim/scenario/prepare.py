@@ -63,6 +63,23 @@ class Prepared:
             self._whole.append(_roster(self.scenario, range(self.size)))
         return self._whole[0]
 
+    @cached_property
+    def kinds(self) -> Mapping[Profile, tuple[int, int]]:
+        """The kinds of devices by group; how many there are, and how many without a reserve at the start."""
+        found: dict[Profile, tuple[int, int]] = {}
+        for number, group in enumerate(self.scenario.fleet):
+            listed = self.scenario.inventories.get(number)
+            if listed is None:
+                n = group.devices or 0
+                new = [(self.profile_of(number), n, n)]
+            else:
+                rows = _listed(self.scenario, group, listed)
+                new = [(row.profile, 1, int(not row.holds_reserve)) for row in rows]
+            for profile, devices, without in new:
+                before = found.get(profile, (0, 0))
+                found[profile] = before[0] + devices, before[1] + without
+        return dict(sorted(found.items(), key=lambda each: each[0].group))
+
     def refuse_levers_that_couple(self, what: str) -> None:
         """Refuse a study of devices one by one where a gate or a chase makes them depend on each other.
 

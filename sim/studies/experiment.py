@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial, wraps
 from importlib.util import find_spec
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, Protocol, TypeVar
 
 import numpy as np
@@ -37,7 +40,9 @@ ATTEMPT_S: Final = {"process": 2.5e-6, "fleet": 2e-8}
 """About what each engine takes for an attempt to synchronize, in processor time."""
 
 MANY_DEVICES: Final = 250_000
-"""From here on the process engine says what it will take: about 4 kB a device."""
+"""From here on the process engine says what it will take."""
+DEVICE_BYTES: Final = {"process": 4_000, "fleet": 170}
+"""About what each engine takes for a device."""
 
 PART: Final = 64 * BLOCK
 """Devices of a part: larger fleets without a help desk are run part by part, in about 0.7 GB."""
@@ -215,16 +220,43 @@ class Experiment:
         return fleet if self.threads is None else partial(fleet, threads=self.threads)
 
     def notify(self, notice: Notice | None) -> None:
-        """A sentence for each wait that needs a reason."""
+        """A sentence for each wait that needs a reason.
+
+        Raises:
+            InputError: the devices that are simulated at a time do not fit into memory.
+        """
+        at_a_time = min(self.size, self.part)
+        needed_gb = at_a_time * DEVICE_BYTES[self.engine] / 1e9
+        if needed_gb > memory_gb():
+            why = "at a time" if at_a_time < self.size else "together"
+            raise InputError(
+                f"{at_a_time:,} devices {why} need about {needed_gb:,.0f} GB of memory, and there are "
+                f"{memory_gb():,.0f}: choose the fleet engine, run the groups apart, or leave out what "
+                "couples the devices (a help desk, a gate, a chase)"
+            )
         if notice is None:
             return
         if self.engine == "process" and self.size >= MANY_DEVICES:
-            notice(f"{self.size:,} devices: the process engine takes about {self.size * 4e-6:,.0f} GB")
+            notice(f"{self.size:,} devices: the process engine takes about {needed_gb:,.0f} GB")
         if self.engine == "fleet":
             from sim.fleet.compiled import needs_compilation
 
             if needs_compilation(has_desk=self.plan.recovery is not None):
                 notice("compiling the array engine: this happens once, and takes about a quarter of a minute")
+
+
+def memory_gb() -> float:
+    """The memory of this machine, or what a container or `ulimit -v` leaves of it; infinite where unknown."""
+    limits = [float("inf")]
+    with suppress(ImportError, ValueError, OSError, AttributeError):  # not on Windows
+        import resource
+
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        limits += [
+            each for each in resource.getrlimit(resource.RLIMIT_AS)[:1] if each != resource.RLIM_INFINITY
+        ]
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min(limits) / 1e9
 
 
 def chosen_engine(

@@ -15,6 +15,7 @@ from functools import cached_property
 from hashlib import file_digest, sha256
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol
 
@@ -27,7 +28,7 @@ from sim.scenario.certificates import public_copies
 from sim.scenario.scenario import Scenario, load
 from sim.scenario.yaml_text import read_tree, to_yaml
 from sim.studies.replications import Replications
-from sim.studies.tables import devices_tables, events_table, for_spreadsheets, timeline_table
+from sim.studies.tables import devices_tables, events_table, for_spreadsheets, in_groups, timeline_tables
 from sim.summary import Column, Summary, Table
 from sim.summary.answer import Answer
 from sim.text import number
@@ -91,7 +92,7 @@ def write(
     check_free(directory, overwrite=overwrite)
     with new_folder(directory, replaces=lambda there: overwrite and not _foreign(there)) as partial:
         _write_devices(result, partial / "devices.parquet", beside)
-        timeline_table(result).to_parquet(partial / "timeline.parquet", index=False)
+        _write_timeline(result, partial / "timeline.parquet")
         events_table(result).to_parquet(partial / "events.parquet", index=False)
         (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
         more = {} if beside is None else beside.files()
@@ -118,7 +119,7 @@ def _write_devices(result: Replications, path: Path, beside: Beside | None) -> N
 
     with ExitStack() as open_files:
         writers: list[Any] = []
-        for frame in devices_tables(result, see=None if beside is None else beside.see):
+        for frame in in_groups(devices_tables(result, see=None if beside is None else beside.see)):
             tables = [
                 pa.Table.from_pandas(each, preserve_index=False)
                 for each in (frame, for_spreadsheets(frame, result.scenario.zone))
@@ -132,6 +133,17 @@ def _write_devices(result: Replications, path: Path, beside: Beside | None) -> N
                 ]
             for writer, table in zip(writers, tables, strict=True):
                 writer.write_table(table)
+
+
+def _write_timeline(result: Replications, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    groups = (pa.Table.from_pandas(each, preserve_index=False) for each in in_groups(timeline_tables(result)))
+    first = next(groups)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        for table in chain((first,), groups):
+            writer.write_table(table)
 
 
 # --- what was changed afterwards ---------------------------------------------------------------------------

@@ -81,7 +81,7 @@ class Replications:
 
     def series(self, replication: int = 0) -> dict[str, NDArray[np.int64]]:
         """The time series of a replication (`Tally.series`)."""
-        return self.tallies[replication].series
+        return self.tallies[replication].series or self.experiment.tally(replication).series
 
     @cached_property
     def certificates(self) -> Mapping[int, str]:

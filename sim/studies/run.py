@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from sim.executor import Resources, resources
 from sim.results.tally import Tally
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
+from sim.studies.at_risk import MOST_REPLICATIONS
 from sim.studies.experiment import (
     Engine,
     Experiment,
@@ -30,7 +32,11 @@ if TYPE_CHECKING:
     from sim.processes.policy import Policy
 
 KEPT: Final = 4_194_304
-"""Devices, over all replications, up to which a result keeps their rows; beyond, it simulates again."""
+"""Devices, over the first replications, of which a result keeps the rows; the others it simulates again."""
+_SERIES_KEPT: Final = 3_000_000
+"""Samples, over the first replications, that it keeps; the same."""
+_REPLICATION: Final = 4_096
+"""Devices whose rows take as much memory as all else of a replication."""
 
 
 @checked
@@ -118,13 +124,13 @@ def simulate(
     n = experiments[0].scenario.replications
     if means is None:
         tallies = [
-            list(_here(experiment, rows, share_of(progress, number, len(experiments))))
+            list(_thinned(_here(experiment, rows, share_of(progress, number, len(experiments))), experiment))
             for number, (experiment, rows) in enumerate(zip(experiments, kept, strict=True))
         ]
     else:
         jobs = [(experiment, range(n)) for experiment in experiments]
         found = values(jobs, Tallies(), means, progress=progress)
-        tallies = [[next(found) for _ in range(n)] for _ in experiments]
+        tallies = [list(_thinned(islice(found, n), each)) for each in experiments]
     took_s = time.perf_counter() - began
     return [
         Result(experiment, tuple(some), rows, took_s)
@@ -133,11 +139,22 @@ def simulate(
 
 
 def _here(experiment: Experiment, kept: dict[int, Outcome], progress: Progress | None) -> Iterator[Tally]:
-    """The scenario's replications, whose outcomes are kept where they are few."""
+    """The scenario's replications; the outcomes of the first ones are kept, as many as fit."""
     n = experiment.scenario.replications
-    if experiment.size * n > KEPT:
-        yield from values([(experiment, range(n))], Tallies(), None, progress=progress)
-        return
+    fit = KEPT // (experiment.size + _REPLICATION) if len(experiment.parts) == 1 else 0
     for number in range(n):
-        (kept[number],) = experiment.outcomes(number, progress=share_of(progress, number, n))
-        yield Tally.of(kept[number])
+        tell = share_of(progress, number, n)
+        if number < fit:
+            (kept[number],) = experiment.outcomes(number, progress=tell)
+            yield Tally.of(kept[number])
+        else:
+            yield experiment.tally(number, progress=tell)
+
+
+def _thinned(tallies: Iterable[Tally], experiment: Experiment) -> Iterator[Tally]:
+    """Tallies of which only the first ones, as many as fit, have time series, which take the most memory."""
+    fit = max(MOST_REPLICATIONS, _SERIES_KEPT // (experiment.plan.horizon_s // experiment.plan.sample_s + 1))
+    first: Tally | None = None
+    for number, tally in enumerate(tallies):
+        first = tally if first is None else first
+        yield tally if number < fit else tally.thin(beside=first)

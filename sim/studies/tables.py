@@ -41,6 +41,19 @@ def devices_tables(result: Replications, *, see: See | None = None) -> Iterator[
             yield rows
 
 
+def in_groups(tables: Iterator[pd.DataFrame], *, least: int = 100_000) -> Iterator[pd.DataFrame]:
+    """Tables put together to at least so many rows each; only the last may have fewer."""
+    waiting, rows = list[pd.DataFrame](), 0
+    for table in tables:
+        waiting.append(table)
+        rows += len(table)
+        if rows >= least:
+            yield pd.concat(waiting, ignore_index=True)
+            waiting, rows = [], 0
+    if waiting:
+        yield pd.concat(waiting, ignore_index=True)
+
+
 def devices_part(result: Replications, replication: int, outcome: Outcome) -> pd.DataFrame:
     """The rows of a part of a replication, counted from 0."""
     roster = outcome.roster
@@ -95,24 +108,25 @@ def timeline_table(result: Replications) -> pd.DataFrame:
     synchronized within the last 2 x every; `lost`; `queue`: ready devices that wait for a technician;
     `syncs_per_hour`.
     """
-    tables = []
+    return pd.concat(list(timeline_tables(result)), ignore_index=True)
+
+
+def timeline_tables(result: Replications) -> Iterator[pd.DataFrame]:
+    """The same, replication by replication."""
     for replication, tally in enumerate(result.tallies):
         series, devices = result.series(replication), max(tally.size, 1)
         holding = series["holding_reserve"].astype(np.float64)
-        tables.append(
-            pd.DataFrame(
-                {
-                    "at": _dates(result, series["at_s"]),
-                    "replication": np.full(len(holding), result.number_of(replication), dtype=np.int32),
-                    "coverage": np.where(holding < 0, np.nan, holding / devices),
-                    "connected": series["connected"],
-                    "lost": series["lost"],
-                    "queue": series["queue"],
-                    "syncs_per_hour": series["syncs"] * SECONDS_PER_HOUR / result.plan.sample_s,
-                }
-            )
+        yield pd.DataFrame(
+            {
+                "at": _dates(result, series["at_s"]),
+                "replication": np.full(len(holding), result.number_of(replication), dtype=np.int32),
+                "coverage": np.where(holding < 0, np.nan, holding / devices),
+                "connected": series["connected"],
+                "lost": series["lost"],
+                "queue": series["queue"],
+                "syncs_per_hour": series["syncs"] * SECONDS_PER_HOUR / result.plan.sample_s,
+            }
         )
-    return pd.concat(tables, ignore_index=True)
 
 
 def events_table(result: Replications) -> pd.DataFrame:

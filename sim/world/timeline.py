@@ -6,9 +6,9 @@ Nothing a device does changes what the server does, so this can be told before a
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import count
 from typing import Final
 
@@ -32,9 +32,6 @@ class State:
         reserve: generation handed over; -1 for none.
         is_out: whether an outage lasts.
         open_addresses: addresses that answer when there is no outage.
-        activated: generations that are or were main.
-        replaced: generations that were replaced while they were reserve.
-        specified: generations that are or were reserve.
     """
 
     from_s: int
@@ -44,22 +41,25 @@ class State:
     reserve: int
     is_out: bool
     open_addresses: frozenset[str]
-    activated: frozenset[int]
-    replaced: frozenset[int]
-    specified: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Timeline:
     """What the server did over the whole run, in order.
 
     Attributes:
         server: as it is just before the horizon.
         states: one from the start, before anything happens, and one after each thing that did.
+        activated: by generation, the number of the first state in which it is or was main.
+        replaced: the same of those that were replaced while they were reserve.
+        specified: the same of those that are or were reserve.
     """
 
     server: Server
     states: tuple[State, ...]
+    activated: Mapping[int, int]
+    replaced: Mapping[int, int]
+    specified: Mapping[int, int]
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -94,7 +94,7 @@ class Timeline:
         """The run's first reserve, which an inventory's devices may already hold (model 5.1)."""
         return min(self.server.specified_at_s, default=UNKNOWN_CERTIFICATE)
 
-    @property
+    @cached_property
     def makers(self) -> dict[int, Reissue]:
         """The operator's reissue that made each certificate, by generation; none for the server's own."""
         fit = (a for a in self.server.plan.actions if isinstance(a, Reissue) and a.unfit is None)
@@ -121,7 +121,19 @@ def play(plan: Plan, onlooker: Onlooker | None = None) -> Timeline:
     Without an `onlooker`, who answers for the devices, no gate opens.
     """
     server = Server(plan, onlooker=onlooker)
-    return Timeline(server, tuple(_states(server, plan)))
+    states: list[State] = []
+    activated, replaced, specified = {server.main.generation: 0}, dict[int, int](), dict[int, int]()
+    told = 0
+    for number, state in enumerate(_states(server, plan)):
+        open_now = states[-1].open_addresses if states else state.open_addresses
+        states.append(replace(state, open_addresses=open_now) if state.open_addresses == open_now else state)
+        activated.setdefault(state.main, number)
+        for event in server.events[told:]:
+            of = {"reserve replaced": replaced, "reserve specified": specified}.get(event.name)
+            if of is not None and event.generation is not None:
+                of.setdefault(event.generation, number)
+        told = len(server.events)
+    return Timeline(server, tuple(states), activated, replaced, specified)
 
 
 def _state(server: Server, now_s: int, change: Change | None) -> State:
@@ -133,9 +145,6 @@ def _state(server: Server, now_s: int, change: Change | None) -> State:
         reserve=NO_CERTIFICATE if server.reserve is None else server.reserve.generation,
         is_out=server.outages_now > 0,
         open_addresses=frozenset(server.open_addresses),
-        activated=frozenset(server.activated),
-        replaced=frozenset(server.replaced),
-        specified=frozenset(server.specified_at_s),
     )
 
 

@@ -33,8 +33,7 @@ def credential(generation: int = 0, *, begin: datetime = BEGIN, end: datetime = 
 
 
 def presenting(generation: int) -> State:
-    none: frozenset[int] = frozenset()
-    return State(0, None, generation, True, -1, False, frozenset({ADDRESS}), none, none, none)
+    return State(0, None, generation, True, -1, False, frozenset({ADDRESS}))
 
 
 @pytest.mark.parametrize(

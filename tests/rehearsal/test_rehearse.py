@@ -288,7 +288,7 @@ def test_a_switch_one_second_late_is_found_in_that_second(monkeypatch: pytest.Mo
             replace(state, from_s=state.from_s + 1) if state.change == "immediate" else state
             for state in timeline.states
         ]
-        return Timeline(timeline.server, tuple(states))
+        return replace(timeline, states=tuple(states))
 
     monkeypatch.setattr("sim.scenario.prepare.play", late)
     rehearsal = rehearsed(IMMEDIATE)

@@ -172,10 +172,12 @@ class _Loss:
             if self._saves(delay_s) and not self._saves(delay_s - 1):
                 yield Claim("reserve first" if reissue.activate == "immediately" else "delay", delay_s)
             return
+        played = play(longest)
+        known = played.specified.get(-1 if generation is None else generation, len(played.states))
         ends = [
             state.from_s
-            for state in play(longest).states
-            if state.from_s >= reissue.at_s and state.reserve != generation and generation in state.specified
+            for state in played.states[known:]
+            if state.from_s >= reissue.at_s and state.reserve != generation
         ]
         yield Claim("no delay", at_s=min(ends)) if ends else Claim("no delay in the run")
 
