@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, timedelta
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -183,7 +184,7 @@ def syncs(
     else:
         _line(axes, timespan, at_s, load, style.BLUE, "-", step=None)
     if len(at_s):
-        _name_peak(axes, timespan, at_s, load)
+        _name_peak(axes, timespan, at_s, load, with_hour=True)
     if outages_s:
         style.label(axes, timespan.date(outages_s[0][1]), 0.5 * _most(load), "outage", style.GREY)
     style.mark_changes(timespan, axes)
@@ -236,11 +237,16 @@ def _line(
     return middle
 
 
-def _name_peak(axes: Axes, timespan: Timespan, at_s: Ints, values: Floats) -> None:
-    """The greatest value, beside the point where it is reached."""
+def _name_peak(
+    axes: Axes, timespan: Timespan, at_s: Ints, values: Floats, *, with_hour: bool = False
+) -> None:
+    """The greatest value, beside the point where it is reached, and on which day at what time that is."""
     highest = values.max(axis=0)
     top = int(highest.argmax())
-    words = f"at most {highest[top]:,.0f}"
+    when = (timespan.start.astimezone(UTC) + timedelta(seconds=int(at_s[top]))).astimezone(
+        timespan.start.tzinfo
+    )
+    words = f"at most {highest[top]:,.0f}{f', {when:%a %H:%M}' if with_hour else ''}"
     style.label(axes, timespan.date(at_s[top]), float(highest[top]), words, style.BLUE)
 
 

@@ -68,9 +68,12 @@
   // A cell that a spreadsheet would take for a formula begins with an apostrophe.
   const cell = (text) => '"' + (/^[=+\-@\t\r]/.test(text) ? "'" + text : text).replaceAll('"', '""') + '"';
   byId("export").addEventListener("click", () => {
+    const more = byId("devices-more"); // without a filter, the devices that have no row here are saved as well
     const shown = rows.filter((row) => !row.hidden);
-    const lines = [table.tHead.rows[0], ...shown].map((row) =>
-      Array.from(row.cells, (each) => cell(each.textContent.trim())).join(","));
+    const texts = [table.tHead.rows[0], ...shown].map((row) =>
+      Array.from(row.cells, (each) => each.textContent.trim()));
+    if (more && !filter.value.trim()) texts.push(...JSON.parse(more.textContent));
+    const lines = texts.map((row) => row.map(cell).join(","));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob(["\ufeff" + lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
     link.download = "devices-at-risk.csv";

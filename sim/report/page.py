@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -25,6 +26,9 @@ from sim.studies.plots import curve_of
 from sim.summary import Column, Notes, Table
 from sim.text import number, percent, rounded
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
+
+MOST_SHOWN: Final = 1_000
+"""Devices at risk in the table; those after them are saved with it."""
 
 
 class Drawing(NamedTuple):
@@ -99,7 +103,7 @@ def page_of(contents: Contents) -> bytes:
     Every text of the planner's is escaped where it stands: as HTML, in figures, in data. A content security
     policy in the page forbids requests, and scripts other than its own.
     """
-    script = _text("page.js")
+    script, at_risk = _text("page.js"), _at_risk(contents)
     parts = contents.extra.summary.parts
     lists = [part for part in parts if isinstance(part, Notes)]
     promises = [note for part in lists if part.title == "Guarantees" for note in part.notes]
@@ -117,7 +121,8 @@ def page_of(contents: Contents) -> bytes:
             answers=[note for part in lists if not part.title for note in part.notes],
             verdicts=[_counted(*each) for each in Counter(note.mark for note in promises).items()],
             tables=[part for part in parts if isinstance(part, Table)],
-            at_risk=_at_risk(contents),
+            at_risk=replace(at_risk, rows=at_risk.rows[:MOST_SHOWN]),
+            more=at_risk.rows[MOST_SHOWN:],
             looked_at=min(contents.run.replications, MOST_REPLICATIONS),
             style=_text("page.css"),
             script=script,

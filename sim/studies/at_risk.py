@@ -30,7 +30,7 @@ COLUMNS: Final = (
     "lost_at_end",
 )
 """The columns of the table of devices that are looked at."""
-MOST_LISTED: Final = 1_000
+MOST_LISTED: Final = 20_000
 MOST_NARROW: Final = 20
 MOST_REPLICATIONS: Final = 100
 """Replications that are looked at."""

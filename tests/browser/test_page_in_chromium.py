@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 import sim
+from sim.report import page
+from sim.report.publish import Publisher
 
 pytestmark = pytest.mark.browser
 
@@ -119,6 +121,29 @@ def test_the_export_is_what_the_filter_shows_and_agrees_with_the_devices(opened:
         assert row[5] == f"{told['lost_at']:%Y-%m-%d %H:%M:%S}"
         assert float(row[8]) == pytest.approx(told["lost_for_s"] / 3600, abs=0.051)
     assert by_id(opened, "shown").text.startswith(f"{len(lost)} of ")
+
+
+def test_devices_without_a_row_are_saved_with_those_that_have_one(
+    driver: Any, made: tuple[sim.Result, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "MOST_SHOWN", 2)
+    path = tmp_path / "page.html"
+    path.write_bytes(Publisher(made[0], command="").page())
+    driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    driver.get(path.as_uri())
+    driver.find_element("id", "export").send_keys(ENTER)
+    saved = tmp_path / "devices-at-risk.csv"
+    for _ in range(100):
+        if saved.exists() and saved.stat().st_size:
+            break
+        time.sleep(0.05)
+    with saved.open(encoding="utf-8-sig", newline="") as stream:
+        names = {row[0].removeprefix("'") for row in csv.reader(stream)}
+    devices = made[0].devices
+    assert set(devices.loc[devices["times_lost"] > 0, "device"]) <= names
+    assert len(driver.find_elements("css selector", "#devices tbody tr")) == 2
 
 
 def test_everything_that_acts_is_reached_by_tab(opened: Any) -> None:
