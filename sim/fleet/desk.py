@@ -50,6 +50,7 @@ from sim.fleet.kernels import (
     WAS_LOST,
     Rows,
     Settled,
+    Word,
     Words,
     World,
     copy,
@@ -150,7 +151,7 @@ def reconnects_at(
     row: Ints,
     trial: Ints,
     stock: Floats,
-    identity: np.uint64,
+    identity: Word,
     tables: Tables,
     visits: Ints,
     unseen: Ints,
@@ -172,7 +173,7 @@ def reconnects_at(
 
 @compiled
 def lasts(
-    stock: Floats, identity: np.uint64, purpose: np.uint64, index: int, which: int, desk: Desk, world: World
+    stock: Floats, identity: Word, purpose: Word, index: int, which: int, desk: Desk, world: World
 ) -> int:
     """A duration of the desk's, in seconds; `which` is a row of its laws."""
     u, v = pair(identity, purpose, index, stock, world)

@@ -68,7 +68,8 @@ from sim.world.certificates import NO_CERTIFICATE
 
 Ints8 = NDArray[np.int8]
 Ints32 = NDArray[np.int32]
-Words = NDArray[np.uint64]
+Word = np.uint64
+Words = NDArray[Word]
 Rows = NDArray[np.int64]
 
 # Places in a device's row. Instants in seconds, -1 for never.
@@ -201,7 +202,7 @@ duration = compiled(
 
 @compiled
 def blocks(
-    identity: np.uint64, purpose: np.uint64, first: int, count: int, left: Floats, right: Floats, world: World
+    identity: Word, purpose: Word, first: int, count: int, left: Floats, right: Floats, world: World
 ) -> None:
     """Two uniforms on [0, 1) for each of `count` blocks of a purpose: `Draws.pairs`, the same numbers.
 
@@ -221,9 +222,7 @@ def blocks(
 
 
 @compiled
-def pair(
-    identity: np.uint64, purpose: np.uint64, index: int, stock: Floats, world: World
-) -> tuple[float, float]:
+def pair(identity: Word, purpose: Word, index: int, stock: Floats, world: World) -> tuple[float, float]:
     """Two uniforms on [0, 1): block `index` of a purpose."""
     blocks(identity, purpose, index, 1, stock[WIDE], stock[WIDE + 1], world)
     return stock[WIDE, 0], stock[WIDE + 1, 0]
@@ -239,9 +238,7 @@ def claim(stock: Floats, device: int) -> None:
 
 
 @inlined
-def place_of(
-    stock: Floats, row: int, identity: np.uint64, purpose: np.uint64, block: int, world: World
-) -> int:
+def place_of(stock: Floats, row: int, identity: Word, purpose: Word, block: int, world: World) -> int:
     """The column of a block of a purpose in the stock, which is filled where it is not there."""
     batch = block // BATCH
     if stock[row, NUMBER] != batch:
@@ -251,9 +248,7 @@ def place_of(
 
 
 @inlined
-def single(
-    stock: Floats, row: int, identity: np.uint64, purpose: np.uint64, index: int, world: World
-) -> float:
+def single(stock: Floats, row: int, identity: Word, purpose: Word, index: int, world: World) -> float:
     """Uniform number `index` of a purpose, two to a block."""
     place = place_of(stock, row, identity, purpose, index >> 1, world)
     return stock[row, place + BATCH * (index & 1)]
@@ -263,8 +258,8 @@ def single(
 def spell(
     stock: Floats,
     row: int,
-    identity: np.uint64,
-    purpose: np.uint64,
+    identity: Word,
+    purpose: Word,
     index: int,
     kind: Ints,
     law: Floats,
@@ -281,8 +276,8 @@ def spell(
 def draw_lengths(
     stock: Floats,
     row: int,
-    identity: np.uint64,
-    purpose: np.uint64,
+    identity: Word,
+    purpose: Word,
     index: int,
     kind: Ints,
     law: Floats,
@@ -300,7 +295,7 @@ def draw_lengths(
 
 
 @inlined
-def ones(word: np.uint64) -> int:
+def ones(word: Word) -> int:
     """How many bits are set (Warren, Hacker's Delight, 2nd edition, section 5-1)."""
     word -= (word >> _1) & np.uint64(0x5555555555555555)
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -309,13 +304,13 @@ def ones(word: np.uint64) -> int:
 
 
 @inlined
-def lowest(word: np.uint64) -> int:
+def lowest(word: Word) -> int:
     """The number of the lowest bit that is set."""
     return ones((word & (_0 - word)) - _1)
 
 
 @inlined
-def is_set(word: np.uint64, bit: int) -> bool:
+def is_set(word: Word, bit: int) -> bool:
     """Whether a bit is set."""
     return (word >> np.uint64(bit)) & _1 == _1
 
@@ -333,7 +328,7 @@ def sample_after(instant_s: int, totals: Ints, world: World) -> int:
 
 
 @inlined
-def due_at(row: Ints, stock: Floats, identity: np.uint64, attempt: int, kind: Ints, world: World) -> int:
+def due_at(row: Ints, stock: Floats, identity: Word, attempt: int, kind: Ints, world: World) -> int:
     """When an attempt of the schedule is due (model 5.2)."""
     due_s = row[PHASE_S] + attempt * kind[EVERY_S]
     if kind[JITTER_S] > 0:
@@ -435,11 +430,11 @@ def count_regular(row: Ints, until_s: int, kind: Ints, totals: Ints, world: Worl
         totals[stride_row, first + syncs * kind[STRIDE]] -= 1
 
 
-@compiled
+@inlined
 def sync_steadily(
     row: Ints,
     stock: Floats,
-    identity: np.uint64,
+    identity: Word,
     until_s: int,
     kind: Ints,
     law: Floats,
@@ -478,14 +473,7 @@ def due_within(first_s: int, i: int, every_s: int, jitter_s: int, jitters: Float
 
 @compiled
 def sync_many(
-    row: Ints,
-    stock: Floats,
-    identity: np.uint64,
-    end: int,
-    kind: Ints,
-    law: Floats,
-    totals: Ints,
-    world: World,
+    row: Ints, stock: Floats, identity: Word, end: int, kind: Ints, law: Floats, totals: Ints, world: World
 ) -> None:
     """Attempts up to number `end`, a word of bits at a time: which of them succeed.
 
@@ -545,7 +533,7 @@ def sync_many(
 
 
 @inlined
-def pass_over(row: Ints, stock: Floats, identity: np.uint64, until_s: int, kind: Ints, world: World) -> None:
+def pass_over(row: Ints, stock: Floats, identity: Word, until_s: int, kind: Ints, world: World) -> None:
     """Attempts due up to `until_s` change nothing; the next is the first after it."""
     surely = (until_s + 1 - kind[JITTER_S] - row[PHASE_S]) // kind[EVERY_S]
     row[ATTEMPT] = max(row[ATTEMPT], surely)
@@ -609,7 +597,7 @@ def lose(row: Ints, holds: bool, epochs: Ints, held: Ints, totals: Ints, world: 
 
 
 @compiled
-def is_hit(stock: Floats, identity: np.uint64, mask: Floats, world: World) -> bool:
+def is_hit(stock: Floats, identity: Word, mask: Floats, world: World) -> bool:
     """Whether a mask takes the device (model 12)."""
     if mask[MASK_SHARE] >= 1.0:
         return True
@@ -619,7 +607,7 @@ def is_hit(stock: Floats, identity: np.uint64, mask: Floats, world: World) -> bo
 
 
 @compiled
-def next_mask(row: Ints, stock: Floats, identity: np.uint64, kind: Ints, masks: Floats, world: World) -> None:
+def next_mask(row: Ints, stock: Floats, identity: Word, kind: Ints, masks: Floats, world: World) -> None:
     """The next unbroken time that masks cover, into `MASKED_FROM` and `MASKED_TO`."""
     row[MASKED_FROM] = FAR_S
     row[MASKED_TO] = FAR_S
@@ -639,9 +627,7 @@ def next_mask(row: Ints, stock: Floats, identity: np.uint64, kind: Ints, masks: 
 
 
 @compiled
-def begin_masked(
-    row: Ints, stock: Floats, identity: np.uint64, kind: Ints, masks: Floats, world: World
-) -> None:
+def begin_masked(row: Ints, stock: Floats, identity: Word, kind: Ints, masks: Floats, world: World) -> None:
     """Where a device stands at second 0 that masks may cover."""
     row[ON_ITSELF] = row[IS_ON]
     row[TURNS_ITSELF] = row[SPELL_ENDS] if kind[TURNS] == 1 else FAR_S
@@ -658,176 +644,124 @@ def look_through(row: Ints, instant_s: int) -> None:
     row[SPELL_ENDS] = min(row[TURNS_ITSELF], row[MASKED_TO] if is_masked else row[MASKED_FROM])
 
 
-@compiled
-def turn_masked(
+@inlined
+def own_spell(
     row: Ints,
     stock: Floats,
-    identity: np.uint64,
-    turned_s: int,
+    identity: Word,
+    is_on: bool,
+    kind: Ints,
+    law: Floats,
+    values: Floats,
+    world: World,
+) -> int:
+    """The length of the spell that begins now, of being on or off but for masks."""
+    if is_on:
+        row[ON_SPELLS] += 1
+        row[COMINGS] += 1
+        return spell(
+            stock, ON_LENGTHS, identity, _ON_SPELL, row[ON_SPELLS] - 1,
+            kind[ON_LAW:], law[ON_PARAMETERS:], values, world,
+        )  # fmt: skip
+    row[OFF_SPELLS] += 1
+    return spell(
+        stock, OFF_LENGTHS, identity, _OFF_SPELL, row[OFF_SPELLS] - 1,
+        kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world,
+    )  # fmt: skip
+
+
+@inlined
+def turn(
+    row: Ints,
+    stock: Floats,
+    identity: Word,
     kind: Ints,
     law: Floats,
     values: Floats,
     masks: Floats,
     world: World,
 ) -> bool:
-    """Own presence turns now, or a mask begins or ends: true if it comes on by it, by itself."""
+    """A spell ends, or a mask begins or ends: whether it comes on by it, by itself."""
+    turned_s = row[SPELL_ENDS]
+    if kind[FIRST_MASK] == kind[LAST_MASK]:
+        row[IS_ON] = 1 - row[IS_ON]
+        row[SPELL_ENDS] += own_spell(row, stock, identity, row[IS_ON] == 1, kind, law, values, world)
+        return row[IS_ON] == 1
     comes_on_itself = False
     if row[TURNS_ITSELF] == turned_s:
-        if row[ON_ITSELF] == 1:
-            row[ON_ITSELF] = 0
-            row[TURNS_ITSELF] += spell(
-                stock, OFF_LENGTHS, identity, _OFF_SPELL, row[OFF_SPELLS],
-                kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world,
-            )  # fmt: skip
-            row[OFF_SPELLS] += 1
-        else:
-            row[ON_ITSELF] = 1
-            row[TURNS_ITSELF] += spell(
-                stock, ON_LENGTHS, identity, _ON_SPELL, row[ON_SPELLS],
-                kind[ON_LAW:], law[ON_PARAMETERS:], values, world,
-            )  # fmt: skip
-            row[ON_SPELLS] += 1
-            row[COMINGS] += 1
-            comes_on_itself = True
+        row[ON_ITSELF] = 1 - row[ON_ITSELF]
+        row[TURNS_ITSELF] += own_spell(row, stock, identity, row[ON_ITSELF] == 1, kind, law, values, world)
+        comes_on_itself = row[ON_ITSELF] == 1
     if row[MASKED_TO] == turned_s:
         next_mask(row, stock, identity, kind, masks, world)
     look_through(row, turned_s)
     return comes_on_itself
 
 
-@compiled
-def next_masked_attempt(
-    row: Ints,
-    stock: Floats,
-    identity: np.uint64,
-    stop_s: int,
-    kind: Ints,
-    law: Floats,
-    values: Floats,
-    masks: Floats,
-    world: World,
-) -> int:
-    """As `next_attempt`, of a device that masks may cover."""
-    if row[CATCH_UP_AT] >= 0:
-        return row[CATCH_UP_AT]
+@inlined
+def next_attempt(
+    row: Ints, stock: Floats, identity: Word, until_s: int, kind: Ints, law: Floats, values: Floats,
+    masks: Floats, world: World,
+) -> int:  # fmt: skip
+    """When it tries next, later than `until_s` if not by then; spells are lived through on the way.
+
+    An attempt beside the schedule is announced in `CATCH_UP_AT`.
+    """
     while row[IS_ON] == 0 or row[DUE] >= row[SPELL_ENDS]:
         turned_s, was_on = row[SPELL_ENDS], row[IS_ON]
-        if turned_s > stop_s:
+        if turned_s > until_s:
             return FAR_S
-        comes_on_itself = turn_masked(row, stock, identity, turned_s, kind, law, values, masks, world)
+        comes_on_itself = turn(row, stock, identity, kind, law, values, masks, world)
         if row[IS_ON] == was_on:
             continue
         if was_on == 1:
             row[MISSED] = 0
             continue
         skip_to(row, stock, identity, turned_s, kind, world)
-        if comes_on_itself:
-            is_extra = come_on(row, turned_s, kind, CATCH_UP, row[COMINGS] - 1)
-        else:
-            is_extra = come_on(row, turned_s, kind, CATCH_UP_AFTER_MASK, 2 * turned_s)
-        if is_extra:
-            return turned_s
-    return row[DUE]
-
-
-@inlined
-def turn(
-    row: Ints, stock: Floats, identity: np.uint64, kind: Ints, law: Floats, values: Floats, world: World
-) -> None:
-    """The spell ends."""
-    if row[IS_ON] == 1:
-        row[IS_ON] = 0
-        row[MISSED] = 0
-        row[SPELL_ENDS] += spell(
-            stock, OFF_LENGTHS, identity, _OFF_SPELL, row[OFF_SPELLS],
-            kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world,
-        )  # fmt: skip
-        row[OFF_SPELLS] += 1
-    else:
-        row[IS_ON] = 1
-        row[SPELL_ENDS] += spell(
-            stock, ON_LENGTHS, identity, _ON_SPELL, row[ON_SPELLS],
-            kind[ON_LAW:], law[ON_PARAMETERS:], values, world,
-        )  # fmt: skip
-        row[ON_SPELLS] += 1
-        row[COMINGS] += 1
-
-
-@inlined
-def tries_at_once(
-    row: Ints, stock: Floats, identity: np.uint64, turned_s: int, kind: Ints, world: World
-) -> bool:
-    """Its spell ended: whether it comes on, and makes an attempt beside its schedule."""
-    if row[IS_ON] == 0:
-        return False
-    skip_to(row, stock, identity, turned_s, kind, world)
-    return come_on(row, turned_s, kind, CATCH_UP, row[COMINGS] - 1)
-
-
-@compiled
-def next_attempt(
-    row: Ints,
-    stock: Floats,
-    identity: np.uint64,
-    stop_s: int,
-    kind: Ints,
-    law: Floats,
-    values: Floats,
-    world: World,
-) -> int:
-    """When the device tries next; later than `stop_s` if not by then. Spells are lived through on the way."""
-    if row[CATCH_UP_AT] >= 0:
-        return row[CATCH_UP_AT]
-    if kind[PRESENCE] != SPELLS:
-        return row[DUE] if row[IS_ON] == 1 else FAR_S
-    while row[IS_ON] == 0 or row[DUE] >= row[SPELL_ENDS]:
-        turned_s = row[SPELL_ENDS]
-        if turned_s > stop_s:
-            return FAR_S
-        turn(row, stock, identity, kind, law, values, world)
-        if tries_at_once(row, stock, identity, turned_s, kind, world):
+        purpose = CATCH_UP if comes_on_itself else CATCH_UP_AFTER_MASK
+        index = row[COMINGS] - 1 if comes_on_itself else 2 * turned_s
+        if come_on(row, turned_s, kind, purpose, index):
             return turned_s
     return row[DUE]
 
 
 @compiled
-def carry_on(
-    row: Ints,
-    stock: Floats,
-    identity: np.uint64,
-    until_s: int,
-    counts: bool,
-    kind: Ints,
-    law: Floats,
-    values: Floats,
-    totals: Ints,
-    world: World,
-) -> None:
-    """Spells and attempts up to `until_s`: those that succeed are counted, or nothing comes of them."""
-    if not counts:
-        past_s = until_s if row[IS_ON] == 1 else -1
-        while row[SPELL_ENDS] <= until_s:
-            past_s = until_s if row[IS_ON] == 0 else row[SPELL_ENDS] - 1
-            turn(row, stock, identity, kind, law, values, world)
+def go_quietly(
+    row: Ints, stock: Floats, identity: Word, until_s: int, kind: Ints, law: Floats, values: Floats,
+    masks: Floats, world: World,
+) -> None:  # fmt: skip
+    """Spells and attempts up to `until_s`, of which nothing comes."""
+    past_s = until_s if row[IS_ON] == 1 else -1
+    while row[SPELL_ENDS] <= until_s:
+        turned_s, was_on = row[SPELL_ENDS], row[IS_ON]
+        turn(row, stock, identity, kind, law, values, masks, world)
+        if row[IS_ON] != was_on:
+            past_s = turned_s - 1 if was_on == 1 else until_s
+            row[MISSED] = 0
             row[PUSHED_UNTIL] = -1
-        pass_over(row, stock, identity, past_s, kind, world)
-        return
-    while True:
-        end_s = min(row[SPELL_ENDS] - 1, until_s)
-        if row[IS_ON] == 1 and row[DUE] <= end_s:
-            sync_steadily(row, stock, identity, end_s, kind, law, totals, world)
-        turned_s = row[SPELL_ENDS]
-        if turned_s > until_s:
-            return
-        turn(row, stock, identity, kind, law, values, world)
-        if tries_at_once(row, stock, identity, turned_s, kind, world):
-            row[CATCH_UP_AT] = -1
-            if succeeds_beside(row, stock, identity, law, world):
-                count_sync(row, turned_s, kind[EVERY_S], totals, world)
+    pass_over(row, stock, identity, past_s, kind, world)
 
 
 @compiled
-def succeeds_beside(row: Ints, stock: Floats, identity: np.uint64, law: Floats, world: World) -> bool:
+def go_steadily(
+    row: Ints, stock: Floats, identity: Word, until_s: int, kind: Ints, law: Floats, values: Floats,
+    masks: Floats, totals: Ints, world: World,
+) -> None:  # fmt: skip
+    """Spells and attempts up to `until_s`, which are synchronizations where they succeed, and no more."""
+    while True:
+        at_s = next_attempt(row, stock, identity, until_s, kind, law, values, masks, world)
+        if at_s > until_s:
+            return
+        if row[CATCH_UP_AT] < 0:
+            sync_steadily(row, stock, identity, min(row[SPELL_ENDS] - 1, until_s), kind, law, totals, world)
+            continue
+        row[CATCH_UP_AT] = -1
+        if succeeds_beside(row, stock, identity, law, world):
+            count_sync(row, at_s, kind[EVERY_S], totals, world)
+
+
+@compiled
+def succeeds_beside(row: Ints, stock: Floats, identity: Word, law: Floats, world: World) -> bool:
     """Whether an attempt beside the schedule succeeds."""
     if law[SUCCESS] == 1.0 or row[EXTRA_PURPOSE] == VISIT:
         return True
@@ -839,7 +773,7 @@ def succeeds_beside(row: Ints, stock: Floats, identity: np.uint64, law: Floats, 
 
 
 @inlined
-def skip_to(row: Ints, stock: Floats, identity: np.uint64, instant_s: int, kind: Ints, world: World) -> None:
+def skip_to(row: Ints, stock: Floats, identity: Word, instant_s: int, kind: Ints, world: World) -> None:
     """Attempts due before the instant are missed."""
     if row[DUE] >= instant_s:
         return
@@ -866,7 +800,7 @@ def set_wake(row: Ints, after_s: int, kind: Ints, pushes: Floats, visits: Ints) 
 def wake(
     row: Ints,
     stock: Floats,
-    identity: np.uint64,
+    identity: Word,
     at_s: int,
     kind: Ints,
     pushes: Floats,
@@ -926,7 +860,7 @@ def come_on(row: Ints, turned_s: int, kind: Ints, purpose: int, index: int) -> b
 def live(
     row: Ints,
     stock: Floats,
-    identity: np.uint64,
+    identity: Word,
     stop_s: int,
     stop_on: int,
     epochs: Ints,
@@ -962,17 +896,16 @@ def live(
     """
     platform, every_s = kind[PLATFORM], kind[EVERY_S]
     has_spells = kind[PRESENCE] == SPELLS
-    is_masked = has_spells and kind[FIRST_MASK] < kind[LAST_MASK]
     last_epoch = len(epochs) - 2
     claim(stock, row[DEVICE])
     while True:
         wake_s = row[WAKE_AT]
-        if is_masked:
-            at_s = next_masked_attempt(
-                row, stock, identity, min(stop_s, wake_s), kind, law, values, masks, world
-            )
-        else:
-            at_s = next_attempt(row, stock, identity, min(stop_s, wake_s), kind, law, values, world)
+        at_s = row[CATCH_UP_AT]
+        if at_s < 0 and has_spells:
+            last_s = min(stop_s, wake_s)
+            at_s = next_attempt(row, stock, identity, last_s, kind, law, values, masks, world)
+        elif at_s < 0:
+            at_s = row[DUE] if row[IS_ON] == 1 else FAR_S
         if at_s >= wake_s and wake_s <= stop_s:
             wake(row, stock, identity, at_s, kind, pushes, visits, world)
             continue
@@ -1005,15 +938,14 @@ def live(
         if row[CATCH_UP_AT] < 0:  # what no longer changes anything is done at a stroke
             if is_idle or (accepts and is_steady):
                 until_s = min(epochs[epoch + 1, FROM_S] - 1, min(stop_s, wake_s - 1))
-                if has_spells and not is_masked:
-                    carry_on(row, stock, identity, until_s, not is_idle, kind, law, values, totals, world)
-                    continue
-                if is_masked:
-                    until_s = min(until_s, row[SPELL_ENDS] - 1)
-                if is_idle:
+                if not has_spells and is_idle:
                     pass_over(row, stock, identity, until_s, kind, world)
-                else:
+                elif not has_spells:
                     sync_steadily(row, stock, identity, until_s, kind, law, totals, world)
+                elif is_idle:
+                    go_quietly(row, stock, identity, until_s, kind, law, values, masks, world)
+                else:
+                    go_steadily(row, stock, identity, until_s, kind, law, values, masks, totals, world)
                 continue
             succeeds = law[SUCCESS] == 1.0
             if not succeeds:
@@ -1080,7 +1012,7 @@ def begin(
     row: Ints,
     stock: Floats,
     device: int,
-    identity: np.uint64,
+    identity: Word,
     start: Ints,
     epochs: Ints,
     kind: Ints,
