@@ -43,6 +43,7 @@ def test_text_has_the_title_the_answer_and_aligned_tables() -> None:
         "",
         "  group    lost    share  days",
         "  phones  1,200  50.00 %   2.0",
+        "  ----------------------------",
         "  all      2.50        -   0.2",
         "",
         "Guarantees",
