@@ -132,8 +132,8 @@ class Law:
 
     @property
     def doubt(self) -> float:
-        """What the mean errs by at most: rounding, and the grid."""
-        return 1e-6 * self.mean + 1e-9
+        """What the mean errs by at most; less than a hundredth of a device is nothing."""
+        return 1e-6 * self.mean + 0.01
 
     def at_most(self, number: float) -> float:
         """The probability of losing at most so many."""
@@ -191,12 +191,13 @@ class Solver:
     Args:
         plan: any of the plans.
         roster: the devices.
+        fine: see `chances`.
 
     Raises:
         NotExactError: something couples devices, or is not solved yet.
     """
 
-    def __init__(self, plan: Plan, roster: Roster) -> None:
+    def __init__(self, plan: Plan, roster: Roster, *, fine: bool = True) -> None:
         if plan.levers_that_couple:  # a help desk acts after the only loss
             raise NotExactError("a gate or a chase couples devices: simulate")
         if (
@@ -211,6 +212,7 @@ class Solver:
         self.kinds: Counter[Kind] = Counter()
         for kind, n in zip(self._rows, numbers, strict=True):
             self.kinds[kind] += n
+        self._fine = fine
         self._solved: dict[tuple[Habit, Start, tuple[Stretch, ...]], Chance] = {}
         self._lives: dict[Habit, dict[Kind, None]] = {}
         for kind in self.kinds:
@@ -288,7 +290,7 @@ class Solver:
         for (habit, (longest, *rest), is_met), starts in asked.items():
             stretches = [(longest[0] + is_met * habit.every_s, longest[1]), *rest]
             try:
-                solved = chances(habit, list(starts), stretches)
+                solved = chances(habit, list(starts), stretches, fine=self._fine)
             except ValueError as error:
                 raise NotExactError(f"{error}: simulate") from None
             for (start, before), chance in zip(starts.items(), solved, strict=True):

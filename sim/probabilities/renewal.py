@@ -147,13 +147,16 @@ class Chance:
         return float((1 - part) * self.by_phase[below % cells] + part * self.by_phase[(below + 1) % cells])
 
 
-def chances(habit: Habit, starts: Sequence[Start], usable: Sequence[tuple[int, int]]) -> list[Chance]:
+def chances(
+    habit: Habit, starts: Sequence[Start], usable: Sequence[tuple[int, int]], *, fine: bool = True
+) -> list[Chance]:
     """The probability of each start to be without a synchronization that counts until the switch.
 
     Args:
         habit: how the devices live.
         starts: what is known, and when.
         usable: stretches (from, to) in seconds before the switch, from > to; a synchronization in one counts.
+        fine: on the finest grid that half a second allows; else in an eighth of the time.
 
     Raises:
         ValueError: the period is too short against what remains for any grid.
@@ -167,9 +170,10 @@ def chances(habit: Habit, starts: Sequence[Start], usable: Sequence[tuple[int, i
         raise ValueError(
             f"{periods:,.0f} periods until the switch are too many for a probability without simulation"
         )
-    coarse, fine = (_on_grid(habit, starts, usable, each) for each in (cells // 2, cells))
+    cells = cells if fine else max(2, cells // 2)
+    coarse, finest = (_on_grid(habit, starts, usable, each) for each in (cells // 2, cells))
     found = []
-    for rough, better in zip(coarse, fine, strict=True):
+    for rough, better in zip(coarse, finest, strict=True):
         difference = float(better.mean() - rough.mean())
         by_phase = np.clip(better + difference / 3, 0.0, 1.0)
         found.append(Chance(by_phase, abs(difference)))
@@ -185,6 +189,10 @@ def _on_grid(
     places = [start.remaining_s / step_s for start in starts]
     last = [math.floor(place) for place in places]
     points = max(last) + 1
+    wanted: dict[int, list[int]] = {}
+    for n, start in enumerate(starts):
+        for point in range(last[n], last[n] + (2 if start.since_s else 1)):
+            wanted.setdefault(point, []).append(n)
     share = _share_of_cells(usable, points + 1, step_s)
     fails = 1.0 - habit.success * share
     on_point = np.concatenate([share[:1], (share[1:] + share[:-1]) / 2])
@@ -218,13 +226,12 @@ def _on_grid(
             off = beta + lengths_off[0] * on
             after_on[:, :, point], after_off[:, :, point] = off, on
             after_missed[:, :, point] = (1.0 - catches[point]) * on
-        now = [n for n, place in enumerate(last) if point in (place, place + 1)]
-        if not now:
+        if point not in wanted:
             continue
         catches_now = habit.catch_up * habit.success * share[max(point - 1, 0)]  # only what comes counts
         after_missed[:, :, point] = (1.0 - catches_now) * after_off[:, :, point]
         after = (after_on, after_off, after_missed)
-        for n in now:
+        for n in wanted[point]:
             start = starts[n]
             if start.since_s:
                 assert met is not None

@@ -23,7 +23,7 @@ from sim.studies.choices import AS_WRITTEN, TODAY, Choice, Decision, Variant
 from sim.studies.delays import CurveError, step_of
 from sim.studies.experiment import Engine, Progress
 from sim.studies.search import Computed, Look, PlanError, Promise, Question, Simulated
-from sim.text import plural
+from sim.text import listed, plural
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Reissue
 
@@ -80,6 +80,8 @@ def decide(
         raise PlanError("fewer than no devices cannot be lost: write for example 0.1% or 20")
     question = _question(prepared, reissue, lambda p: _promises(p, lost_at_most, confidence))
     question.timeline(question.most)
+    if levers := question.plan(question.most).levers_that_couple:
+        raise PlanError(f"{listed(levers)} couples devices: plan without it, or use reissue run")
     fleets = {"engine": engine, "replications": replications, "means": means, "progress": progress}
 
     def simulated() -> Simulated:
@@ -233,7 +235,7 @@ def _decision(
         if days is None
         else 0,
         lost=outlook.likely_lost(best) if place else (),
-        variants=tuple(_variants(question, outlook, deciding)) if vary else (),
+        variants=tuple(_variants(question, outlook, deciding, needed)) if vary else (),
     )
 
 
@@ -324,17 +326,21 @@ def _limit(question: Question) -> str:
     return "validity of the new certificate" if is_short else "remaining life"
 
 
-def _variants(question: Question, outlook: Computed | Simulated, promise: Promise) -> Iterator[Variant]:
+def _variants(
+    question: Question, outlook: Computed | Simulated, promise: Promise, needed: int | None
+) -> Iterator[Variant]:
     """The days that the promises need under other dormant shares and absence tails."""
     allowed = promise.allowed / max(promise.devices, 1)
+    rough = outlook.rough if isinstance(outlook, Computed) else outlook
     for share in dict.fromkeys(part * allowed for part in DORMANT_PARTS):
         left = [math.floor((p.allowed - share * p.devices) / (1 - share)) for p in question.promises]
         words = f"{100 * share:.2g} % more of it never synchronize" if share else "the fleet as it is"
-        yield Variant(words, None if min(left) < 0 else outlook.least(left))
+        delay = (rough.least(left) if share else needed) if min(left) >= 0 else None
+        yield Variant(words, delay)
     yield Variant(f"more than {100 * allowed:.2g} % more of it never synchronize", None)
     if isinstance(outlook, Computed):
         for factor, length in TAILS:
             scaled = with_absences(question.prepared.scenario, factor)
             if scaled is not None:
                 fleet = replace(question, prepared=question.prepared.with_fleet(scaled))
-                yield Variant(f"absences {length} as long", Computed(fleet).least())
+                yield Variant(f"absences {length} as long", Computed(fleet, fine=False).least())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,7 +29,8 @@ from sim.world.timeline import Timeline, play
 
 SURE: Final = 0.95
 """Confidence of the end of an order statistic that is taken."""
-_AHEAD: Final = 40
+_AHEAD: Final = 120
+"""Delays that one pass answers for at a time."""
 _USUAL_PASSES: Final = 4
 _MOST_ATTEMPTS: Final = 400_000_000
 """Attempts to synchronize, over all replications, that a run of the array engine needs some seconds for."""
@@ -243,14 +245,16 @@ class Computed:
 
     by: Literal["exact"] = "exact"
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, *, fine: bool = True) -> None:
         self.question = question
+        self._fine = fine
         self._looks: dict[int, Look] = {}
         self.error = 0.0
-        self.solver = Solver(question.plan(question.most), question.prepared.roster())
-        if self.solver.is_one_pass:
-            days = evenly(range(1, question.most + 1), _AHEAD)
-            ahead = [question.timeline(each) for each in days]
+        self.solver = Solver(question.plan(question.most), question.prepared.roster(), fine=fine)
+        self._first = [question.most]
+        if self.solver.is_one_pass and question.most:
+            self._first = evenly(range(1, question.most + 1), _AHEAD)
+            ahead = [question.timeline(days) for days in self._first]
             try:
                 self.solver.look_ahead([*ahead, question.as_written.timeline])
             except NotExactError:  # of the plan as written
@@ -261,6 +265,11 @@ class Computed:
         if days not in self._looks:
             self._looks[days] = self._look(self.question.timeline(days))
         return self._looks[days]
+
+    @cached_property
+    def rough(self) -> Computed:
+        """The same on coarser grids, for what only tells how the answer moves."""
+        return Computed(self.question, fine=False)
 
     def written(self) -> Look:
         """See `Outlook`."""
@@ -290,17 +299,22 @@ class Computed:
 
     def least(self, allowed: Sequence[int] | None = None) -> int | None:
         """See `Outlook`."""
-        promises, low, high = self.question.promises, 0, self.question.most
-        if not self.at(high).keeps(promises, allowed):
+        most, first = self.question.most, self._first
+
+        def keeps(days: int) -> bool:
+            return self.at(days).keeps(self.question.promises, allowed)
+
+        if not keeps(most):
             return None
-        while high - low > 1:  # more days lose no more
-            tried = list(range(low + 1, high))
-            if self.solver.is_one_pass and len(tried) > 2:
-                tried = evenly(tried, _AHEAD)
-                self.solver.look_ahead([self.question.timeline(days) for days in tried])
-            middle = tried[len(tried) // 2]
-            low, high = (low, middle) if self.at(middle).keeps(promises, allowed) else (middle, high)
-        return high
+        if self._fine and not self.solver.is_one_pass:
+            guess = self.rough.least(allowed) or most
+            if keeps(guess) and (guess == 1 or not keeps(guess - 1)):
+                return guess
+        place = bisect_left(first, True, key=keeps)  # more days lose no more
+        between = range(first[place - 1] + 1 if place else min(1, most), first[place] + 1)
+        if self.solver.is_one_pass and len(between) > 2:
+            self.solver.look_ahead([self.question.timeline(days) for days in between])
+        return between[bisect_left(between, True, key=keeps)]
 
 
 # --- simulated ------------------------------------------------------------------------------------------

@@ -49,11 +49,13 @@ def test_a_planted_mistake_is_noticed(
 ) -> None:
     right = losses.chances
 
-    def wrong(habit: Any, starts: Any, usable: Any) -> Any:
+    def wrong(habit: Any, starts: Any, usable: Any, **more: Any) -> Any:
         if defect == "no catch-up":
-            return right(replace(habit, catch_up=False), starts, usable)
+            return right(replace(habit, catch_up=False), starts, usable, **more)
         cell_s = 6 * 3600 // 32
-        return right(habit, [replace(each, remaining_s=each.remaining_s - cell_s) for each in starts], usable)
+        return right(
+            habit, [replace(each, remaining_s=each.remaining_s - cell_s) for each in starts], usable, **more
+        )
 
     simulated = sim.run(scenario, engine="fleet")
     assert all(witness.is_explained for witness in witnesses_of(scenario, simulated))
