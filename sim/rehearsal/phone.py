@@ -20,17 +20,18 @@ from OpenSSL import SSL, crypto
 from sim.pki.issue import issue
 from sim.pki.reading import Material
 from sim.pki.requirements import judge
-from sim.rehearsal.credentials import Credential, fingerprint_of
 from sim.rehearsal.server import (
     ANY_STRENGTH,
     LENGTHS,
     LOOK,
     SYNCHRONIZE,
+    Credential,
     LoopbackServer,
     Talk,
     Wire,
     converse,
     dial,
+    fingerprint_of,
 )
 
 Verdict = Literal["accepted", "refused", "unreachable"]

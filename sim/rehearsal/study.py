@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sim.errors import InputError
-from sim.rehearsal.credentials import Credential, credentials_of
 from sim.rehearsal.phone import Held, Phone, counts_not_after_in
 from sim.rehearsal.result import Played, Rehearsal
 from sim.rehearsal.script import Encounter, sample_of, script_of
-from sim.rehearsal.server import LoopbackServer
+from sim.rehearsal.server import Credential, LoopbackServer, credentials_of
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment, Progress, checked, shown

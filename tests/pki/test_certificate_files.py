@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from openssl_command import BEGIN, END, HOST, Openssl
 
 from sim.errors import InputError
-from sim.pki import encoding, keys
+from sim.pki import encoding
 from sim.pki.errors import CertificateError, PasswordNeededError, PasswordWrongError, attempt
 from sim.pki.reading import LIMIT_BYTES, Material, needs_password, read
 
@@ -337,16 +337,16 @@ def test_the_work_to_open_a_file_is_known_before_it_is_done(
         path = openssl.pkcs12(openssl.certificate(), password=PASSWORD, options=options)
         assert encoding.iterations_of(path.read_bytes()) == 3 * iterations  # certificates, key and MAC
     iterations *= 3
-    monkeypatch.setattr(keys, "MOST_ITERATIONS", iterations)
+    monkeypatch.setattr("sim.pki.reading.MOST_ITERATIONS", iterations)
     assert read(path, password=PASSWORD.encode()).key is not None
-    monkeypatch.setattr(keys, "MOST_ITERATIONS", iterations - 1)
+    monkeypatch.setattr("sim.pki.reading.MOST_ITERATIONS", iterations - 1)
     with pytest.raises(CertificateError, match=f"asks for {iterations:,} rounds"):
         read(path, password=PASSWORD.encode())
 
 
 def test_the_work_to_open_a_pem_key_is_bounded_too(openssl: Openssl, monkeypatch: pytest.MonkeyPatch) -> None:
     key = openssl.encrypted_key("pkcs8", password=PASSWORD)  # openssl's default: 2048 rounds
-    monkeypatch.setattr(keys, "MOST_ITERATIONS", 2047)
+    monkeypatch.setattr("sim.pki.reading.MOST_ITERATIONS", 2047)
     with pytest.raises(CertificateError, match="asks for 2,048 rounds"):
         read(openssl.certificate(), key_path=key, password=PASSWORD.encode())
 

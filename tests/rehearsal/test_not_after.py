@@ -12,9 +12,8 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from sim.pki.issue import issue, server_key
-from sim.rehearsal.credentials import Credential
 from sim.rehearsal.phone import Held, Phone, counts_not_after_in
-from sim.rehearsal.server import LoopbackServer
+from sim.rehearsal.server import Credential, LoopbackServer
 from sim.world.timeline import State
 
 BEGIN = datetime(2031, 1, 1, tzinfo=UTC)

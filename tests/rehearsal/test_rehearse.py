@@ -33,11 +33,10 @@ from sim.pki.issue import authority
 from sim.processes.engine import simulate
 from sim.processes.recording import RecordedDevice, Recorder
 from sim.rehearsal import phone
-from sim.rehearsal.credentials import Credential
 from sim.rehearsal.phone import Held, Phone, counts_not_after_in
 from sim.rehearsal.result import Rehearsal
 from sim.rehearsal.script import sample_of, script_of
-from sim.rehearsal.server import LoopbackServer
+from sim.rehearsal.server import Credential, LoopbackServer
 from sim.scenario.prepare import prepare
 from sim.studies.experiment import Experiment
 from sim.summary.terminal import to_text
