@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any, Final
@@ -146,15 +146,15 @@ class Forecast(Answer):
 
     def to_csv(self) -> str:
         """`devices.csv`: the devices that are not safe, worst first; no cell is a formula."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("id", "platform", "group", "last_sync", "silent_days", "chance"))
         devices = self.devices
-        for i, days, chance in self.rows():
-            words = (devices.ids[i], devices.platforms[i] or "", devices.groups[i] or "")
-            last = iso(moment_of(int(devices.last_sync_s[i]), "UTC"))
-            writer.writerow((*map(no_formula, words), last, f"{days:.2f}", f"{chance:.4f}"))
-        return out.getvalue()
+        rows = (
+            (
+                *(devices.ids[i], devices.platforms[i] or "", devices.groups[i] or ""),
+                *(iso(moment_of(int(devices.last_sync_s[i]), "UTC")), f"{days:.2f}", f"{chance:.4f}"),
+            )
+            for i, days, chance in self.rows()
+        )
+        return for_spreadsheets(("id", "platform", "group", "last_sync", "silent_days", "chance"), rows)
 
     def summary(self) -> Summary:
         """In words."""
@@ -296,6 +296,13 @@ def limits(devices: DeviceList, ages: Ages) -> Iterator[str]:
     if devices.is_zone_assumed:
         yield f"The dates name no time zone: {devices.zone} is taken (list: timezone)."
     yield "The next weeks are taken to be like the last: the list knows of no holiday or outage to come."
+
+
+def for_spreadsheets(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows as CSV, in which no cell is a formula."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([header, *(map(no_formula, row) for row in rows)])
+    return out.getvalue()
 
 
 def exported_text(devices: DeviceList) -> str | None:

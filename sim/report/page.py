@@ -192,13 +192,12 @@ def _slider(contents: Contents) -> dict[str, Any] | None:
 
 def _at_risk(contents: Contents) -> Table:
     """The devices at risk, the most urgent first."""
-    several, zone = contents.run.replications > 1, f" ({contents.run.timezone})"
+    zone = f" ({contents.run.timezone})"
     columns = (
         *map(Column, ("Device", "Group", "Platform", "Status", "Cause")),
         *map(Column, (f"Lost at{zone}", f"Back at{zone}", "Back by")),
         *(Column(title, "number") for title in ("Lost for (h)", "Needed delay (d)")),
         Column(f"Last sync{zone}"),
-        *([Column("Lost in runs", "count")] if several else []),
     )
     rows = []
     for row in contents.at_risk.rows.to_dict("records"):
@@ -217,7 +216,6 @@ def _at_risk(contents: Contents) -> Table:
             f"{there['last_sync_at'].tz_convert(contents.zone):%Y-%m-%d %H:%M:%S}"
             if "last_sync_at" in there
             else "",
-            *([f"{there['lost_in']}"] if several else []),
         ]
         rows.append(tuple(cells))
     told = [place for place in range(len(columns)) if any(row[place] for row in rows)]

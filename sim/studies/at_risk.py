@@ -58,7 +58,6 @@ class DevicesAtRisk:
         self._received: dict[str, Ints] = {}
         self._sizes: dict[str, int] = {}
         self._rows = pd.DataFrame()
-        self._lost_in: dict[int, int] = {}
         self._place = 0
         self.lost = 0
 
@@ -84,9 +83,6 @@ class DevicesAtRisk:
         if len(self._reconnected) == 1:
             self.lost += int(np.count_nonzero(is_lost))
             self._list(rows, is_lost)
-        lost = self._place + np.flatnonzero(is_lost)
-        for place in lost[np.isin(lost, list(self._lost_in))].tolist():
-            self._lost_in[place] += 1
         self._place += len(rows)
 
     def _count_received(self, rows: pd.DataFrame) -> None:
@@ -125,20 +121,18 @@ class DevicesAtRisk:
         lost_rows = found[~found["is_kept"]].sort_values("lost_for_s", ascending=False, kind="stable")
         lost_rows = lost_rows.sort_values("is_back", kind="stable")
         self._rows = pd.concat([lost_rows.head(MOST_LISTED), kept.head(MOST_NARROW)])
-        self._lost_in = {place: self._lost_in.get(place, 0) for place in self._rows["place"]}
 
     @property
     def rows(self) -> pd.DataFrame:
         """At most `MOST_LISTED` devices, the most urgent first.
 
-        Beside the columns of `COLUMNS`: `place`, its position in device order; `status`, what became of it;
-        `lost_in`, in how many replications it is lost.
+        Beside the columns of `COLUMNS`: `place`, its position in device order; `status`, what became of it.
         """
         rows = self._rows.head(MOST_LISTED)
         if rows.empty:
-            return pd.DataFrame(columns=[*COLUMNS, "place", "status", "lost_in"])
+            return pd.DataFrame(columns=[*COLUMNS, "place", "status"])
         status = np.select([rows["is_kept"], rows["is_back"]], ["just in time", "back"], "still lost")
-        return rows.assign(status=status, lost_in=[self._lost_in.get(place, 0) for place in rows["place"]])
+        return rows.assign(status=status)
 
     @property
     def reconnected(self) -> Ints:

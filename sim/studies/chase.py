@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -14,10 +12,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from sim.lists.forecast import Forecast, Reach, forecast_of, points, weeks_of
+from sim.lists.forecast import Forecast, Reach, for_spreadsheets, forecast_of, points, weeks_of
 from sim.studies.replications import Replications
 from sim.summary import Column, Notes, Table, notes
-from sim.text import date, iso, no_formula
+from sim.text import date, iso
 from sim.world.outcome import Outcome
 
 FEWEST_RUNS: Final = 20
@@ -141,13 +139,12 @@ class Chase:
 
     def to_csv(self) -> bytes:
         """All devices of the lists, worst first, for spreadsheets; no cell is a formula."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("id", "group", "platform", "last_sync", "silent_days", "chance", "lost_share"))
-        for row in self.rows():
-            numbers = f"{row.days:.2f}", f"{row.silent:.4f}", "" if row.lost is None else f"{row.lost:.4f}"
-            writer.writerow((*map(no_formula, row[:3]), iso(row.last_contact), *numbers))
-        return out.getvalue().encode()
+        rows = (
+            (*row[:3], iso(row.last_contact), f"{row.days:.2f}", f"{row.silent:.4f}", _share(row.lost))
+            for row in self.rows()
+        )
+        header = ("id", "group", "platform", "last_sync", "silent_days", "chance", "lost_share")
+        return for_spreadsheets(header, rows).encode()
 
     def from_list(self) -> FromList | None:
         """For a page; None without an activation or a list."""
@@ -161,12 +158,12 @@ class Chase:
 
 def _together(reaches: tuple[Reach, ...]) -> Reach:
     """What a delay misses in several independent lists."""
-    if len(reaches) == 1:
-        return reaches[0]
-    count = sum(each.not_reached for each in reaches)
-    down, up = (
-        math.sqrt(sum((getattr(each, side) - each.not_reached) ** 2 for each in reaches))
-        for side in ("low", "high")
+    count, sd = sum(each.not_reached for each in reaches), math.hypot(*(each.sd for each in reaches))
+    low, high = (
+        math.hypot(*(getattr(each, side) - each.not_reached for each in reaches)) for side in ("low", "high")
     )
-    sd = math.sqrt(sum(each.sd**2 for each in reaches))
-    return Reach(reaches[0].delay_s, count, max(0.0, count - down), count + up, sd)
+    return Reach(reaches[0].delay_s, count, max(0.0, count - low), count + high, sd)
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.4f}"
