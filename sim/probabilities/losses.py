@@ -6,19 +6,19 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.probabilities.renewal import Chance, Habit, Start, chances
+from sim.probabilities.grid import Habit, Start, Stretch
+from sim.probabilities.renewal import Chance, chances
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Profile, Roster, Spells
 from sim.world.plan import Plan, Push
 from sim.world.timeline import State, Timeline
 
 Floats = NDArray[np.float64]
-Stretch = tuple[int, int]
 
 QUANTILES: Final = (0.05, 0.5, 0.95)
 MOST_DEVIATIONS: Final = 12.0
@@ -287,14 +287,19 @@ class Solver:
                         met = (b for h, b, is_met in asked if h == habit and is_met)
                         group = next((b for b in met if _clipped(b, start.remaining_s) == before), before)
                     asked.setdefault((habit, group, is_met), {})[start] = before
-        for (habit, (longest, *rest), is_met), starts in asked.items():
-            stretches = [(longest[0] + is_met * habit.every_s, longest[1]), *rest]
+        together: dict[tuple[Any, ...], list[Habit]] = {}
+        for (habit, group, is_met), starts in asked.items():
+            key = habit.every_s, habit.jitter_s, group, is_met, tuple(starts.items())
+            together.setdefault(key, []).append(habit)
+        for (every_s, _, (longest, *rest), is_met, starts), habits in together.items():
+            stretches = [(longest[0] + is_met * every_s, longest[1]), *rest]
             try:
-                solved = chances(habit, list(starts), stretches, fine=self._fine)
+                solved = chances(habits, [start for start, _ in starts], stretches, fine=self._fine)
             except ValueError as error:
                 raise NotExactError(f"{error}: simulate") from None
-            for (start, before), chance in zip(starts.items(), solved, strict=True):
-                self._solved[habit, start, before] = chance
+            for habit, found in zip(habits, solved, strict=True):
+                for (start, before), chance in zip(starts, found, strict=True):
+                    self._solved[habit, start, before] = chance
 
 
 def _switch(timeline: Timeline) -> tuple[State | None, tuple[Stretch, ...]]:

@@ -16,8 +16,9 @@ import pytest
 from scipy import special, stats
 
 from sim.fleet.engine import simulate
+from sim.probabilities.grid import Habit, Start, residual_survival
 from sim.probabilities.losses import Law, Losses, NotExactError, Solver, losses
-from sim.probabilities.renewal import Habit, Start, chances, residual_survival
+from sim.probabilities.renewal import chances
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
@@ -164,7 +165,7 @@ def test_jitter_at_both_ends_of_the_delay() -> None:
     assert always == pytest.approx(expected, abs=1e-5)
     for_ever = Spells(Distribution.constant(10**9), Distribution.constant(1))
     habit = Habit(6 * HOUR, 3 * HOUR, 0.7, True, for_ever)
-    (spelled,) = chances(habit, [Start(30 * HOUR, "on")], [(18 * HOUR, 0)])
+    ((spelled,),) = chances([habit], [Start(30 * HOUR, "on")], [(18 * HOUR, 0)])
     assert spelled.mean == pytest.approx(expected, abs=1e-6)
 
 
@@ -319,8 +320,8 @@ def test_devices_that_made_attempts_before_are_met_as_they_are_after_living_thro
     spells = Spells(EXPONENTIAL(20 * HOUR), Distribution.lognormal(9 * HOUR, 1.2))
     habit = Habit(24 * HOUR, jitter_s, 0.9, True, spells)
     for wait_s in (30 * HOUR, 81 * HOUR):
-        (lived,) = chances(habit, [Start(wait_s + since_s)], [(wait_s, 0)])
-        (met,) = chances(habit, [Start(wait_s, since_s=since_s)], [(wait_s + 24 * HOUR, 0)])
+        ((lived,),) = chances([habit], [Start(wait_s + since_s)], [(wait_s, 0)])
+        ((met,),) = chances([habit], [Start(wait_s, since_s=since_s)], [(wait_s + 24 * HOUR, 0)])
         assert met.mean == pytest.approx(lived.mean, abs=lived.error + met.error)
 
 

@@ -49,12 +49,12 @@ def test_a_planted_mistake_is_noticed(
 ) -> None:
     right = losses.chances
 
-    def wrong(habit: Any, starts: Any, usable: Any, **more: Any) -> Any:
+    def wrong(habits: Any, starts: Any, *rest: Any, **more: Any) -> Any:
         if defect == "no catch-up":
-            return right(replace(habit, catch_up=False), starts, usable, **more)
+            return right([replace(habit, catch_up=False) for habit in habits], starts, *rest, **more)
         cell_s = 6 * 3600 // 32
         return right(
-            habit, [replace(each, remaining_s=each.remaining_s - cell_s) for each in starts], usable, **more
+            habits, [replace(each, remaining_s=each.remaining_s - cell_s) for each in starts], *rest, **more
         )
 
     simulated = sim.run(scenario, engine="fleet")
