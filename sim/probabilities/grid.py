@@ -314,7 +314,7 @@ class _Stationary:
         return values
 
     def _off_since(self, here: int, age: int) -> int:
-        """How old an absence is at least that missed the attempt of an age, in half steps; -1: since a mask."""
+        """Half steps for which who missed the attempt of an age is off at least; -1: masked since."""
         for begin, end in self._masks:
             if 2 * end < here + age < 2 * begin:
                 return 2 * end - here if 2 * end > here else -1
