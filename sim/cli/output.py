@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
 
 import click
@@ -16,12 +16,10 @@ import click
 from sim.errors import visible
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from sim.summary import Summary
 
 PATIENCE_S: Final = 2.0
-"""How long something may take without a progress bar."""
+"""How long something may take before a line shows how far it is."""
 
 
 class Answer(Protocol):
@@ -72,53 +70,16 @@ def show_written(path: Path) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Calls]:
-    """A progress bar with the time left, on a terminal, for a study that takes longer than `PATIENCE_S`.
+    """A line with the time left, on a terminal, for a study that takes longer than `PATIENCE_S`."""
+    from sim.studies.experiment import Line
 
-    It opens by the clock, so that it also shows where the first piece of work takes long.
-    """
-    bar: Progress | None = None
-    done, is_over, turn = 0.0, False, Lock()
+    line = Line(visible(title), patience_s=PATIENCE_S if sys.stderr.isatty() else math.inf)
 
-    def open_bar() -> None:
-        nonlocal bar
-        with turn:
-            if not is_over:
-                bar = _bar()
-                bar.update(bar.add_task(visible(title), total=1.0), completed=done)
-                bar.start()
+    def notice(sentence: str) -> None:
+        line.close()
+        click.echo(sentence, err=True)
 
-    def show_share(share: float) -> None:
-        nonlocal done
-        done = share
-        if bar is not None:
-            bar.update(bar.task_ids[0], completed=share)
-
-    timer = Timer(PATIENCE_S, open_bar)
-    timer.daemon = True
-    if sys.stderr.isatty():
-        timer.start()
     try:
-        yield {"progress": show_share, "notice": lambda sentence: click.echo(sentence, err=True)}
+        yield {"progress": line, "notice": notice}
     finally:
-        timer.cancel()
-        with turn:
-            is_over = True
-            if bar is not None:
-                bar.stop()
-
-
-def _bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("gone,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=Console(stderr=True),
-        transient=True,
-    )
+        line.close()

@@ -27,7 +27,7 @@ from sim.scenario.schema import Contents
 from sim.scenario.values import kind_of
 from sim.scenario.yaml_text import read_tree, to_flow, to_line, to_yaml, with_overrides
 from sim.summary import Column, Summary, Table, notes
-from sim.summary.card import to_html
+from sim.summary.answer import Answer
 from sim.text import plural, shortened, span, visible
 
 MOST_SCENARIO_BYTES = 2_000_000
@@ -65,7 +65,7 @@ class _Origin:
     file_validity_s: tuple[int, int] | None = None
 
 
-class Scenario(Contents):
+class Scenario(Contents, Answer):
     """A scenario; made by `load`, `Scenario.from_document` or `changed`, which check it as a whole.
 
     Durations are whole seconds, shares lie in [0, 1], `start` is aware and in UTC. Two scenarios are equal if
@@ -314,9 +314,6 @@ class Scenario(Contents):
             ),
             about=shortened(self.description or "", 400),
         )
-
-    def _repr_html_(self) -> str:
-        return to_html(self.summary())
 
 
 def _step_in_words(step: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from functools import cached_property, partial, wraps
 from importlib.util import find_spec
 from numbers import Integral, Real
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, Protocol, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from sim.results.tally import Tally, total
 from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.scenario.values import kind_of
+from sim.text import spaced
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Profile, Roster
 from sim.world.outcome import BLOCK, Outcome
@@ -329,18 +331,33 @@ def checked(study: Callable[_Args, _Found]) -> Callable[_Args, _Found]:
     return call
 
 
+class Line:
+    """A line on standard error: the share that is done, and the time left; from `patience_s` on."""
+
+    def __init__(self, title: str = "", *, patience_s: float = 0.0) -> None:
+        self._title, self._patience_s = f"{title}  " if title else "", patience_s
+        self._began_s, self._text = monotonic(), ""
+
+    def __call__(self, share: float) -> None:
+        """Show a share of [0, 1]."""
+        gone_s, text = monotonic() - self._began_s, f"{self._title}{100 * share:3.0f} %"
+        if 0.0 < share < 0.995:
+            text += f", {spaced(int(gone_s))} gone, {spaced(int(gone_s * (1 - share) / share))} left"
+        if gone_s >= self._patience_s and text != self._text:
+            end = "" if self._title or share < 0.995 else "\n"
+            print(f"\r{text.ljust(len(self._text))}", end=end, file=sys.stderr, flush=True)
+            self._text = text
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._text:
+            print(f"\r{' ' * len(self._text)}\r", end="", file=sys.stderr, flush=True)
+            self._text = ""
+
+
 def shown(progress: Progress | bool | None) -> Progress | None:
     """What is called with the share that is done; True: a line on standard error shows it."""
-
-    last = ""
-
-    def show(share: float) -> None:
-        nonlocal last
-        before, last = last, f"\r{100 * share:3.0f} %"
-        if last != before:
-            print(last, end="\n" if "100" in last else "", file=sys.stderr, flush=True)
-
-    return show if progress is True else progress or None
+    return Line() if progress is True else progress or None
 
 
 def with_options(scenario: Scenario, *, seed: int | None, replications: int | None) -> Scenario:

@@ -17,9 +17,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Protocol
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.errors import InputError, visible
 from sim.errors import OutputError as OutputError
@@ -28,11 +26,13 @@ from sim.scenario.certificates import public_copies
 from sim.scenario.scenario import Scenario, load
 from sim.scenario.yaml_text import read_tree, to_yaml
 from sim.studies.replications import Replications
-from sim.studies.tables import devices_tables, events_table, for_spreadsheets, in_groups, timeline_tables
 from sim.summary import Column, Summary, Table
 from sim.summary.answer import Answer
 from sim.text import number
 from sim.world.outcome import Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
 
@@ -89,6 +89,8 @@ def write(
     Raises:
         OutputError: it exists already, or cannot be written.
     """
+    from sim.studies.tables import events_table
+
     check_free(directory, overwrite=overwrite)
     with new_folder(directory, replaces=lambda there: overwrite and not _foreign(there)) as partial:
         _write_devices(result, partial / "devices.parquet", beside)
@@ -117,6 +119,8 @@ def _write_devices(result: Replications, path: Path, beside: Beside | None) -> N
     import pyarrow.csv
     import pyarrow.parquet as pq
 
+    from sim.studies.tables import devices_tables, for_spreadsheets, in_groups
+
     with ExitStack() as open_files:
         writers: list[Any] = []
         for frame in in_groups(devices_tables(result, see=None if beside is None else beside.see)):
@@ -138,6 +142,8 @@ def _write_devices(result: Replications, path: Path, beside: Beside | None) -> N
 def _write_timeline(result: Replications, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from sim.studies.tables import in_groups, timeline_tables
 
     groups = (pa.Table.from_pandas(each, preserve_index=False) for each in in_groups(timeline_tables(result)))
     first = next(groups)
@@ -309,12 +315,16 @@ class Saved(Answer):
         """`devices`, `timeline`, `events`: the tables, as those of a result."""
         if f"{name}.parquet" not in FILES:
             raise AttributeError(f"a saved result has no {name}: its tables are devices, timeline and events")
-        return pd.read_parquet(self.directory / f"{name}.parquet")
+        from pandas import read_parquet
+
+        return read_parquet(self.directory / f"{name}.parquet")
 
     @property
     def table(self) -> pd.DataFrame:
         """The measures of each group."""
-        return pd.DataFrame.from_dict(self.document["groups"], orient="index").rename_axis("group")
+        from pandas import DataFrame
+
+        return DataFrame.from_dict(self.document["groups"], orient="index").rename_axis("group")
 
     def summary(self) -> Summary:
         """How many devices each group lost."""

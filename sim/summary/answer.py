@@ -23,8 +23,8 @@ class Answer:
         """Its table: the one it has, or the first of the summary, with numbers as they are."""
         import pandas as pd
 
-        table: pd.DataFrame | None = getattr(self, "table", None)
-        if table is not None:
+        table = getattr(self, "table", None)
+        if isinstance(table, pd.DataFrame):
             return table
         first = next((part for part in self.summary().parts if isinstance(part, Table)), Table((), ()))
         rows = first.rows[:-1] if first.has_total else first.rows

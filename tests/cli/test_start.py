@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOR_RUNS = frozenset(
     {"cryptography", "distributed", "jinja2", "matplotlib", "numba", "OpenSSL"}
-    | {"pandas", "pyarrow", "rich", "scipy", "simpy"}
+    | {"pandas", "pyarrow", "scipy", "simpy"}
 )
 FOR_SCENARIOS = frozenset({"numpy", "pydantic", "yaml"})
 
@@ -34,7 +34,7 @@ finally:
         (["new"], FOR_RUNS),
         (
             ["run", "scenarios/delay_below_sync_period.yaml"],
-            frozenset({"jinja2", "matplotlib", "pandas", "rich"}),
+            frozenset({"jinja2", "matplotlib", "pandas"}),
         ),
     ],
 )

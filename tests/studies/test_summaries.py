@@ -47,7 +47,7 @@ def objects(scenario: sim.Scenario) -> dict[str, object]:
         "result": sim.run(scenario),
         "comparison": sim.compare(scenario, longer, names=[HOSTILE, "longer"]),
         "curve": sim.curve(longer),
-        "recommendation": sim.plan(
+        "decision": sim.plan(
             longer.changed({"server.certificate": {"expires": "day 40"}}),
             lost_at_most=0.1,
             confidence=0.5,
@@ -84,7 +84,7 @@ class Balanced(HTMLParser):
 
 
 ANSWERS = (
-    *("result", "comparison", "curve", "recommendation", "sweep"),
+    *("result", "comparison", "curve", "decision", "sweep"),
     *("story", "rehearsal", "verification", "probabilities"),
 )
 NAMES = ("scenario", *ANSWERS)
