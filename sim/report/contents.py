@@ -25,12 +25,13 @@ from sim.scenario.fields import Timezone
 from sim.scenario.finding import Finding
 from sim.scenario.fleet import MOST_DEVICES
 from sim.scenario.values import LONGEST_S
-from sim.studies.at_risk import COLUMNS, MOST_REPLICATIONS, DevicesAtRisk
+from sim.studies.at_risk import COLUMNS, DevicesAtRisk
 from sim.studies.chase import FromList
 from sim.studies.choices import Decision
 from sim.studies.margins import Margins
 from sim.studies.output import REPORT, digest_of, is_sealed
 from sim.studies.plots import Switches, series_of
+from sim.studies.replications import MOST_REPLICATIONS
 from sim.summary import Summary, Table
 from sim.world import SEMANTICS
 

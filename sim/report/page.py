@@ -21,8 +21,9 @@ from sim.errors import visible
 from sim.figures import bars, series, silence
 from sim.figures.style import NARROW_IN, WIDE_IN, as_it_comes, svg_element
 from sim.report.contents import Contents
-from sim.studies.at_risk import MOST_LISTED, MOST_REPLICATIONS
+from sim.studies.at_risk import MOST_LISTED
 from sim.studies.plots import curve_of
+from sim.studies.replications import MOST_REPLICATIONS
 from sim.summary import Column, Notes, Table
 from sim.text import number, percent, rounded
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR

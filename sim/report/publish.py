@@ -17,12 +17,13 @@ from sim.files import write_file
 from sim.report.contents import FORMAT, Contents, Extra, looked_at, run_of
 from sim.report.page import drawings_of, page_of
 from sim.scenario.findings import findings_of
-from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
+from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import Chase
 from sim.studies.delays import CurveError
 from sim.studies.margins import MarginsGatherer
 from sim.studies.output import CHASE, REPORT, provenance
 from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of, warm_up_of
+from sim.studies.replications import MOST_REPLICATIONS
 from sim.studies.result import Result
 from sim.studies.search import PlanError
 from sim.studies.tables import devices_part

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sim.studies.replications import MOST_REPLICATIONS
+
 Ints = NDArray[np.int64]
 
 COLUMNS: Final = (
@@ -32,8 +34,6 @@ COLUMNS: Final = (
 """The columns of the table of devices that are looked at."""
 MOST_LISTED: Final = 20_000
 MOST_NARROW: Final = 20
-MOST_REPLICATIONS: Final = 100
-"""Replications that are looked at."""
 _LOST_HISTORIES: Final = 3
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sim.figures import FigureError, bars, delays, series, silence
 from sim.figures.style import WIDE_IN, Timespan
 from sim.scenario.scenario import Scenario
-from sim.studies.at_risk import MOST_REPLICATIONS, DevicesAtRisk
+from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import Chase
 from sim.studies.margins import Margins, margins_of
-from sim.studies.replications import Replications
+from sim.studies.replications import MOST_REPLICATIONS, Replications
 from sim.studies.tables import devices_part
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
 from sim.world.order import SECONDS_PER_HOUR

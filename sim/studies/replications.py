@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from sim.studies.experiment import Experiment
 from sim.world.certificates import Certificate
 from sim.world.outcome import Outcome
 from sim.world.plan import Plan
+
+MOST_REPLICATIONS: Final = 100
+"""Replications that figures and the page look at."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

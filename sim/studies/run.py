@@ -13,7 +13,6 @@ from sim.executor import Resources, resources
 from sim.results.tally import Tally
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
-from sim.studies.at_risk import MOST_REPLICATIONS
 from sim.studies.experiment import (
     Engine,
     Experiment,
@@ -24,6 +23,7 @@ from sim.studies.experiment import (
     shown,
     with_options,
 )
+from sim.studies.replications import MOST_REPLICATIONS
 from sim.studies.result import Result
 from sim.studies.tasks import Tallies, check_splits, values
 from sim.world.outcome import Outcome
