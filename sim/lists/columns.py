@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 from unicodedata import category
 
@@ -11,47 +11,25 @@ from sim.text import closest, quoted
 
 # --- headers --------------------------------------------------------------------------------------------
 
-HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "id": (
-        *(
-            "device",
-            "deviceid",
-            "devicename",
-            "serialnumber",
-            "imei",
-            "udid",
-            "resourceid",
-            "jssmobiledeviceid",
-        ),
-        *("displayname", "klhstwksdn", "hostname", "computername", "devicefriendlyname", "friendlyname"),
-        *("deviceidentifier", "assettag", "deviceserialnumber", "gerätename", "устройство", "имяустройства"),
-    ),
-    "last_sync": (
-        *(
-            "lastcheckin",
-            "lastcheckintime",
-            "lastcheckindate",
-            "lastsync",
-            "lastsyncdatetime",
-            "lastsynctime",
-        ),
-        *("lastsynced", "lastsynchronization", "lastseen", "lastcontact", "lastcontacttime", "lastcontacted"),
-        *(
-            "lastinventoryupdate",
-            "lastconnected",
-            "lastconnection",
-            "lastconnectiontime",
-            "lastcommunication",
-        ),
-        *("lastconnectedtoadministrationserver", "lastconnectiontoadministrationserver"),
-        *("klhstwkslastnagentconnected", "letztesynchronisierung", "letzterkontakt"),
-        *("последнееподключениексерверуадминистрирования", "последняясинхронизация"),
-    ),
-    "platform": (
-        *("os", "operatingsystem", "ostype", "osplatform", "deviceos", "deviceplatform"),
-        *("betriebssystem", "операционнаясистема"),
-    ),
+_HEADERS: Final = {
+    "id": """
+    device deviceid devicename serialnumber imei udid resourceid jssmobiledeviceid displayname
+    klhstwksdn hostname computername devicefriendlyname friendlyname deviceidentifier assettag
+    deviceserialnumber gerätename устройство имяустройства
+    """,
+    "last_sync": """
+    lastcheckin lastcheckintime lastcheckindate lastsync lastsyncdatetime lastsynctime lastsynced
+    lastsynchronization lastseen lastcontact lastcontacttime lastcontacted lastinventoryupdate
+    lastconnected lastconnection lastconnectiontime lastcommunication
+    lastconnectedtoadministrationserver lastconnectiontoadministrationserver
+    klhstwkslastnagentconnected letztesynchronisierung letzterkontakt
+    последнееподключениексерверуадминистрирования последняясинхронизация
+    """,
+    "platform": """
+    os operatingsystem ostype osplatform deviceos deviceplatform betriebssystem операционнаясистема
+    """,
 }
+HEADERS: Final = {name: frozenset(headers.split()) for name, headers in _HEADERS.items()}
 """What Intune, Jamf, Workspace ONE, Kaspersky Security Center, MobileIron and Google call the columns."""
 UTC_HEADERS: Final = frozenset(("klhstwkslastnagentconnected",))
 """Headers that are documented to be in UTC."""
