@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slow browser mutation docs reference notebooks clean
+.PHONY: demo test lint slow browser mutation fuzz docs reference notebooks clean
 
 demo: $(VENV)/.run
 	$(BIN)/reissue run scenarios/delay_below_sync_period.yaml
@@ -36,6 +36,10 @@ notebooks: $(VENV)/.notebook
 mutation: $(VENV)/.mutation
 	$(BIN)/python -m mutation.run
 	$(BIN)/python -m mutation.report
+
+# Resumes where it stopped, and keeps what fails; `rm -r .fuzz` begins anew.
+fuzz: $(VENV)/.test
+	$(BIN)/python tests/inputs/fuzz.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -147,6 +147,7 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    remove_leftovers(path.absolute().parent)
     with _refusals(path), _partial_file(path, content) as partial:
         partial.replace(path)
 

@@ -29,15 +29,15 @@ from sim.studies.at_risk import COLUMNS, DevicesAtRisk
 from sim.studies.chase import FromList
 from sim.studies.choices import Decision
 from sim.studies.margins import Margins
-from sim.studies.output import REPORT, digest_of, is_sealed
+from sim.studies.output import MOST_BYTES, REPORT, digest_of, is_sealed
 from sim.studies.plots import Switches, series_of
 from sim.studies.replications import MOST_REPLICATIONS
 from sim.summary import Summary, Table
+from sim.text import shortened
 from sim.world import SEMANTICS
 
 FORMAT: Final = "reissue report 3"
 """Goes up with every change of `report.json`."""
-_MOST_BYTES: Final = 1_000_000_000
 MOST_SAMPLES: Final = 5_000_000
 """Samples, over all replications, that fit into memory."""
 _LARGEST: Final = 10**15
@@ -207,7 +207,7 @@ def run_of(document: dict[str, Any]) -> Run:
 
 def _document(path: Path, model: TypeAdapter[_Model]) -> _Model:
     try:
-        content = read_bytes(path, most_bytes=_MOST_BYTES)
+        content = read_bytes(path, most_bytes=MOST_BYTES)
         document = model.validate_json(content)
     except UnreadableError as error:
         raise ReportError(
@@ -328,7 +328,7 @@ def _rows(
                 if left <= 0:
                     return
     except (pa.ArrowException, OSError, KeyError, UnicodeError) as error:
-        raise _edited(path, " ".join(str(error).split())[:200]) from None
+        raise _edited(path, shortened(" ".join(str(error).split()), 200)) from None
 
 
 def _seconds(moments: pd.Series[Any], run: Run) -> pd.Series[Any]:

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.errors import InputError, visible
 from sim.errors import OutputError as OutputError
-from sim.files import is_partial, new_folder, write_file
+from sim.files import is_partial, new_folder, read_bytes, write_file
 from sim.scenario.certificates import public_copies
 from sim.scenario.scenario import Scenario, load
 from sim.scenario.yaml_text import read_tree, to_yaml
 from sim.studies.replications import Replications
 from sim.summary import Column, Summary, Table
 from sim.summary.answer import Answer
-from sim.text import number
+from sim.text import no_formula, number
 from sim.world.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ FILES: Final = (
 )
 """What every result directory holds; beside it, the scenario's inventories and certificates without a key."""
 
+MOST_BYTES: Final = 1_000_000_000
+"""Of a file that is read back."""
 REPORT: Final = "report.json"
 PAGE: Final = "page.html"
 CHASE: Final = "chase.csv"
@@ -317,7 +319,12 @@ class Saved(Answer):
             raise AttributeError(f"a saved result has no {name}: its tables are devices, timeline and events")
         from pandas import read_parquet
 
-        return read_parquet(self.directory / f"{name}.parquet")
+        path = self.directory / f"{name}.parquet"
+        if not path.is_file() or digest_of(path) != self.document["files"].get(path.name):
+            raise InputError(f"{path} was changed since it was written: save the result again")
+        table = read_parquet(path)
+        moments = table.select_dtypes("datetimetz")  # Parquet has milliseconds
+        return table.assign(**{str(name): moments[name].dt.as_unit("s") for name in moments})
 
     @property
     def table(self) -> pd.DataFrame:
@@ -345,9 +352,9 @@ def read(directory: str | os.PathLike[str]) -> Saved:
     """
     path = Path(directory) / "run.json"
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, most_bytes=MOST_BYTES)
         document = json.loads(content)
-    except (OSError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: name a folder of Result.save or run --out") from error
     if not is_sealed(content):
         raise InputError(f"{path} was changed since it was written: save the result again")
@@ -381,7 +388,9 @@ def write_table(table: pd.DataFrame, path: Path, *, overwrite: bool = False) -> 
     """
     check_table_file(path, overwrite=overwrite)
     if path.suffix.lower() == ".csv":
-        content = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+        shown = table.map(lambda cell: no_formula(cell) if isinstance(cell, str) else cell)
+        shown = shown.rename(columns=no_formula)
+        content = shown.to_csv(index=False, lineterminator="\n").encode("utf-8")
     else:
         content = table.to_parquet(index=False)
     write_file(path, content)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sim.scenario import ScenarioError, load
-from sim.scenario.templates import TEMPLATES, template_text
 
 RELAXED = settings(
     max_examples=300,
@@ -53,7 +50,6 @@ WORDS = [
     *("#", "%", "@", "`", "---\n", "...\n", "? ", "|\n", ">\n", ",", "\u2028", "\x85", "\ufeff", "é", "\r\n"),
     *(".nan", "1e999", "0x", "null", "day 3", "{at: day 1}", "strategy:", "reissue:", "expiry - 3d", "98%"),
 ]
-EDITS = [b"\n", b": ", b"- ", b"{", b"[", b"'", b"  ", b"*", b"&a ", b"-1", b"\t"]
 
 
 def refusal(path: Path, overrides: Sequence[tuple[str, str]] = ()) -> ScenarioError | None:
@@ -91,26 +87,6 @@ def test_random_bytes_raise_nothing_but_scenario_error(tmp_path: Path, content: 
 @RELAXED
 def test_random_pieces_of_yaml_raise_nothing_but_scenario_error(tmp_path: Path, content: str) -> None:
     check(tmp_path / "s.yaml", content.encode())
-
-
-@pytest.mark.parametrize("name", [each for each in TEMPLATES if each != "inventory"])
-def test_a_scenario_with_random_damage_raises_nothing_but_scenario_error(tmp_path: Path, name: str) -> None:
-    draw = random.Random(f"damage to {name}")
-    whole = template_text(name).encode()
-    for _ in range(200):
-        damaged = bytearray(whole)
-        for _ in range(draw.randint(1, 4)):
-            at = draw.randrange(len(damaged))
-            match draw.randrange(4):
-                case 0:
-                    damaged[at] = draw.randrange(256)
-                case 1:
-                    del damaged[at : at + draw.randint(1, 30)]
-                case 2:
-                    damaged[at:at] = draw.choice(EDITS)
-                case _:
-                    damaged[at:at] = damaged[at : at + draw.randint(1, 60)]
-        check(tmp_path / "s.yaml", bytes(damaged))
 
 
 @given(content=st.binary(max_size=200))

@@ -10,6 +10,7 @@ import pytest
 
 import sim
 from sim.errors import InputError, OutputError
+from sim.studies.output import write_table
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +89,18 @@ def test_no_result_and_a_changed_one_are_told(result: sim.Result, tmp_path: Path
     path.write_text(json.dumps(json.loads(path.read_text())))
     with pytest.raises(InputError, match="was changed"):
         sim.read(tmp_path / "out")
+
+
+def test_a_table_that_was_changed_is_not_read(result: sim.Result, tmp_path: Path) -> None:
+    result.save(tmp_path / "out")
+    saved = sim.read(tmp_path / "out")
+    assert len(saved.devices)
+    saved.devices.assign(times_lost=0).iloc[:1].to_parquet(tmp_path / "out/devices.parquet")
+    with pytest.raises(InputError, match=r"devices\.parquet was changed"):
+        _ = saved.devices
+
+
+def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path) -> None:
+    table = pd.DataFrame({"=name": ["=1+1", "@x", "-a", "-1", "plain"], "n": [1, -2, 3, 4, 5]})
+    write_table(table, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "'=name,n\n'=1+1,1\n'@x,-2\n'-a,3\n-1,4\nplain,5\n"
