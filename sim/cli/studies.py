@@ -94,6 +94,7 @@ def curve(file: Path, as_json: bool, overrides: tuple[tuple[str, str], ...], **c
 @click.option("--confidence", type=options.SHARE, default="95%", show_default=True, help="Of the promise.")
 @options.reissue
 @click.option("--no-advice", is_flag=True, help="Also less than the 30 days that Kaspersky recommends.")
+@click.option("--gate", is_flag=True, help="Also say which gate keeps the promise, and when it opens.")
 @click.option("--no-variants", is_flag=True, help="Do not ask how the answer moves with the assumptions.")
 @click.option(
     "--calendar", type=click.Path(path_type=Path, dir_okay=False), help="Write the dates to this .ics file."

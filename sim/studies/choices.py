@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from sim.lists.zones import tzinfo_of
+from sim.studies.gate import GateAdvice
 from sim.summary import Cell, Column, Summary, Table, Tone, notes
 from sim.summary.answer import Answer
 from sim.text import date, iso, percent, plural
@@ -85,6 +86,7 @@ class Decision(Answer):
         shortfall: devices that must be brought the reserve by hand before a promise is kept; 0 where it is.
         lost: devices that are more likely lost than not under the recommended plan, the likeliest first.
         variants: how the answer moves.
+        gate: that keeps the promise which decides; None: none can, or nobody asked.
     """
 
     scenario: str
@@ -108,6 +110,7 @@ class Decision(Answer):
     shortfall: int
     lost: tuple[str, ...]
     variants: tuple[Variant, ...] = ()
+    gate: GateAdvice | None = None
 
     @property
     def choice(self) -> Choice:
@@ -173,6 +176,7 @@ class Decision(Answer):
             "recommended": self.answer,
             "shortfall": self.shortfall,
             "plans": [plain(choice) for choice in self.choices],
+            **({} if self.gate is None else {"gate": self.gate.to_json()}),
         }
 
     # --- in words --------------------------------------------------------------------------------
@@ -234,6 +238,8 @@ class Decision(Answer):
             else:
                 low, high = self.between_days
                 yield f"{fleets}: the least delay lies between {low} and {high} days; the longer is taken."
+        if self.gate is not None:
+            yield self.gate.sentence
         if self.lost:
             more = len(self.lost) - _MOST_NAMES
             names = ", ".join(self.lost[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")

@@ -22,6 +22,7 @@ from sim.studies.absences import with_absences
 from sim.studies.choices import AS_WRITTEN, TODAY, Choice, Decision, Variant
 from sim.studies.delays import CurveError, step_of
 from sim.studies.experiment import Engine, Progress
+from sim.studies.gate import gate_for
 from sim.studies.search import Computed, Look, PlanError, Promise, Question, Simulated
 from sim.text import listed, plural
 from sim.world.order import SECONDS_PER_DAY
@@ -49,6 +50,7 @@ def decide(
     reissue: int | None = None,
     follow_advice: bool = True,
     vary: bool = False,
+    gate: bool = False,
     by: Literal["exact", "simulation"] | None = None,
     engine: Engine = "auto",
     seed: int = SEED,
@@ -66,6 +68,7 @@ def decide(
         reissue: index in the strategy of the reissue that is meant, where there are several.
         follow_advice: take no less than the recommended 30 days.
         vary: also answer for other dormant shares and absence tails.
+        gate: also say which gate keeps the promise that decides.
         by: `exact` or `simulation` only; None: exact where it can be.
         engine, means, progress: as for `run`.
         seed, replications: of the fleets, where they are simulated.
@@ -102,7 +105,9 @@ def decide(
         written = outlook.written()
     except NotExactError:
         written = simulated().written()
-    return _decision(question, outlook, written, confidence, follow_advice=follow_advice, vary=vary)
+    return _decision(
+        question, outlook, written, confidence, follow_advice=follow_advice, vary=vary, gate=gate
+    )
 
 
 def computed(prepared: Prepared, *, reissue: int | None = None) -> Decision | None:
@@ -179,6 +184,7 @@ def _decision(
     *,
     follow_advice: bool,
     vary: bool,
+    gate: bool,
 ) -> Decision:
     """The answer in dates."""
     prepared, promises, most = question.prepared, question.promises, question.most
@@ -236,6 +242,7 @@ def _decision(
         else 0,
         lost=outlook.likely_lost(best) if place else (),
         variants=tuple(_variants(question, outlook, deciding, needed)) if vary else (),
+        gate=gate_for(outlook, deciding) if gate else None,
     )
 
 

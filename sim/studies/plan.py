@@ -23,6 +23,7 @@ def plan(
     reissue: int | None = None,
     follow_advice: bool = True,
     vary: bool = True,
+    gate: bool = False,
     engine: Engine = "auto",
     seed: int | None = None,
     replications: int | None = None,
@@ -45,6 +46,7 @@ def plan(
         reissue: index in the strategy of the reissue that is meant, where there are several.
         follow_advice: take no less than the recommended 30 days.
         vary: also answer for other dormant shares and absence tails.
+        gate: also say which gate keeps the promise (model 10.1).
         engine, workers, cluster, store, keep: as for `run`, where fleets are simulated.
         seed: of those fleets; the scenario's own does not matter.
         replications: how many of them; default: enough for the confidence, and what takes some seconds.
@@ -70,6 +72,7 @@ def plan(
             reissue=reissue,
             follow_advice=follow_advice,
             vary=vary,
+            gate=gate,
             engine=engine,
             seed=SEED if seed is None else seed,
             replications=replications,

@@ -397,6 +397,10 @@ class Simulated:
             ends.append([in_order[place] for place in places(len(in_order), p.probability)])
         return max(low for low, _ in ends), max(high for _, high in ends)
 
+    def critical_delays(self, days: int, promise: Promise) -> list[CriticalDelays]:
+        """Those of the devices that a promise is about, in each fleet."""
+        return self._delays(days)[promise.selection, promise.counts_refusing]
+
     def likely_lost(self, days: int) -> tuple[str, ...]:
         """See `Computed`: nobody is named by a fleet that is drawn."""
         return ()
