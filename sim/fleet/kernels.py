@@ -123,7 +123,10 @@ MASKED_FROM: Final = 45  # the time that masks cover now or next
 MASKED_TO: Final = 46
 PLACES: Final = 47
 
-# Why `live` came back. Not plain ints: numba would compile `live` anew for each of them.
+# Why `live` came back, and other arguments. Not plain ints: numba would compile anew for each of them.
+_ONE: Final = np.int64(1)
+_AT_START: Final = np.int64(0)
+_BEFORE: Final = np.int64(-1)
 AT_STOP: Final = np.int64(0)
 WAS_LOST: Final = np.int64(1)
 RECONNECTED: Final = np.int64(2)
@@ -224,7 +227,7 @@ def blocks(
 @compiled
 def pair(identity: Word, purpose: Word, index: int, stock: Floats, world: World) -> tuple[float, float]:
     """Two uniforms on [0, 1): block `index` of a purpose."""
-    blocks(identity, purpose, index, 1, stock[WIDE], stock[WIDE + 1], world)
+    blocks(identity, purpose, index, _ONE, stock[WIDE], stock[WIDE + 1], world)
     return stock[WIDE, 0], stock[WIDE + 1, 0]
 
 
@@ -633,7 +636,7 @@ def begin_masked(row: Ints, stock: Floats, identity: Word, kind: Ints, masks: Fl
     row[TURNS_ITSELF] = row[SPELL_ENDS] if kind[TURNS] == 1 else FAR_S
     row[NEXT_MASK] = kind[FIRST_MASK]
     next_mask(row, stock, identity, kind, masks, world)
-    look_through(row, 0)
+    look_through(row, _AT_START)
 
 
 @compiled
@@ -1049,7 +1052,7 @@ def begin(
     row[PUSHED_UNTIL] = -1
     row[WAKE_AT] = FAR_S
     if kind[FIRST_PUSH] < kind[LAST_PUSH] or len(visits) > 0:
-        set_wake(row, -1, kind, pushes, visits)
+        set_wake(row, _BEFORE, kind, pushes, visits)
     row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
     if kind[PRESENCE] == SPELLS and kind[FIRST_MASK] < kind[LAST_MASK]:
         begin_masked(row, stock, identity, kind, masks, world)
