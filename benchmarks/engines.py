@@ -176,8 +176,9 @@ def first_use() -> str:
             took_s += [measured(what, XDG_CACHE_HOME=cache)["seconds"] for _ in range(2)]
     first, later, first_with_desk, later_with_desk = took_s
     return (
-        f"The first run ever of the array engine, of ten phones, takes {first:.1f} s of the processor, the start\n"
-        f"of Python included: it compiles; a later one {later:.1f} s. With a help desk, {first_with_desk:.1f} s and {later_with_desk:.1f} s."
+        f"The first run ever of the array engine, of ten phones, takes {first:.1f} s of the processor, the\n"
+        f"start of Python included: it compiles; a later one {later:.1f} s. With a help desk,\n"
+        f"{first_with_desk:.1f} s and {later_with_desk:.1f} s."
     )
 
 
@@ -215,10 +216,11 @@ a step happens at its beginning."""
 ## One delayed reissue, by size of the fleet
 
 A delay of 30 days, phones that are always on and synchronize every 6 hours, 90 days. The shortest of three
-to thirty rounds, in seconds of the processor; two threads by the wall. *Start*: from the scenario to every phone's first turn. *New memory*: every round gets its
-memory from the operating system, as a single run does; what that costs is the system's (on a virtual
-machine, up to 15 µs for 4 kB), and the other rounds write to memory that was used before. *Largest*: what
-the resident size of a fresh process had grown by at most, for each phone, while the start was drawn and
+to thirty rounds, in seconds of the processor; two threads by the wall. *Start*: from the scenario to every
+phone's first turn. *New memory*: every round gets its memory from the operating system, as a single run
+does; what that costs is the system's (on a virtual machine, up to 15 µs for 4 kB), and the other rounds write
+to memory that was used before. *Largest*: what the resident size of a fresh process had grown by at most, for
+each phone, while the start was drawn and
 while the engine ran; of which are *arrays* of the start and of the outcome.
 """
         )
