@@ -48,6 +48,7 @@ from sim.fleet.kernels import (
     RESERVE,
     STOCK,
     WAS_LOST,
+    Id,
     Rows,
     Settled,
     Word,
@@ -151,7 +152,7 @@ def reconnects_at(
     row: Ints,
     trial: Ints,
     stock: Floats,
-    identity: Word,
+    identity: Id,
     tables: Tables,
     visits: Ints,
     unseen: Ints,
@@ -173,7 +174,7 @@ def reconnects_at(
 
 @compiled
 def lasts(
-    stock: Floats, identity: Word, purpose: Word, index: int, which: int, desk: Desk, world: World
+    stock: Floats, identity: Id, purpose: Word, index: int, which: int, desk: Desk, world: World
 ) -> int:
     """A duration of the desk's, in seconds; `which` is a row of its laws."""
     u, v = pair(identity, purpose, index, stock, world)

@@ -68,6 +68,7 @@ from sim.world.certificates import NO_CERTIFICATE
 
 Ints8 = NDArray[np.int8]
 Ints32 = NDArray[np.int32]
+Id = np.uint64
 Word = np.uint64
 Words = NDArray[Word]
 Rows = NDArray[np.int64]
@@ -205,7 +206,7 @@ duration = compiled(
 
 @compiled
 def blocks(
-    identity: Word, purpose: Word, first: int, count: int, left: Floats, right: Floats, world: World
+    identity: Id, purpose: Word, first: int, count: int, left: Floats, right: Floats, world: World
 ) -> None:
     """Two uniforms on [0, 1) for each of `count` blocks of a purpose: `Draws.pairs`, the same numbers.
 
@@ -225,7 +226,7 @@ def blocks(
 
 
 @compiled
-def pair(identity: Word, purpose: Word, index: int, stock: Floats, world: World) -> tuple[float, float]:
+def pair(identity: Id, purpose: Word, index: int, stock: Floats, world: World) -> tuple[float, float]:
     """Two uniforms on [0, 1): block `index` of a purpose."""
     blocks(identity, purpose, index, _ONE, stock[WIDE], stock[WIDE + 1], world)
     return stock[WIDE, 0], stock[WIDE + 1, 0]
@@ -241,7 +242,7 @@ def claim(stock: Floats, device: int) -> None:
 
 
 @inlined
-def place_of(stock: Floats, row: int, identity: Word, purpose: Word, block: int, world: World) -> int:
+def place_of(stock: Floats, row: int, identity: Id, purpose: Word, block: int, world: World) -> int:
     """The column of a block of a purpose in the stock, which is filled where it is not there."""
     batch = block // BATCH
     if stock[row, NUMBER] != batch:
@@ -251,48 +252,26 @@ def place_of(stock: Floats, row: int, identity: Word, purpose: Word, block: int,
 
 
 @inlined
-def single(stock: Floats, row: int, identity: Word, purpose: Word, index: int, world: World) -> float:
+def single(stock: Floats, row: int, identity: Id, purpose: Word, index: int, world: World) -> float:
     """Uniform number `index` of a purpose, two to a block."""
     place = place_of(stock, row, identity, purpose, index >> 1, world)
     return stock[row, place + BATCH * (index & 1)]
 
 
-@inlined
-def spell(
-    stock: Floats,
-    row: int,
-    identity: Word,
-    purpose: Word,
-    index: int,
-    kind: Ints,
-    law: Floats,
-    values: Floats,
-    world: World,
-) -> int:
-    """Length of spell number `index`, in seconds; `kind` and `law` begin at the distribution's columns."""
-    if stock[row, NUMBER] != index // BATCH:
-        draw_lengths(stock, row, identity, purpose, index, kind, law, values, world)
-    return int(stock[row, index % BATCH])
-
-
 @compiled
 def draw_lengths(
-    stock: Floats,
-    row: int,
-    identity: Word,
-    purpose: Word,
-    index: int,
-    kind: Ints,
-    law: Floats,
-    values: Floats,
-    world: World,
+    stock: Floats, row: int, identity: Id, index: int, kind: Ints, law: Floats, values: Floats, world: World
 ) -> None:
-    """Fill a row of the stock with the lengths of a batch of spells, that of number `index` included."""
-    own, first = values[kind[1] : kind[1] + kind[2]], index - index % BATCH
+    """Fill `ON_LENGTHS` or `OFF_LENGTHS` with a batch of spells, that of number `index` included."""
+    purpose, at, parameter = _ON_SPELL, ON_LAW, ON_PARAMETERS
+    if row == OFF_LENGTHS:
+        purpose, at, parameter = _OFF_SPELL, OFF_LAW, OFF_PARAMETERS
+    code, a, b = kind[at], law[parameter], law[parameter + 1]
+    own, first = values[kind[at + 1] : kind[at + 1] + kind[at + 2]], index - index % BATCH
     place_of(stock, row, identity, purpose, index, world)
     for i in range(world.batch):
-        if kind[0] != WRITTEN:
-            stock[row, i] = duration(kind[0], law[0], law[1], own, stock[row, i], stock[row, i + BATCH])
+        if code != WRITTEN:
+            stock[row, i] = duration(code, a, b, own, stock[row, i], stock[row, i + BATCH])
         elif first + i < len(own):
             stock[row, i] = own[first + i]
 
@@ -331,7 +310,7 @@ def sample_after(instant_s: int, totals: Ints, world: World) -> int:
 
 
 @inlined
-def due_at(row: Ints, stock: Floats, identity: Word, attempt: int, kind: Ints, world: World) -> int:
+def due_at(row: Ints, stock: Floats, identity: Id, attempt: int, kind: Ints, world: World) -> int:
     """When an attempt of the schedule is due (model 5.2)."""
     due_s = row[PHASE_S] + attempt * kind[EVERY_S]
     if kind[JITTER_S] > 0:
@@ -435,14 +414,7 @@ def count_regular(row: Ints, until_s: int, kind: Ints, totals: Ints, world: Worl
 
 @inlined
 def sync_steadily(
-    row: Ints,
-    stock: Floats,
-    identity: Word,
-    until_s: int,
-    kind: Ints,
-    law: Floats,
-    totals: Ints,
-    world: World,
+    row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, law: Floats, totals: Ints, world: World
 ) -> None:
     """Attempts due up to `until_s`, one at least, are synchronizations where they succeed, and no more."""
     if kind[JITTER_S] == 0 and law[SUCCESS] == 1.0:
@@ -476,7 +448,7 @@ def due_within(first_s: int, i: int, every_s: int, jitter_s: int, jitters: Float
 
 @compiled
 def sync_many(
-    row: Ints, stock: Floats, identity: Word, end: int, kind: Ints, law: Floats, totals: Ints, world: World
+    row: Ints, stock: Floats, identity: Id, end: int, kind: Ints, law: Floats, totals: Ints, world: World
 ) -> None:
     """Attempts up to number `end`, a word of bits at a time: which of them succeed.
 
@@ -536,7 +508,7 @@ def sync_many(
 
 
 @inlined
-def pass_over(row: Ints, stock: Floats, identity: Word, until_s: int, kind: Ints, world: World) -> None:
+def pass_over(row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, world: World) -> None:
     """Attempts due up to `until_s` change nothing; the next is the first after it."""
     surely = (until_s + 1 - kind[JITTER_S] - row[PHASE_S]) // kind[EVERY_S]
     row[ATTEMPT] = max(row[ATTEMPT], surely)
@@ -600,7 +572,7 @@ def lose(row: Ints, holds: bool, epochs: Ints, held: Ints, totals: Ints, world: 
 
 
 @compiled
-def is_hit(stock: Floats, identity: Word, mask: Floats, world: World) -> bool:
+def is_hit(stock: Floats, identity: Id, mask: Floats, world: World) -> bool:
     """Whether a mask takes the device (model 12)."""
     if mask[MASK_SHARE] >= 1.0:
         return True
@@ -610,7 +582,7 @@ def is_hit(stock: Floats, identity: Word, mask: Floats, world: World) -> bool:
 
 
 @compiled
-def next_mask(row: Ints, stock: Floats, identity: Word, kind: Ints, masks: Floats, world: World) -> None:
+def next_mask(row: Ints, stock: Floats, identity: Id, kind: Ints, masks: Floats, world: World) -> None:
     """The next unbroken time that masks cover, into `MASKED_FROM` and `MASKED_TO`."""
     row[MASKED_FROM] = FAR_S
     row[MASKED_TO] = FAR_S
@@ -630,7 +602,7 @@ def next_mask(row: Ints, stock: Floats, identity: Word, kind: Ints, masks: Float
 
 
 @compiled
-def begin_masked(row: Ints, stock: Floats, identity: Word, kind: Ints, masks: Floats, world: World) -> None:
+def begin_masked(row: Ints, stock: Floats, identity: Id, kind: Ints, masks: Floats, world: World) -> None:
     """Where a device stands at second 0 that masks may cover."""
     row[ON_ITSELF] = row[IS_ON]
     row[TURNS_ITSELF] = row[SPELL_ENDS] if kind[TURNS] == 1 else FAR_S
@@ -649,35 +621,26 @@ def look_through(row: Ints, instant_s: int) -> None:
 
 @inlined
 def own_spell(
-    row: Ints,
-    stock: Floats,
-    identity: Word,
-    is_on: bool,
-    kind: Ints,
-    law: Floats,
-    values: Floats,
-    world: World,
+    row: Ints, stock: Floats, identity: Id, is_on: bool, kind: Ints, law: Floats, values: Floats, world: World
 ) -> int:
     """The length of the spell that begins now, of being on or off but for masks."""
+    which = ON_LENGTHS if is_on else OFF_LENGTHS
+    index = row[ON_SPELLS] if is_on else row[OFF_SPELLS]
     if is_on:
         row[ON_SPELLS] += 1
         row[COMINGS] += 1
-        return spell(
-            stock, ON_LENGTHS, identity, _ON_SPELL, row[ON_SPELLS] - 1,
-            kind[ON_LAW:], law[ON_PARAMETERS:], values, world,
-        )  # fmt: skip
-    row[OFF_SPELLS] += 1
-    return spell(
-        stock, OFF_LENGTHS, identity, _OFF_SPELL, row[OFF_SPELLS] - 1,
-        kind[OFF_LAW:], law[OFF_PARAMETERS:], values, world,
-    )  # fmt: skip
+    else:
+        row[OFF_SPELLS] += 1
+    if stock[which, NUMBER] != index // BATCH:
+        draw_lengths(stock, which, identity, index, kind, law, values, world)
+    return int(stock[which, index % BATCH])
 
 
 @inlined
 def turn(
     row: Ints,
     stock: Floats,
-    identity: Word,
+    identity: Id,
     kind: Ints,
     law: Floats,
     values: Floats,
@@ -703,7 +666,7 @@ def turn(
 
 @inlined
 def next_attempt(
-    row: Ints, stock: Floats, identity: Word, until_s: int, kind: Ints, law: Floats, values: Floats,
+    row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, law: Floats, values: Floats,
     masks: Floats, world: World,
 ) -> int:  # fmt: skip
     """When it tries next, later than `until_s` if not by then; spells are lived through on the way.
@@ -730,7 +693,7 @@ def next_attempt(
 
 @compiled
 def go_quietly(
-    row: Ints, stock: Floats, identity: Word, until_s: int, kind: Ints, law: Floats, values: Floats,
+    row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, law: Floats, values: Floats,
     masks: Floats, world: World,
 ) -> None:  # fmt: skip
     """Spells and attempts up to `until_s`, of which nothing comes."""
@@ -747,7 +710,7 @@ def go_quietly(
 
 @compiled
 def go_steadily(
-    row: Ints, stock: Floats, identity: Word, until_s: int, kind: Ints, law: Floats, values: Floats,
+    row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, law: Floats, values: Floats,
     masks: Floats, totals: Ints, world: World,
 ) -> None:  # fmt: skip
     """Spells and attempts up to `until_s`, which are synchronizations where they succeed, and no more."""
@@ -764,7 +727,7 @@ def go_steadily(
 
 
 @compiled
-def succeeds_beside(row: Ints, stock: Floats, identity: Word, law: Floats, world: World) -> bool:
+def succeeds_beside(row: Ints, stock: Floats, identity: Id, law: Floats, world: World) -> bool:
     """Whether an attempt beside the schedule succeeds."""
     if law[SUCCESS] == 1.0 or row[EXTRA_PURPOSE] == VISIT:
         return True
@@ -776,7 +739,7 @@ def succeeds_beside(row: Ints, stock: Floats, identity: Word, law: Floats, world
 
 
 @inlined
-def skip_to(row: Ints, stock: Floats, identity: Word, instant_s: int, kind: Ints, world: World) -> None:
+def skip_to(row: Ints, stock: Floats, identity: Id, instant_s: int, kind: Ints, world: World) -> None:
     """Attempts due before the instant are missed."""
     if row[DUE] >= instant_s:
         return
@@ -801,14 +764,7 @@ def set_wake(row: Ints, after_s: int, kind: Ints, pushes: Floats, visits: Ints) 
 
 @compiled
 def wake(
-    row: Ints,
-    stock: Floats,
-    identity: Word,
-    at_s: int,
-    kind: Ints,
-    pushes: Floats,
-    visits: Ints,
-    world: World,
+    row: Ints, stock: Floats, identity: Id, at_s: int, kind: Ints, pushes: Floats, visits: Ints, world: World
 ) -> None:
     """Pushes and visits of a second (model 10); its own next attempt is then, or later, at `at_s`."""
     now_s = row[WAKE_AT]
@@ -863,7 +819,7 @@ def come_on(row: Ints, turned_s: int, kind: Ints, purpose: int, index: int) -> b
 def live(
     row: Ints,
     stock: Floats,
-    identity: Word,
+    identity: Id,
     stop_s: int,
     stop_on: int,
     epochs: Ints,
@@ -1015,7 +971,7 @@ def begin(
     row: Ints,
     stock: Floats,
     device: int,
-    identity: Word,
+    identity: Id,
     start: Ints,
     epochs: Ints,
     kind: Ints,
