@@ -259,7 +259,6 @@ def _unique(
     callback=_unique,
     help="A key and its values: 6h,12h,1d; 'after 1d..60d step 1d'. The first is slowest.",
 )
-@click.option("--dry-run", is_flag=True, help="List the points, and how many runs are kept; run none.")
 @options.study
 @options.out("FILE", "Write the table to a new .parquet or .csv file.")
 @options.overwrite("Let --out replace a file.")
@@ -268,7 +267,6 @@ def _unique(
 def sweep(
     file: Path,
     vary: dict[str, str],
-    dry_run: bool,
     workers: int | None,
     cluster: str | None,
     store: Path | None,
@@ -285,21 +283,12 @@ def sweep(
     """
     (scenario,) = options.read_all([file], overrides)
 
-    from sim.executor.cache import Cache
     from sim.studies.output import check_table_file, write_table
     from sim.studies.sweep import prepare_sweep, resources_of
 
     if out is not None:
         check_table_file(out, overwrite=overwrite)
     prepared = prepare_sweep(scenario, vary, **choices)
-    if dry_run:
-        stored = prepared.stored(Cache(store)) if keep else 0
-        if as_json:
-            runs, tasks = list(prepared.points), len(prepared.tasks)
-            output.show_json({"runs": runs, "replications": tasks, "stored": stored})
-        else:
-            output.show_summary(prepared.summary(stored), fits=True)
-        return DONE
     computing: dict[str, Any] = {"workers": workers, "cluster": cluster, "store": store, "keep": keep}
     with (
         output.progress(scenario.name) as calls,

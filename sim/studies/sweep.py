@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import visible
 from sim.executor import Resources, resources
-from sim.executor.cache import Cache
 from sim.executor.local import Here, Processes, cores
 from sim.executor.task import Form, Task
 from sim.results.measures import NUMBERS
@@ -120,10 +119,6 @@ class PreparedSweep:
         takes_s = self.attempts * max(map(ATTEMPT_S.__getitem__, engines), default=0.0)
         return takes_s < _QUICK_S or len(self.tasks) == 1
 
-    def stored(self, cache: Cache) -> int:
-        """How many different runs are kept already."""
-        return sum(cache.get(task) is not None for task in {task.key: task for task in self.tasks}.values())
-
     def run(self, means: Resources, *, progress: Progress | None = None) -> Sweep:
         """Compute what is not kept yet."""
         found = {task.key: arrays for task, arrays in means.results(self.tasks, progress=progress)}
@@ -132,17 +127,6 @@ class PreparedSweep:
             tuple(each.quantity.unpack(found[next(tasks).key]) for _ in each.numbers) for each in self.ready
         )
         return Sweep(self.scenario, self.points, tuple(runs))
-
-    def summary(self, stored: int) -> Summary:
-        """The points, of whose runs so many are kept already."""
-        points, runs = len(self.points), len(self.tasks)
-        more = "" if runs == points else f", {runs:,} runs"
-        rows = tuple(tuple(_shown(point)) for point in self.points)
-        return Summary(
-            self.scenario.name,
-            f"{points:,} points{more}; {stored:,} are kept already.",
-            (Table(tuple(_titles(self.points)), rows),),
-        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -144,21 +144,6 @@ def test_the_command_prints_a_row_for_each_point_in_order(tmp_path: Path) -> Non
     ]
 
 
-def test_a_dry_run_lists_points_and_runs_none(tmp_path: Path) -> None:
-    store = tmp_path / "kept"
-    options = ["--dry-run", "--json", "--store", str(store)]
-    ran = CliRunner().invoke(cli, command(tmp_path, *options), standalone_mode=False)
-    assert json.loads(ran.stdout)["stored"] == 0
-    assert not store.exists()
-    CliRunner().invoke(cli, command(tmp_path, "--store", str(store)), standalone_mode=False)
-    ran = CliRunner().invoke(cli, command(tmp_path, *options), standalone_mode=False)
-    told = json.loads(ran.stdout)
-    assert (told["stored"], told["replications"], len(told["runs"])) == (4, 4, 4)
-    again = command(tmp_path, "--dry-run", "--store", str(store))
-    ran = CliRunner().invoke(cli, again, standalone_mode=False)
-    assert "4 points; 4 are kept already" in ran.stdout
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
