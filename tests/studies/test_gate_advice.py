@@ -10,6 +10,7 @@ import pytest
 
 import sim
 from sim.scenario.prepare import prepare
+from sim.studies.decision import decide
 from sim.studies.gate import _coverage
 
 DAY = 86_400
@@ -87,11 +88,7 @@ def test_it_opens_as_often_and_as_late_as_the_engine_lets_it() -> None:
 
 def test_simulated_fleets_say_about_the_same() -> None:
     computed = sim.plan(scenario(60), lost_at_most=2, gate=True, vary=False).gate
-    chased = scenario(60).document
-    chased["strategy"].append(
-        {"at": "day 59", "chase": {"silent_for": "1d", "per_day": 1}}
-    )  # too late for all
-    found = sim.plan(sim.Scenario.from_document(chased), lost_at_most=2, gate=True, vary=False)
+    found = decide(prepare(scenario(60)), lost_at_most=2, gate=True, by="simulation")
     assert found.by == "simulation"
     assert found.gate is not None
     assert computed is not None
