@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @options.files
 @options.study
 @options.out("DIR", "Write tables, figures and provenance to a new directory.")
-@click.option("--no-figures", is_flag=True, help="Write no figures to --out.")
+@click.option("--no-figures", is_flag=True, help="Write no figures and no page to --out.")
 @click.option(
     "--report",
     type=options.PATH,
@@ -114,23 +114,18 @@ def directories_of(files: Sequence[Path], out: Path | None, *, overwrite: bool) 
     epilog=options.examples("reissue run scenarios/delayed_30d.yaml --out result", "reissue report result")
 )
 @click.argument("directory", metavar="DIR", type=options.PATH)
-@click.option(
-    "--page", type=options.PATH, metavar="FILE", help="Where the page goes; default: page.html in DIR."
-)
+@click.option("--page", type=options.PATH, metavar="FILE", help="Copy the page to this file.")
 @options.overwrite("Replace an earlier page, and nothing else.")
 def report(directory: Path, page: Path | None, overwrite: bool) -> int:
-    """Make a page of the result in DIR: one HTML file with the answer, figures and tables.
+    """The page of the result in DIR: one HTML file with the answer, figures and tables.
 
-    DIR was written by `reissue run FILE --out DIR`. Nothing is simulated again.
+    `reissue run FILE --out DIR` wrote it; here it is checked for changes, and copied where you want it.
     """
-    from sim.report.contents import read_contents
-    from sim.report.page import page_of
-    from sim.report.publish import check_page, write_page
+    from sim.report.publish import page_in, write_page
     from sim.studies.output import PAGE
 
-    contents = read_contents(directory)
-    path = directory / PAGE if page is None else page
-    check_page(path, overwrite=overwrite)
-    write_page(page_of(contents), path, overwrite=overwrite)
-    output.show_written(path)
+    content = page_in(directory)
+    if page is not None:
+        write_page(content, page, overwrite=overwrite)
+    output.show_written(page or directory / PAGE)
     return DONE

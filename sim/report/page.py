@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
@@ -44,6 +44,16 @@ class Drawing(NamedTuple):
     name: str
     words: str
     draw: Callable[..., Figure]
+
+
+class DrawnFigure(NamedTuple):
+    """A figure for a desk, its title and words, and its SVG for wide and for narrow screens."""
+
+    drawn: Figure
+    title: str
+    words: str
+    wide: str
+    narrow: str
 
 
 def drawings_of(contents: Contents) -> Iterator[Drawing]:
@@ -98,7 +108,7 @@ def drawings_of(contents: Contents) -> Iterator[Drawing]:
         yield Drawing("histories", words, partial(bars.histories, timespan, extra.histories))
 
 
-def page_of(contents: Contents) -> bytes:
+def page_of(contents: Contents, figures: Mapping[str, DrawnFigure] | None = None) -> bytes:
     """The page, UTF-8; the same contents give the same bytes.
 
     Every text of the planner's is escaped where it stands: as HTML, in figures, in data. A content security
@@ -116,7 +126,7 @@ def page_of(contents: Contents) -> bytes:
             run=contents.run,
             extra=contents.extra,
             decision=contents.extra.decision,
-            figures={drawing.name: _figure(drawing) for drawing in drawings_of(contents)},
+            figures=figures_of(contents) if figures is None else figures,
             delays=_slider(contents),
             promises=promises,
             answers=[note for part in lists if not part.title for note in part.notes],
@@ -156,15 +166,20 @@ def _text(name: str) -> str:
     return (files("sim.report") / name).read_text(encoding="utf-8")
 
 
-def _figure(drawing: Drawing) -> dict[str, str]:
+def figures_of(contents: Contents) -> dict[str, DrawnFigure]:
+    """The figures that apply, by name, in the order in which a page shows them."""
+    figures = {}
     with as_it_comes():
-        wide, narrow = drawing.draw(width_in=WIDE_IN), drawing.draw(width_in=NARROW_IN)
-        return {
-            "title": wide.axes[0].get_title(loc="left"),
-            "words": drawing.words,
-            "wide": svg_element(wide, name=drawing.name),
-            "narrow": svg_element(narrow, name=f"{drawing.name}-narrow"),
-        }
+        for drawing in drawings_of(contents):
+            wide, narrow = drawing.draw(width_in=WIDE_IN), drawing.draw(width_in=NARROW_IN)
+            figures[drawing.name] = DrawnFigure(
+                drawn=wide,
+                title=wide.axes[0].get_title(loc="left"),
+                words=drawing.words,
+                wide=svg_element(wide, name=drawing.name),
+                narrow=svg_element(narrow, name=f"{drawing.name}-narrow"),
+            )
+    return figures
 
 
 def _slider(contents: Contents) -> dict[str, Any] | None:

@@ -6,28 +6,30 @@ import math
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from sim.errors import OutputError, visible
+from sim.errors import InputError, OutputError, visible
 from sim.figures.style import as_it_comes, svg_bytes
 from sim.files import write_file
-from sim.report.contents import FORMAT, Contents, Extra, looked_at, run_of
-from sim.report.page import drawings_of, page_of
+from sim.report.contents import Contents, Extra, Run, looked_at
+from sim.report.page import DrawnFigure, figures_of, page_of
 from sim.scenario.findings import findings_of
 from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import Chase
 from sim.studies.delays import CurveError
 from sim.studies.margins import MarginsGatherer
-from sim.studies.output import CHASE, REPORT, provenance
+from sim.studies.output import CHASE, PAGE, digest_of, library_versions, read
 from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of, warm_up_of
 from sim.studies.replications import MOST_REPLICATIONS
 from sim.studies.result import Result
 from sim.studies.search import PlanError
 from sim.studies.tables import devices_part
 from sim.text import rounded
+from sim.world import SEMANTICS
 from sim.world.fleet import Profile, Spells
 from sim.world.outcome import Outcome
 
@@ -41,7 +43,7 @@ class Publisher:
     Args:
         result: what a run found.
         command: the command that gives the same numbers again.
-        with_figures: also write each figure that applies, as SVG.
+        with_figures: also write each figure that applies, as SVG, and the page.
     """
 
     def __init__(self, result: Result, *, command: str, with_figures: bool = True) -> None:
@@ -64,19 +66,22 @@ class Publisher:
                 self._margins.add(replication, outcome)
 
     def files(self) -> dict[str, bytes]:
-        """`report.json`, of lists `chase.csv`, and wanted figures, by their paths in the directory."""
-        files = {REPORT: self.contents.extra.to_bytes()}
-        if self.contents.extra.lists is not None:
-            files[CHASE] = self._chase.to_csv()
+        """Of lists `chase.csv`, and, where wanted, figures and page, by their paths in the directory."""
+        files = {} if self.contents.extra.lists is None else {CHASE: self._chase.to_csv()}
         if self._with_figures:
+            files[PAGE] = self.page()
             with as_it_comes():
-                for drawing in drawings_of(self.contents):
-                    files[f"figures/{drawing.name}.svg"] = svg_bytes(drawing.draw(), name=drawing.name)
+                for name, figure in self._figures.items():
+                    files[f"figures/{name}.svg"] = svg_bytes(figure.drawn, name=name)
         return files
 
     def page(self) -> bytes:
         """The page."""
-        return page_of(self.contents)
+        return page_of(self.contents, self._figures)
+
+    @cached_property
+    def _figures(self) -> dict[str, DrawnFigure]:
+        return figures_of(self.contents)
 
     @property
     def contents(self) -> Contents:
@@ -90,7 +95,7 @@ class Publisher:
             samples = len(result.series()["at_s"])
             replications = range(looked_at(result.replications, samples))
             self._contents = Contents(
-                run=run_of({**result.to_json(), "provenance": provenance(result, ())}),
+                run=self._run(),
                 extra=self._extra(),
                 series=series_of_result(
                     result, replications, self._at_risk.reconnected, self._at_risk.received
@@ -98,6 +103,24 @@ class Publisher:
                 at_risk=self._at_risk,
             )
         return self._contents
+
+    def _run(self) -> Run:
+        result, scenario = self._result, self._result.scenario
+        return Run(
+            name=scenario.name,
+            description=scenario.description,
+            timezone=scenario.timezone,
+            engine=result.engine,
+            seed=scenario.seed,
+            replications=result.replications,
+            semantics=SEMANTICS,
+            fingerprint=result.fingerprint,
+            start=scenario.start,
+            end_s=scenario.duration,
+            events=tuple((event.at_s, event.name) for event in result.tallies[0].events),
+            devices=result.tallies[0].size,
+            versions=library_versions(),
+        )
 
     def _extra(self) -> Extra:
         result, decision, no_decision = self._result, None, ""
@@ -107,7 +130,6 @@ class Publisher:
         except PlanError as error:
             no_decision = str(error)
         return Extra(
-            format=FORMAT,
             command=self._command,
             summary=result.summary(),
             absences=tuple(dict.fromkeys(filter(None, map(_absences, result.tallies[0].profiles)))),
@@ -132,6 +154,21 @@ def _absences(profile: Profile) -> str:
         return ""
     half, tenth = (rounded(math.ceil(profile.presence.off.lasts_s(share))) for share in (0.5, 0.1))
     return f"{profile.group}: when away, half are back in {half}, one in ten is away for {tenth} or longer"
+
+
+def page_in(directory: Path) -> bytes:
+    """The page that `run --out` wrote to a directory.
+
+    Raises:
+        InputError: there is no result, it was changed since, or it has no page.
+    """
+    saved = read(directory)
+    path = directory / PAGE
+    if not path.is_file():
+        raise InputError(f"{directory} has no page: run the scenario again with --out, and figures")
+    if saved.document["files"].get(PAGE) != digest_of(path):
+        raise InputError(f"{path} was changed since it was written: run the scenario again with --out")
+    return path.read_bytes()
 
 
 def check_page(path: Path, *, overwrite: bool) -> None:

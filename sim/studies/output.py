@@ -51,7 +51,6 @@ FILES: Final = (
 
 MOST_BYTES: Final = 1_000_000_000
 """Of a file that is read back."""
-REPORT: Final = "report.json"
 PAGE: Final = "page.html"
 CHASE: Final = "chase.csv"
 FIGURES: Final = ("curve", "forecast", "delivery", "devices", "certificates", "queue", "syncs", "histories")
@@ -65,7 +64,7 @@ class Beside(Protocol):
         """Each part of each replication, counted from 0, in order, and its rows of the table of devices."""
 
     def files(self) -> dict[str, bytes]:
-        """What to write, by the path in the directory; among `REPORT`, `PAGE`, `CHASE` and the figures."""
+        """What to write, by the path in the directory; among `PAGE`, `CHASE` and the figures."""
 
 
 def write(
@@ -238,14 +237,14 @@ def _names_of_result(directory: Path) -> set[str]:
         provenance = document["provenance"]
         copies = [*map(_copied_to, provenance["inventories"]), *provenance.get("certificate_files", ())]
         figures = (f"figures/{name}.svg" for name in FIGURES)
-        return {*FILES, REPORT, PAGE, CHASE, *figures, *(PurePosixPath(name).as_posix() for name in copies)}
+        return {*FILES, PAGE, CHASE, *figures, *(PurePosixPath(name).as_posix() for name in copies)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
 
 
 def _copied_to(path: str) -> str:
     """Where a directory has the copy of a list: under its own name, unless a file of the result has that."""
-    taken = path.casefold() in {*FILES, REPORT, PAGE, CHASE} or path.casefold().startswith("figures/")
+    taken = path.casefold() in {*FILES, PAGE, CHASE} or path.casefold().startswith("figures/")
     return f"lists/{path}" if taken else path
 
 

@@ -176,51 +176,33 @@ def series_of_result(
     reconnected: NDArray[np.int64] | None,
     received: Received | None = None,
 ) -> series.TimeSeries:
-    """The time series of some replications, with those that came back, where somebody counted them."""
-    samples, devices = [result.series(each) for each in replications], result.tallies[0].size
-    columns = {name: np.array([each[name] for each in samples], dtype=np.float64) for name in samples[0]}
-    holding = columns["holding_reserve"]
-    columns["coverage"] = np.where(holding < 0, np.nan, holding / max(devices, 1))
-    columns["syncs_per_hour"] = columns["syncs"] * SECONDS_PER_HOUR / result.plan.sample_s
-    at_s, warm_up_s = samples[0]["at_s"], warm_up_of(result)
-    return series_of(at_s, columns, reconnected, received, devices=devices, warm_up_s=warm_up_s)
-
-
-def series_of(
-    at_s: NDArray[np.int64],
-    columns: Mapping[str, NDArray[np.float64]],
-    reconnected: NDArray[np.int64] | None,
-    received: Received | None = None,
-    *,
-    devices: int,
-    warm_up_s: int,
-) -> series.TimeSeries:
-    """The time series of figures: of many samples every how-manieth, with the mean load since the one before.
+    """The time series of some replications: of many samples every how-manieth, with the mean load between.
 
     Args:
-        at_s: instants of the samples; shape (samples,).
-        columns: by the names of `TimeSeries`; shape (replications, samples).
-        reconnected: the same of more replications, or of none without devices; None: nobody counted them.
+        result: of a run.
+        replications: counted from 0.
+        reconnected: devices that came back by each sample; shape (replications or more, samples); None or
+            empty: nobody counted them.
         received: by group, the share that the last reserve had reached at each sample; None as before.
-        devices: how many there are.
-        warm_up_s: as in `TimeSeries`.
     """
+    samples, devices = [result.series(each) for each in replications], result.tallies[0].size
+    every = {name: np.array([each[name] for each in samples], dtype=np.float64) for name in samples[0]}
+    holding, at_s = every["holding_reserve"], samples[0]["at_s"]
     step = max(1, -(-len(at_s) // series.MOST_POINTS))
     taken = np.arange(0, len(at_s), step)
-    load = np.cumsum(columns["syncs_per_hour"], axis=1, dtype=np.float64)
+    load = np.cumsum(every["syncs"] * SECONDS_PER_HOUR / result.plan.sample_s, axis=1, dtype=np.float64)
     ends, before = load[:, taken], load[:, np.maximum(taken - step, 0)]
-    mean = (ends - np.where(taken >= step, before, 0.0)) / np.minimum(step, taken + 1)
-    back = np.zeros_like(columns["lost"])
+    every["coverage"] = np.where(holding < 0, np.nan, holding / max(devices, 1))
+    every["reconnected"] = np.zeros_like(every["lost"])
     if reconnected is not None and len(reconnected):
-        back[:] = reconnected[: len(back)]
-    every = {**columns, "reconnected": back}
+        every["reconnected"][:] = reconnected[: len(samples)]
     names = ("coverage", "connected", "lost", "reconnected", "queue")
     return series.TimeSeries(
         at_s[taken],
         **{name: every[name][:, taken] for name in names},
-        syncs_per_hour=mean,
+        syncs_per_hour=(ends - np.where(taken >= step, before, 0.0)) / np.minimum(step, taken + 1),
         devices=devices,
-        warm_up_s=warm_up_s,
+        warm_up_s=warm_up_of(result),
         groups={name: share[taken] for name, share in (received or {}).items()},
     )
 

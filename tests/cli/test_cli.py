@@ -256,7 +256,6 @@ TABLES = {
     "events.parquet",
     "run.json",
     "scenario.yaml",
-    "report.json",
 }
 
 

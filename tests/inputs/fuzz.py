@@ -37,7 +37,7 @@ from sim.executor.cache import Cache
 from sim.executor.task import Task, pack
 from sim.pki.issue import issue, server_key
 from sim.pki.reading import read as read_certificate
-from sim.report.contents import read_contents
+from sim.report.publish import page_in
 from sim.scenario import ScenarioError
 from sim.scenario.findings import findings_of
 from sim.scenario.prepare import prepare
@@ -162,11 +162,11 @@ def result() -> Path:
         {"fleet": [{"name": "g", "devices": 8, "presence": {"on": "1d", "off": "3d"}}], "replications": 3}
     )
     found = sim.run(scenario, engine="process")
-    write(found, folder, beside=Publisher(found, command="reissue run s.yaml", with_figures=False))
+    write(found, folder, beside=Publisher(found, command="reissue run s.yaml"))
     return folder
 
 
-PARTS: Final = ("run.json", "report.json", "timeline.parquet", "devices.parquet")
+PARTS: Final = ("run.json", "page.html", "timeline.parquet", "devices.parquet")
 
 
 def read_result(content: bytes, folder: Path, chance: random.Random) -> None:
@@ -182,12 +182,13 @@ def read_result(content: bytes, folder: Path, chance: random.Random) -> None:
             (kept / "run.json").write_bytes(sealed(run, kept))
         elif content[1:] != whole:
             try:
-                read_contents(kept)
+                page_in(kept)
+                sim.read(kept).devices, sim.read(kept).timeline
             except InputError as error:
                 told(error)
                 return
             raise AssertionError("a changed result is shown")
-        read_contents(kept)
+        page_in(kept)
         sim.read(kept)
     finally:
         (kept / name).write_bytes(whole)

@@ -121,7 +121,7 @@ def test_no_output_file_or_log_holds_a_secret(
     written = [path for path in result.rglob("*") if path.is_file()]
     assert {path.name for path in written if path.suffix != ".svg"} == {
         "devices.parquet", "devices.csv", "timeline.parquet", "events.parquet", "run.json", "scenario.yaml",
-        "report.json", "page.html",
+        "page.html",
     }  # fmt: skip
     assert {path.parent.name for path in written if path.suffix == ".svg"} == {"figures"}
     for path in written:

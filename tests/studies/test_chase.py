@@ -11,8 +11,7 @@ import pytest
 
 import sim
 from sim.figures import FigureError
-from sim.report.contents import read_contents
-from sim.report.page import drawings_of, page_of
+from sim.report.page import drawings_of
 from sim.report.publish import Publisher
 from sim.studies.chase import FEWEST_RUNS, Chase
 from sim.studies.output import write
@@ -120,8 +119,7 @@ def test_a_file_has_all_devices_with_a_contact(tmp_path: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert [row["id"] for row in rows] == [row.device for row in Chase.of(result).rows()]
     assert len(rows) == 360, "without those that never connected or have no date"
-    drawn = {each.name for each in drawings_of(read_contents(tmp_path / "out"))}
-    assert "forecast" in drawn
+    assert "forecast" in {each.name for each in drawings_of(Publisher(result, command="").contents)}
     write(result, tmp_path / "out", overwrite=True)  # it knows its files again
 
 
@@ -129,7 +127,7 @@ def test_a_file_has_all_devices_with_a_contact(tmp_path: Path) -> None:
 def test_the_page_names_them_before_its_examples(tmp_path: Path) -> None:
     written(tmp_path, with_figures=True)
     assert (tmp_path / "out" / "figures" / "forecast.svg").is_file()
-    page = page_of(read_contents(tmp_path / "out")).decode()
+    page = (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
     assert (
         page.index('<section id="list"')
         < page.index("d5-59")
