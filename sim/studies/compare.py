@@ -114,7 +114,7 @@ class Discordance:
         for name, other, devices in ((self.a, self.b, self.only_a), (self.b, self.a, self.only_b)):
             if devices:
                 more = "" if len(devices) <= _MOST_NAMES else ", …"
-                names = f"{', '.join(devices[:_MOST_NAMES])}{more}"
+                names = f"{'examples: ' * bool(more)}{', '.join(devices[:_MOST_NAMES])}{more}"
                 yield f"lost under {name} and not under {other}: {len(devices):,} ({names})"
 
 
