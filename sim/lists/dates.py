@@ -42,7 +42,6 @@ _FIRST_YEAR: Final = 1980
 _LAST_YEAR: Final = 2199
 _FIRST_S: Final = (_FIRST_YEAR - 1970) * 31_557_600 - 86_400
 _LAST_S: Final = (_LAST_YEAR - 1969) * 31_557_600
-_MOST_ZONES: Final = 100
 _SIGNS: Final = "-/."
 _ORDERED: Final = ("day/month/year", "month/day/year", "year/month/day")
 _ORDERS: Final = ("", "day first", "month first", "year first")
@@ -182,7 +181,7 @@ def read_dates(
         ),
         faults=tuple(column.faults),
         has_times=bool((column.has_time & (column.kind == KNOWN)).any()),
-        local=int(np.count_nonzero(((column.kind == KNOWN) & (column.zone == 0))[inverse])),
+        local=int(np.count_nonzero(((column.kind == KNOWN) & column.is_local)[inverse])),
     )
 
 
@@ -259,7 +258,9 @@ class _Column:
         is_half = np.zeros(n, dtype=bool)
         is_half[clocked] = half
         self.has_time[clocked] = True
-        self.zone[clocked] = self._codes(pc.if_else(behind, "", zones))
+        named = pc.if_else(behind, "", zones).dictionary_encode()
+        self.zone[clocked] = _numpy(named.indices) + len(self.zones)
+        self.zones += named.dictionary.to_pylist()
         is_clocked = np.zeros(n, dtype=bool)
         is_clocked[clocked] = True
         texts = pc.replace_with_mask(self.texts, pa.array(is_clocked), pc.if_else(fits, dates, "?"))
@@ -314,6 +315,11 @@ class _Column:
             self._refuse_open(at[doubtful], at[np.concatenate(sure) if sure else doubtful[:2]], bool(sure))
             order[doubtful] = _REFUSED
 
+    @property
+    def is_local(self) -> NDArray[np.bool_]:
+        """Which texts name no zone."""
+        return np.array([not name for name in self.zones])[self.zone]
+
     # --- what is known -----------------------------------------------------------------------------
 
     def _extract(self, pattern: str, texts: pa.Array) -> tuple[Ints, dict[str, pa.Array]]:
@@ -324,16 +330,6 @@ class _Column:
         if not pc.all(is_match).as_py():
             at, found = at[_numpy(is_match)], found.filter(is_match)
         return at, {field.name: found.field(field.name) for field in found.type}
-
-    def _codes(self, names: pa.Array) -> Ints:
-        """The zones that texts name, as indices of `zones`."""
-        encoded = names.dictionary_encode()
-        codes = []
-        for name in encoded.dictionary.to_pylist():
-            if name not in self.zones and len(self.zones) < _MOST_ZONES:
-                self.zones.append(name)
-            codes.append(self.zones.index(name) if name in self.zones else len(self.zones))
-        return np.asarray(np.array(codes, dtype=np.int64)[_numpy(encoded.indices)])
 
     def _settle(self, at: Ints, kind: int) -> None:
         self.kind[at], self.open[at] = kind, False
@@ -370,17 +366,17 @@ class _Column:
 
     def localize(self, zone: str, *, has_zone: bool) -> None:
         """From local time to UTC, by the zone that a text names, else by that of the list."""
-        known = np.flatnonzero(self.kind == KNOWN)
-        for code in np.unique(self.zone[known]):
-            mine = known[self.zone[known] == code]
-            name = self.zones[code] if code < len(self.zones) else "?"
-            meant = zone_named(name) if name else zone
-            if meant is None and has_zone and name.isalpha():
-                meant = zone
-            if meant is None:
-                self._refuse(mine, _NO_ZONE, has_one_cause=True)
+        meant = [
+            (zone_named(name) or (has_zone and name.isalpha() and zone) or "") if name else zone
+            for name in self.zones
+        ]
+        targets, place = np.unique(meant, return_inverse=True)
+        for number, target in enumerate(targets.tolist()):
+            mine = np.flatnonzero((self.kind == KNOWN) & (place[self.zone] == number))
+            if target:
+                self.seconds[mine] = to_utc(self.seconds[mine], target)
             else:
-                self.seconds[mine] = to_utc(self.seconds[mine], meant)
+                self._refuse(mine, _NO_ZONE, has_one_cause=True)
 
     def _refuse(self, at: Ints, message: str, *, has_one_cause: bool = False) -> None:
         if at.size:
