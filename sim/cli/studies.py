@@ -267,10 +267,6 @@ def _unique(
 def sweep(
     file: Path,
     vary: dict[str, str],
-    workers: int | None,
-    cluster: str | None,
-    store: Path | None,
-    keep: bool,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -281,20 +277,12 @@ def sweep(
 
     What is done is kept: an interrupted or repeated sweep goes on where it was.
     """
-    (scenario,) = options.read_all([file], overrides)
-
     from sim.studies.output import check_table_file, write_table
-    from sim.studies.sweep import prepare_sweep, resources_of
+    from sim.studies.sweep import sweep as study
 
     if out is not None:
         check_table_file(out, overwrite=overwrite)
-    prepared = prepare_sweep(scenario, vary, **choices)
-    computing: dict[str, Any] = {"workers": workers, "cluster": cluster, "store": store, "keep": keep}
-    with (
-        output.progress(scenario.name) as calls,
-        resources_of(prepared, **computing, notice=calls["notice"]) as means,
-    ):
-        swept = prepared.run(means, progress=calls["progress"])
+    swept = _answer(study, file, overrides, vary=vary, **choices)
     if out is not None:
         write_table(swept.table, out, overwrite=overwrite)
         output.show_written(out)

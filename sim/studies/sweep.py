@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -270,27 +269,6 @@ def sweep(
         CacheError: results cannot be kept.
     """
     prepared = prepare_sweep(scenario, vary, engine=engine, seed=seed, replications=replications)
-    with resources_of(
-        prepared, workers=workers, cluster=cluster, store=store, keep=keep, notice=notice
-    ) as means:
-        return prepared.run(means, progress=shown(progress))
-
-
-@contextmanager
-def resources_of(
-    prepared: PreparedSweep,
-    *,
-    workers: int | None,
-    cluster: str | None,
-    store: str | os.PathLike[str] | None,
-    keep: bool,
-    notice: Notice | None = None,
-) -> Iterator[Resources]:
-    """What a sweep computes with: whoever is asked for, or whoever is best on this machine.
-
-    Raises:
-        ClusterError: the cluster cannot be used.
-    """
     is_short = prepared.is_short
     with resources(
         workers=workers,
@@ -302,7 +280,7 @@ def resources_of(
         notice=notice,
     ) as means:
         assert means is not None
-        yield means
+        return prepared.run(means, progress=shown(progress))
 
 
 def prepare_sweep(
