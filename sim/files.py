@@ -141,6 +141,19 @@ _PARTIAL: Final = re.compile(r"\.reissue-[0-9a-f]{16}\.partial")
 """The name of what is being written; it is locked as long as its owner works."""
 
 
+def expect_folder_of(path: Path) -> None:
+    """Refuse a path where nothing can be written, before there is anything to write.
+
+    Raises:
+        OutputError: its folder is missing, or may not be written to.
+    """
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path} cannot be written: the folder {path.parent} does not exist")
+    folder = Path(os.path.realpath(path)).parent
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be written: give yourself permission to write to {folder}")
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file, or put it in the place of another; whole or not at all.
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sim.errors import InputError, OutputError, visible
 from sim.figures.style import as_it_comes, svg_bytes
-from sim.files import write_file
+from sim.files import expect_folder_of, write_file
 from sim.report.contents import Contents, Extra, Run, looked_at
 from sim.report.page import DrawnFigure, figures_of, page_of
 from sim.scenario.findings import findings_of
@@ -177,8 +177,7 @@ def check_page(path: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: it may not be written.
     """
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path} cannot be written: the folder {path.parent} does not exist")
+    expect_folder_of(path)
     if not path.exists() and not path.is_symlink():
         return
     if not overwrite:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sim.errors import InputError, visible
 from sim.errors import OutputError as OutputError
-from sim.files import is_partial, new_folder, read_bytes, write_file
+from sim.files import expect_folder_of, is_partial, new_folder, read_bytes, write_file
 from sim.scenario.certificates import public_copies
 from sim.scenario.scenario import Scenario, load
 from sim.scenario.yaml_text import read_tree, to_yaml
@@ -190,9 +190,8 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: it may not be written.
     """
+    expect_folder_of(directory)
     if not directory.exists():
-        if not directory.absolute().parent.is_dir():
-            raise OutputError(f"{directory} cannot be written: the folder {directory.parent} does not exist")
         return
     if not directory.is_dir():
         raise OutputError(f"{directory} is a file: name a directory that does not exist yet")
@@ -375,8 +374,7 @@ def check_table_file(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path} is a folder: name a file in it")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists: choose another name, or add --overwrite")
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path} cannot be written: the folder {path.parent} does not exist")
+    expect_folder_of(path)
 
 
 def write_table(table: pd.DataFrame, path: Path, *, overwrite: bool = False) -> None:

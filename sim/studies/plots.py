@@ -18,6 +18,7 @@ from sim.studies.margins import Margins, margins_of
 from sim.studies.replications import MOST_REPLICATIONS, Replications
 from sim.studies.tables import devices_part
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
+from sim.text import evenly
 from sim.world.order import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -274,11 +275,19 @@ def _joined(spans: Iterable[tuple[int, int]]) -> bars.Spans:
 # --- one device -------------------------------------------------------------------------------------------
 
 
+_MOST_PERIODS: Final = 100_000
+"""Of a device that has more of them, no history is drawn unless it is named: that takes a gigabyte."""
+_MOST_SYNCED: Final = 2_000
+"""Synchronizations in a row of a drawing, which has fewer pixels."""
+
+
 def histories_of(result: Replications, at_risk: DevicesAtRisk) -> tuple[bars.DeviceHistory, ...]:
     """The histories that tell most, each device played again by itself."""
     histories, prepared = [], result.experiment.prepared
     for row in at_risk.most_telling().to_dict("records"):
         device = SingleDevice.of(prepared, row["place"], result.number_of(0))
+        if prepared.plan.horizon_s > _MOST_PERIODS * device.profile.every_s:
+            continue
         ends_s: tuple[int, ...] = ()
         if row["reinstalls"]:
             ends_s = (int((row["reconnected_at"] - result.scenario.start).total_seconds()),)
@@ -306,7 +315,7 @@ def _history(device: SingleDevice, trace: Trace) -> bars.DeviceHistory:
         device=device.name,
         off=_spans(went_off, trace.instants_s("came on"), end_s),
         lost=_spans(trace.instants_s("lost"), trace.instants_s("reconnected"), end_s),
-        synced=tuple(trace.instants_s("synced")),
+        synced=tuple(evenly(trace.instants_s("synced"), _MOST_SYNCED)),
         received=tuple(trace.instants_s("received")),
         reconnected=tuple(trace.instants_s("reconnected")),
         reinstalled=tuple(trace.instants_s("reinstalled")),

@@ -15,6 +15,7 @@ import sim
 from sim.errors import InputError
 from sim.figures import FigureError
 from sim.figures.style import svg_bytes
+from sim.studies import plots
 from sim.studies.delays import CurveError
 
 HALF = {
@@ -267,3 +268,13 @@ def test_the_title_says_what_was_changed_and_which_replications_are_shown() -> N
 def test_a_figure_shows_itself(result: sim.Result) -> None:
     figure: Any = result.plot.certificates()
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_history_has_no_more_marks_than_a_drawing_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = sim.run(sim.Scenario.from_document(HALF))
+    monkeypatch.setattr(plots, "_MOST_SYNCED", 2)
+    drawn = plots.histories_of(result, result.plot._at_risk)
+    assert drawn
+    assert max(len(history.synced) for history in drawn) == 2
+    monkeypatch.setattr(plots, "_MOST_PERIODS", 0)
+    assert plots.histories_of(result, result.plot._at_risk) == ()
