@@ -31,7 +31,7 @@ SWEEP = ["sweep", "plan.yaml", "--vary", "fleet.0.devices=1,2,3", "--store", "st
 COMMANDS: dict[str, tuple[list[list[str]], list[str]]] = {
     "run": ([], [*RUN, "--overwrite"]),
     "overwrite": ([[*RUN, "--seed", "7"]], [*RUN, "--overwrite"]),
-    "report": ([RUN], ["report", "result", "--overwrite"]),
+    "report": ([RUN[:-1]], ["report", "result", "--page", "page.html", "--overwrite"]),
     "sweep": ([], [*SWEEP, "--overwrite"]),
 }
 """What is there before, and what is killed."""
@@ -82,17 +82,13 @@ def attempt(
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def intact(folder: Path, *, but: str = "page.html") -> bool:
+def intact(folder: Path, *, but: str = "run.json") -> bool:
     """Whether every file of a result is as it was written, and no other is there but those with some name."""
     from sim.studies.output import digest_of, is_sealed
 
     content = (folder / "run.json").read_bytes()
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    others = {
-        name: digest_of(path)
-        for name, path in files.items()
-        if name != "run.json" and but not in name and name != "page.html"
-    }
+    others = {name: digest_of(path) for name, path in files.items() if name != "run.json" and but not in name}
     return is_sealed(content) and others == json.loads(content)["files"]
 
 
