@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sim.figures import style
-from sim.figures.series import BAND_WORDS
 from sim.figures.style import WIDE_IN, Floats, Ints
 from sim.text import evenly
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
@@ -27,6 +26,7 @@ def curve(
     high: Floats | None = None,
     own_s: int | None = None,
     needed_s: int | None = None,
+    middle: str = "mean",
     width_in: float = WIDE_IN,
 ) -> Figure:
     """Lost devices by delay, as steps: a loss is avoided from one second on, not gradually.
@@ -34,10 +34,11 @@ def curve(
     Args:
         name: a line below the title; anybody's text.
         delays_s: ascending; shape (k,).
-        lost: devices, or their mean over several replications; shape (k,).
-        low, high: the band over the replications; None with one.
+        lost: devices, or the middle of several; shape (k,).
+        low, high: the band from 5 to 95 %; None where one run is drawn.
         own_s: the scenario's own delay, to be marked.
-        needed_s: the least delay that is enough, to be marked.
+        needed_s: the recommended delay, to be marked.
+        middle: what the middle of several is.
         width_in: inches across.
     """
     figure, axes = style.blank("Lost devices by activation delay", name, width_in=width_in)
@@ -50,12 +51,12 @@ def curve(
         shade: dict[str, Any] = {"facecolor": style.SKY, "edgecolor": style.BLUE, "alpha": 0.45}
         axes.fill_between(at, low, high, step="post", **shade)
     axes.set_xlabel(f"activation delay ({unit})", fontsize=9)
-    axes.set_ylabel("lost devices" if low is None else "lost devices (mean)", fontsize=9)
+    axes.set_ylabel("lost devices" if low is None else f"lost devices ({middle})", fontsize=9)
     style.count_axis(axes, float(max(lost.max(initial=0), 0 if high is None else high.max(initial=0))))
     longest = max(float(at[-1]) if len(at) else 1.0, (own_s or 0) / unit_s)
     axes.set_xlim(0, longest * 1.04)
     for delay_s, word, colour, dashes, height in (
-        (needed_s, "needed", style.GREEN, "-.", 0.85),
+        (needed_s, "recommended", style.GREEN, "-.", 0.85),
         (own_s, "this scenario", style.VERMILION, "--", 0.7),
     ):
         if delay_s is None:
@@ -69,8 +70,8 @@ def curve(
             axes.plot([x], [lost[place]], "D", color=colour, markersize=7, zorder=5)
         style.label(axes, x, height * axes.get_ylim()[1], words, colour)
     if high is not None and len(at):
-        middle = len(at) // 3
-        style.label(axes, float(at[middle]), float(high[middle]), BAND_WORDS, style.GREY)
+        third = len(at) // 3
+        style.label(axes, float(at[third]), float(high[third]), "5 to 95 %", style.GREY)
     return style.settle(figure)
 
 

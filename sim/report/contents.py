@@ -14,7 +14,6 @@ from sim.scenario.finding import Finding
 from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import FromList
 from sim.studies.choices import Decision
-from sim.studies.margins import Margins
 from sim.studies.plots import Switches
 from sim.studies.replications import MOST_REPLICATIONS
 from sim.summary import Summary, Table
@@ -59,7 +58,6 @@ class Extra:
         warm_up_s: see `TimeSeries`.
         histories: what happened to a few devices.
         lists: what the lists of devices tell; None without one, or without an activation.
-        margins: the losses under other delays; None where one run does not show them.
         decision: what to do, by when, and what it will cost; None where there is nothing to plan.
         no_decision: why there is not; else empty.
     """
@@ -76,7 +74,6 @@ class Extra:
     warm_up_s: int
     histories: tuple[DeviceHistory, ...]
     lists: FromList | None
-    margins: Margins | None
     decision: Decision | None
     no_decision: str
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -25,7 +26,7 @@ from sim.studies.at_risk import MOST_LISTED
 from sim.studies.plots import curve_of
 from sim.studies.replications import MOST_REPLICATIONS
 from sim.summary import Column, Notes, Table
-from sim.text import number, percent, rounded
+from sim.text import number, percent, plural
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 MOST_SHOWN: Final = 1_000
@@ -59,17 +60,15 @@ class DrawnFigure(NamedTuple):
 def drawings_of(contents: Contents) -> Iterator[Drawing]:
     """The figures that apply, in the order in which a page shows them."""
     timespan, extra, samples = contents.timespan, contents.extra, contents.series
-    n, margins = samples.replications, extra.margins
+    n = samples.replications
     runs = f" Lines are medians of {n:,} runs, bands hold {series.BAND_WORDS}." if n > 1 else ""
-    if margins is not None and len(margins.delays_s):
-        (first, *_, last) = (
-            f"{rounded(int(delay_s))} loses {number(lost)}"
-            for delay_s, lost in zip(margins.delays_s[[0, -1]], margins.mean[[0, -1]], strict=True)
+    if extra.decision is not None and extra.decision.curve:
+        first, *_, last = (
+            f"{plural(point.days, 'day')} loses {number(point.lost[1])}"
+            for point in (extra.decision.curve[0], extra.decision.curve[-1])
         )
         words = f"A delay of {first} devices, one of {last}; the numbers between are under the slider."
-        days = None if extra.decision is None else extra.decision.delay_days
-        needed_s = None if days is None else days * SECONDS_PER_DAY
-        yield Drawing("curve", words, partial(curve_of, timespan.name, margins, needed_s=needed_s))
+        yield Drawing("curve", words, partial(curve_of, timespan.name, extra.decision))
     if extra.lists is not None:
         own = extra.lists.reaches[-1]
         words = (
@@ -184,26 +183,24 @@ def figures_of(contents: Contents) -> dict[str, DrawnFigure]:
 
 def _slider(contents: Contents) -> dict[str, Any] | None:
     """What the slider shows at each delay."""
-    margins = contents.extra.margins
-    if margins is None or not len(margins.delays_s):
+    decision = contents.extra.decision
+    if decision is None or not decision.curve:
         return None
-    unit_s, expires_s = margins.unit_s, contents.extra.lives[0].not_after_s
-    unit = "day" if unit_s == SECONDS_PER_DAY else "hour"
-    low, high = margins.band or ([None] * len(margins.delays_s),) * 2
+    days = decision.delay_days or decision.curve[-1].days
     rows = [
         {
-            "delay": f"{delay_s // unit_s} {unit}{'' if delay_s == unit_s else 's'}",
-            "lost": number(lost),
-            "share": percent(lost / max(contents.run.devices, 1)),
-            "band": "" if least is None or most is None else f"{number(least)} to {number(most)}",
-            "by": contents.date(expires_s - delay_s, "%Y-%m-%d %H:%M %Z"),
-            "kept": [need.needed_s is not None and need.needed_s <= delay_s for need in margins.needs],
+            "delay": plural(point.days, "day"),
+            "lost": number(median),
+            "share": percent(median / max(contents.run.devices, 1)),
+            "band": f"{number(low)} to {number(high)}",
+            "by": decision.shown(decision.expires - timedelta(days=point.days)),
+            "kept": point.keeps,
         }
-        for delay_s, lost, least, most in zip(
-            margins.delays_s.tolist(), margins.mean.tolist(), low, high, strict=True
-        )
+        for point in decision.curve
+        for low, median, high in [point.lost]
     ]
-    return {"rows": rows, "own": len(rows) - 1, "needs": [need.promise for need in margins.needs]}
+    own = max((n for n, point in enumerate(decision.curve) if point.days <= days), default=0)
+    return {"rows": rows, "own": own, "needs": decision.promises}
 
 
 def _at_risk(contents: Contents) -> Table:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -20,8 +19,6 @@ from sim.report.page import DrawnFigure, figures_of, page_of
 from sim.scenario.findings import findings_of
 from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import Chase
-from sim.studies.delays import CurveError
-from sim.studies.margins import MarginsGatherer
 from sim.studies.output import CHASE, PAGE, digest_of, library_versions, read
 from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of, warm_up_of
 from sim.studies.replications import MOST_REPLICATIONS
@@ -50,11 +47,8 @@ class Publisher:
         self._result, self._command, self._with_figures = result, command, with_figures
         self._at_risk = DevicesAtRisk(result.scenario.start, result.series()["at_s"])
         self._chase = Chase(result)
-        self._margins: MarginsGatherer | None = None
         self._contents: Contents | None = None
         self._has_seen = False
-        with suppress(CurveError):
-            self._margins = MarginsGatherer(result)
 
     def see(self, replication: int, outcome: Outcome, rows: pd.DataFrame) -> None:
         """Look at a part of a replication, counted from 0, and at its rows of the table of devices."""
@@ -62,8 +56,6 @@ class Publisher:
         if replication < MOST_REPLICATIONS:
             self._at_risk.add(rows)
             self._chase.add(replication, outcome)
-            if self._margins is not None:
-                self._margins.add(replication, outcome)
 
     def files(self) -> dict[str, bytes]:
         """Of lists `chase.csv`, and, where wanted, figures and page, by their paths in the directory."""
@@ -142,7 +134,6 @@ class Publisher:
             warm_up_s=warm_up_of(result),
             histories=histories_of(result, self._at_risk),
             lists=self._chase.from_list(),
-            margins=None if self._margins is None else self._margins.margins(),
             decision=decision,
             no_decision=no_decision,
         )

@@ -60,6 +60,21 @@ class Variant:
     delay_days: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What a delay loses up to the expiry.
+
+    Attributes:
+        days: of the delay.
+        lost: devices that are not exceeded with 5, 50 and 95 %.
+        keeps: of each promise, whether it is kept as surely as it asks for.
+    """
+
+    days: int
+    lost: tuple[int, int, int]
+    keeps: tuple[bool, ...]
+
+
 @dataclass(frozen=True, repr=False)
 class Decision(Answer):
     """When and how to reissue.
@@ -71,7 +86,8 @@ class Decision(Answer):
         replications: `simulation`: fleets; else None.
         between_days: `simulation`: what the least delay lies between, with 95 % confidence at either end; the
             later one is taken. None where no delay is enough.
-        promise: the one that decides, in words.
+        promises: in words.
+        promise: the one that decides.
         most_lost: devices that it lets be lost.
         devices: how many there are.
         confidence: with which it must be kept.
@@ -87,6 +103,7 @@ class Decision(Answer):
         lost: devices that are more likely lost than not under the recommended plan, the likeliest first.
         variants: how the answer moves.
         gate: that keeps the promise which decides; None: none can, or nobody asked.
+        curve: what other delays lose; empty where nobody asked.
     """
 
     scenario: str
@@ -97,6 +114,7 @@ class Decision(Answer):
     error: float
     replications: int | None
     between_days: tuple[int, int] | None
+    promises: tuple[str, ...]
     promise: str
     most_lost: int
     devices: int
@@ -111,6 +129,7 @@ class Decision(Answer):
     lost: tuple[str, ...]
     variants: tuple[Variant, ...] = ()
     gate: GateAdvice | None = None
+    curve: tuple[Point, ...] = ()
 
     @property
     def choice(self) -> Choice:

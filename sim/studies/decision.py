@@ -7,7 +7,7 @@ where that can be done (model 13), else of simulated fleets. No number comes fro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -19,7 +19,7 @@ from sim.probabilities.losses import NotExactError
 from sim.results.measures import Bound
 from sim.scenario.prepare import Prepared
 from sim.studies.absences import with_absences
-from sim.studies.choices import AS_WRITTEN, TODAY, Choice, Decision, Variant
+from sim.studies.choices import AS_WRITTEN, TODAY, Choice, Decision, Point, Variant
 from sim.studies.delays import CurveError, step_of
 from sim.studies.experiment import Engine, Progress
 from sim.studies.gate import gate_for
@@ -67,7 +67,7 @@ def decide(
         confidence: of each promise that names no `probability` itself, below 1.
         reissue: index in the strategy of the reissue that is meant, where there are several.
         follow_advice: take no less than the recommended 30 days.
-        vary: also answer for other dormant shares and absence tails.
+        vary: also answer for other dormant shares, absence tails and delays.
         gate: also say which gate keeps the promise that decides.
         by: `exact` or `simulation` only; None: exact where it can be.
         engine, means, progress: as for `run`.
@@ -224,6 +224,7 @@ def _decision(
         error=outlook.error if isinstance(outlook, Computed) else 0.0,
         replications=outlook.replications if isinstance(outlook, Simulated) else None,
         between_days=between,
+        promises=tuple(promise.words for promise in promises),
         promise=deciding.words,
         most_lost=deciding.allowed,
         devices=prepared.size,
@@ -243,6 +244,7 @@ def _decision(
         lost=outlook.likely_lost(best) if place else (),
         variants=tuple(_variants(question, outlook, deciding, needed)) if vary else (),
         gate=gate_for(outlook, deciding) if gate else None,
+        curve=tuple(_point(promises, *each) for each in outlook.curve()) if vary else (),
     )
 
 
@@ -309,6 +311,14 @@ def _choice(question: Question, name: str, look: Look, confidence: float) -> Cho
         chance=look.promised[place].at_most(question.promises[place].allowed),
         binds=question.promises[place].words,
     )
+
+
+def _point(promises: Sequence[Promise], days: int, look: Look) -> Point:
+    """A delay in numbers."""
+    fleet = look.fleet
+    laws = zip(look.promised, promises, strict=True)
+    keeps = tuple(law.surely(promise.probability) <= promise.allowed for law, promise in laws)
+    return Point(days, (fleet.quantile(0.05), fleet.quantile(0.5), fleet.quantile(0.95)), keeps)
 
 
 def _obstacle(question: Question, promise: Promise) -> str:

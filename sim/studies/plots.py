@@ -14,12 +14,13 @@ from sim.figures.style import WIDE_IN, Timespan
 from sim.scenario.scenario import Scenario
 from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import Chase
-from sim.studies.margins import Margins, margins_of
+from sim.studies.choices import Decision
+from sim.studies.decision import decide
 from sim.studies.replications import MOST_REPLICATIONS, Replications
 from sim.studies.tables import devices_part
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
 from sim.text import evenly
-from sim.world.order import SECONDS_PER_HOUR
+from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,12 +84,13 @@ class Plots:
         return series.queue(self._timespan(len(self._every)), shown, recovery.technicians)
 
     def curve(self) -> Figure:
-        """Lost devices against the activation delay, from this run, with the scenario's own delay.
+        """Lost devices against the activation delay up to the expiry: what `result.decision` says.
 
         Raises:
-            CurveError: one run does not tell of other delays here; the message says why.
+            PlanError: there is nothing to plan; the message says why.
         """
-        return curve_of(self._timespan().name, margins_of(self._result))
+        decision = decide(self._result.experiment.prepared, vary=True)
+        return curve_of(self._timespan().name, decision)
 
     def forecast(self) -> Figure:
         """What the scenario's lists of devices forecast for each delay, and the ages of their last contacts.
@@ -227,19 +229,25 @@ def switches_of(result: Replications) -> Switches:
     )
 
 
-def curve_of(
-    name: str, margins: Margins, *, needed_s: int | None = None, width_in: float = WIDE_IN
-) -> Figure:
-    """The curve of one run, with its own delay and the one that the promises need."""
-    low, high = margins.band or (None, None)
+def curve_of(name: str, decision: Decision, *, width_in: float = WIDE_IN) -> Figure:
+    """What each delay loses up to the expiry, with the plan as written and the recommended delay."""
+    points, days = decision.curve, decision.delay_days
+    if not points:
+        raise FigureError("less than a day is left before the expiry: no delay can be chosen")
+    low, median, high = np.array([point.lost for point in points], dtype=np.float64).T
+    written = decision.choices[0]
+    own_s = None
+    if written.specified is not None and written.activated is not None:
+        own_s = int((written.activated - written.specified).total_seconds())
     return delays.curve(
         name,
-        margins.delays_s,
-        margins.mean,
+        np.array([point.days for point in points], dtype=np.int64) * SECONDS_PER_DAY,
+        median,
         low=low,
         high=high,
-        own_s=margins.own_s,
-        needed_s=needed_s,
+        own_s=own_s,
+        needed_s=None if days is None else days * SECONDS_PER_DAY,
+        middle="median",
         width_in=width_in,
     )
 

@@ -31,6 +31,7 @@ SURE: Final = 0.95
 """Confidence of the end of an order statistic that is taken."""
 _AHEAD: Final = 120
 """Delays that one pass answers for at a time."""
+_FEW: Final = 12
 _USUAL_PASSES: Final = 4
 _MOST_ATTEMPTS: Final = 400_000_000
 """Attempts to synchronize, over all replications, that a run of the array engine needs some seconds for."""
@@ -297,6 +298,12 @@ class Computed:
             laws.setdefault(each, found.law(group=each.group, platform=each.platform))
         return Look(laws[ALL], tuple(laws[p.selection] for p in self.question.promises), timeline)
 
+    def curve(self) -> list[tuple[int, Look]]:
+        """What many delays lose, in days; of a list with silent devices a few, and more roughly."""
+        if self.solver.is_one_pass:
+            return [(days, self.at(days)) for days in self._first if days]
+        return [(days, self.rough.at(days)) for days in evenly(range(1, self.question.most + 1), _FEW)]
+
     def least(self, allowed: Sequence[int] | None = None) -> int | None:
         """See `Outlook`."""
         most, first = self.question.most, self._first
@@ -361,15 +368,24 @@ class Simulated:
 
     def at(self, days: int) -> Look:
         """See `Outlook`."""
+        return self._look(days, days)
+
+    def curve(self) -> list[tuple[int, Look]]:
+        """What many delays lose, in days, of a reserve that is specified as early as can be."""
+        most = self.question.most
+        return [(days, self._look(most, days)) for days in evenly(range(1, most + 1), _AHEAD)]
+
+    def _look(self, specified_days: int, days: int) -> Look:
+        """What a reserve loses that waits some days, specified so many before the expiry."""
         wait_s = np.array([self.question.expiry_s - self.question.specified_s(days)])
-        found = self._delays(days)
+        found = self._delays(specified_days)
 
         def law(selection: Selection, counts_refusing: bool) -> Counts:
             lost = [int(each.lost(wait_s)[0]) for each in found[selection, counts_refusing]]
             return Counts(np.sort(np.array(lost, dtype=np.int64)))
 
         promised = tuple(law(p.selection, p.counts_refusing) for p in self.question.promises)
-        return Look(law(ALL, True), promised, self.question.timeline(days))
+        return Look(law(ALL, True), promised, self.question.timeline(specified_days))
 
     def written(self) -> Look:
         """See `Outlook`."""

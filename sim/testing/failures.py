@@ -15,7 +15,7 @@ from sim.guarantees.verdicts import Verdict, observed
 from sim.results.causes import cause_text
 from sim.results.measures import Selected
 from sim.scenario.findings import findings_of
-from sim.studies.margins import required_delay
+from sim.studies.required import required_delay
 from sim.studies.result import Result
 from sim.text import date, number, plural, spaced
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome

@@ -65,17 +65,16 @@ def test_a_hostile_name_is_shown_as_text(opened: Any) -> None:
     assert "</script><script>" in drawn
 
 
-def test_the_slider_shows_the_number_of_the_study_at_every_day(opened: Any) -> None:
-    curve = sim.curve(opened.result.scenario)
+def test_the_slider_shows_the_number_of_the_decision_at_every_delay(opened: Any) -> None:
+    decision = opened.result.decision
     slider = by_id(opened, "delay-input")
-    assert by_id(opened, "delay-lost").text == str(curve.lost[0][-1])
-    for day, lost in enumerate(curve.lost[0].tolist()):
+    for place, point in enumerate(decision.curve):
         opened.driver.execute_script(
-            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))", slider, day
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))", slider, place
         )
-        assert by_id(opened, "delay-lost").text == str(lost)
-        assert by_id(opened, "delay-text").text == f"{day + 1} day{'s' if day else ''}"
-    assert len(set(curve.lost[0].tolist())) > 3  # it moves
+        assert by_id(opened, "delay-lost").text == f"{point.lost[1]:,}"
+        assert by_id(opened, "delay-text").text == f"{point.days} day{'' if point.days == 1 else 's'}"
+    assert len({point.lost for point in decision.curve}) > 3  # it moves
 
 
 def test_the_slider_moves_by_keyboard_and_is_told(opened: Any) -> None:

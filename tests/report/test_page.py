@@ -20,7 +20,6 @@ from sim.report.contents import Contents
 from sim.report.page import page_of
 from sim.report.publish import Publisher, page_in, reproducing
 from sim.studies import at_risk
-from sim.studies.margins import margins_of
 from sim.studies.output import write
 
 ROOT = Path(__file__).parents[2]
@@ -118,14 +117,6 @@ def test_the_answer_comes_first(page: Page, result: sim.Result) -> None:
     assert len(before) <= 3  # kind, description, dates
 
 
-def test_each_promise_needs_the_delay_that_can_be_counted_by_hand(result: sim.Result) -> None:
-    at_most_seven, coverage = margins_of(result).needs
-    # Three kept: the third phone has it at 2.5 h, and a sync in the second of activation is too late.
-    assert (at_most_seven.allowed, at_most_seven.needed_s) == (7, 9001)
-    assert (coverage.allowed, coverage.needed_s) == (6, 3 * 3600 + 1800 + 1)
-    assert coverage.lost == 5
-
-
 def test_what_to_do_is_what_plan_says_and_not_what_one_run_shows(
     contents: Contents, page: Page, result: sim.Result
 ) -> None:
@@ -158,18 +149,17 @@ def test_how_long_devices_stay_away_is_told_in_words() -> None:
     assert told == ("ipads: when away, half are back in 10 days, one in ten is away for 36 days or longer",)
 
 
-def test_the_slider_has_the_numbers_of_the_curve(page: Page) -> None:
-    curve = json.loads(page.scripts[0])
-    assert [row["lost"] for row in curve["rows"]] == ["9", "8", "7", "6", "5"]  # each hour saves one
-    assert [row["kept"] for row in curve["rows"]] == [
-        [False] * 2,
-        [False] * 2,
-        [True, False],
-        *[[True] * 2] * 2,
-    ]
-    assert curve["rows"][0]["delay"] == "1 hour"
+def test_the_slider_has_the_numbers_of_the_decision(page: Page, result: sim.Result) -> None:
+    """Up to the expiry after 397 days; a day is enough for a period of ten hours."""
+    shown = json.loads(page.scripts[0])
+    assert len(shown["rows"]) == len(result.decision.curve) == 120
+    first, last = shown["rows"][0], shown["rows"][-1]
+    assert (first["delay"], last["delay"], last["lost"], last["band"]) == ("1 day", "396 days", "0", "0 to 0")
+    assert (last["by"], last["kept"]) == ("2026-03-02 00:00 UTC", [True, True])
+    assert shown["needs"] == list(result.decision.promises)
     (slider,) = [at for tag, at in page.elements if tag == "input" and at.get("type") == "range"]
-    assert (slider["min"], slider["max"], slider["value"]) == ("0", "4", "4")
+    assert (slider["min"], slider["max"]) == ("0", "119")
+    assert shown["rows"][int(slider["value"] or 0)]["delay"] in ("27 days", "30 days", "28 days", "29 days")
 
 
 def test_the_table_has_the_lost_devices_and_those_nearly_lost(page: Page, result: sim.Result) -> None:

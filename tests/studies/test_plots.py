@@ -16,7 +16,6 @@ from sim.errors import InputError
 from sim.figures import FigureError
 from sim.figures.style import svg_bytes
 from sim.studies import plots
-from sim.studies.delays import CurveError
 
 HALF = {
     "name": "Half <b>& $half$",
@@ -89,14 +88,15 @@ def test_syncs_shows_the_load_of_each_hour(result: sim.Result) -> None:
     assert axes.get_ylabel() == "per hour"
 
 
-def test_the_curve_has_the_numbers_of_the_study_and_both_delays(result: sim.Result) -> None:
+def test_the_curve_has_the_numbers_of_the_decision_and_both_delays(result: sim.Result) -> None:
     figure = result.plot.curve()
     (axes,) = figure.axes
-    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3, 4, 5]
-    assert axes.lines[0].get_ydata().tolist() == [9, 8, 7, 6, 5]  # each hour saves one more phone
-    assert axes.get_xlabel() == "activation delay (hours)"
-    assert "this scenario, 5 hours: 5 lost" in words(figure)
-    assert not any("needed" in text for text in words(figure))  # no delay up to 5 h loses nobody
+    points = result.decision.curve
+    assert axes.lines[0].get_xdata().tolist() == [point.days for point in points]
+    assert axes.lines[0].get_ydata().tolist() == [point.lost[1] for point in points]
+    assert axes.get_ylabel() == "lost devices (median)"
+    assert any("this scenario" in text for text in words(figure))
+    assert any("recommended, 30 days" in text for text in words(figure))
 
 
 def test_certificates_are_bands_of_reserve_and_main(result: sim.Result) -> None:
@@ -144,8 +144,6 @@ def test_a_figure_that_cannot_be_says_why(result: sim.Result) -> None:
     alone = sim.run(sim.Scenario.from_document({**HALF, "recovery": "none", "strategy": []}))
     with pytest.raises(InputError, match="no help desk"):
         alone.plot.queue()
-    with pytest.raises(CurveError, match="no reissue"):
-        alone.plot.curve()
     with pytest.raises(InputError, match="has no device"):
         result.plot.histories(["phones/10"])
     with pytest.raises(InputError, match="room for 12"):
@@ -229,7 +227,7 @@ def test_histories_take_one_name_and_refuse_none_and_unknown_ones(result: sim.Re
 def test_a_fleet_without_devices_has_no_curve_and_no_recommendation() -> None:
     fleet = [{"name": "phones", "devices": 0}]
     empty = sim.run(sim.Scenario.from_document({**HALF, "fleet": fleet, "recovery": "none"}))
-    with pytest.raises(CurveError, match="the fleet has no devices"):
+    with pytest.raises(InputError, match="the fleet has no devices"):
         empty.plot.curve()
     with pytest.raises(InputError, match="the fleet has no devices"):
         sim.plan(empty.scenario, lost_at_most=0)

@@ -13,7 +13,7 @@ import pytest
 from planner import BROKEN, SMALL, Project, small
 
 import sim
-from sim.studies.margins import required_delay
+from sim.studies.required import required_delay
 from sim.testing import assert_guarantees
 from sim.testing.failures import failure_text
 from sim.text import spaced
