@@ -46,6 +46,12 @@ class Choice:
     chance: float
     binds: str
 
+    def to_json(self) -> dict[str, Any]:
+        """For programs; instants in UTC."""
+        return {
+            key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(self).items()
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
@@ -159,20 +165,6 @@ class Decision(Answer):
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue plan --json` prints."""
 
-        def plain(choice: Choice) -> dict[str, Any]:
-            low, median, high = choice.lost
-            lost = {"mean": choice.mean, "5%": low, "50%": median, "95%": high, "surely": choice.surely}
-            times = {
-                name: None if at is None else iso(at)
-                for name, at in (
-                    ("specified", choice.specified),
-                    ("activated", choice.activated),
-                    ("expires", choice.expires),
-                )
-            }
-            kept = {"keeps": choice.keeps, "chance": choice.chance, "binds": choice.binds}
-            return {"plan": choice.name, **times, "lost": lost, **kept}
-
         return {
             "scenario": self.scenario,
             "seed": self.seed,
@@ -194,7 +186,7 @@ class Decision(Answer):
             "promise": self.promise,
             "recommended": self.answer,
             "shortfall": self.shortfall,
-            "plans": [plain(choice) for choice in self.choices],
+            "plans": [choice.to_json() for choice in self.choices],
             **({} if self.gate is None else {"gate": self.gate.to_json()}),
         }
 

@@ -23,7 +23,7 @@ from sim.studies.choices import AS_WRITTEN, TODAY, Choice, Decision, Point, Vari
 from sim.studies.delays import CurveError, step_of
 from sim.studies.experiment import Engine, Progress
 from sim.studies.gate import gate_for
-from sim.studies.search import Computed, Look, PlanError, Promise, Question, Simulated
+from sim.studies.search import Computed, Look, Outlook, PlanError, Promise, Question, Simulated
 from sim.text import listed, plural
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Reissue
@@ -90,7 +90,7 @@ def decide(
     def simulated() -> Simulated:
         return Simulated(question.with_seed(seed), **fleets)  # type: ignore[arg-type]
 
-    outlook: Computed | Simulated
+    outlook: Outlook
     if by == "simulation":
         outlook = simulated()
     else:
@@ -178,7 +178,7 @@ def is_about_losses(bound: Bound) -> bool:
 
 def _decision(
     question: Question,
-    outlook: Computed | Simulated,
+    outlook: Outlook,
     written: Look,
     confidence: float,
     *,
@@ -255,9 +255,7 @@ def floors_of(prepared: Prepared, *, follow_advice: bool) -> dict[str, int]:
     return {**floors, "30-day advice": ADVISED_DAYS} if follow_advice else floors
 
 
-def _days(
-    question: Question, outlook: Computed | Simulated, needed: int, *, follow_advice: bool
-) -> tuple[int, str]:
+def _days(question: Question, outlook: Outlook, needed: int, *, follow_advice: bool) -> tuple[int, str]:
     """Whole days of delay by promises and rules, and what asks for them."""
     rule, floor = max(
         floors_of(question.prepared, follow_advice=follow_advice).items(), key=lambda each: each[1]
@@ -275,7 +273,7 @@ def _loses_more(look: Look, other: Look) -> bool:
     return look.fleet.mean - look.fleet.doubt > other.fleet.mean
 
 
-def _no_worse(outlook: Computed | Simulated, days: int, written: Look) -> int | None:
+def _no_worse(outlook: Outlook, days: int, written: Look) -> int | None:
     """The least number of days, from some on that lose more, that lose no more than the plan as written."""
     low, high = days, outlook.question.most
     if _loses_more(outlook.at(high), written):
@@ -344,7 +342,7 @@ def _limit(question: Question) -> str:
 
 
 def _variants(
-    question: Question, outlook: Computed | Simulated, promise: Promise, needed: int | None
+    question: Question, outlook: Outlook, promise: Promise, needed: int | None
 ) -> Iterator[Variant]:
     """The days that the promises need under other dormant shares and absence tails."""
     allowed = promise.allowed / max(promise.devices, 1)

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,53 +62,32 @@ class Promise:
     counts_refusing: bool = True
 
 
-class LawOfLosses(Protocol):
-    """How many devices are lost."""
-
-    @property
-    def mean(self) -> float:
-        """Expected number."""
-
-    def quantile(self, share: float) -> int:
-        """The least number that is not exceeded with a probability."""
-
-    @property
-    def doubt(self) -> float:
-        """What the mean errs by."""
-
-    def surely(self, share: float) -> int:
-        """The quantile at its safe end: what it errs by is added."""
-
-    def at_most(self, number: int) -> float:
-        """The probability of losing at most so many."""
-
-
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Lost devices of simulated fleets; shape (n,), ascending."""
+    """Lost devices of simulated fleets, shape (n,), ascending; what a `Law` is to computed ones."""
 
     lost: NDArray[np.int64]
 
     @property
     def mean(self) -> float:
-        """See `LawOfLosses`."""
+        """See `Law`."""
         return float(self.lost.mean())
 
     def quantile(self, share: float) -> int:
-        """See `LawOfLosses`."""
+        """See `Law`."""
         return int(self.lost[max(0, math.ceil(share * len(self.lost) - 1e-9) - 1)])
 
     @property
     def doubt(self) -> float:
-        """See `LawOfLosses`: two standard errors."""
+        """See `Law`: two standard errors."""
         return float(2 * self.lost.std() / math.sqrt(len(self.lost)))
 
     def surely(self, share: float) -> int:
-        """See `LawOfLosses`: an order statistic that is no less than the quantile with `SURE` confidence."""
+        """See `Law`; at its safe end: an order statistic no less than the quantile, with `SURE` confidence."""
         return int(self.lost[places(len(self.lost), share)[1]])
 
     def at_most(self, number: int) -> float:
-        """See `LawOfLosses`."""
+        """See `Law`."""
         return float(np.searchsorted(self.lost, number, side="right") / len(self.lost))
 
 
@@ -130,8 +109,8 @@ class Look:
         timeline: the server's life under it.
     """
 
-    fleet: LawOfLosses
-    promised: tuple[LawOfLosses, ...]
+    fleet: Law | Counts
+    promised: tuple[Law | Counts, ...]
     timeline: Timeline
 
     def keeps(self, promises: Sequence[Promise], allowed: Sequence[int] | None = None) -> bool:
@@ -217,23 +196,6 @@ class Question:
         return found
 
 
-class Outlook(Protocol):
-    """What plans lose."""
-
-    def at(self, days: int) -> Look:
-        """A reserve that is specified so many days before the expiry, and activated then."""
-
-    def written(self) -> Look:
-        """The plan as written."""
-
-    def least(self, allowed: Sequence[int] | None = None) -> int | None:
-        """The least number of whole days that keeps every promise; None where none does.
-
-        Args:
-            allowed: devices that each promise lets be lost instead.
-        """
-
-
 # --- computed -------------------------------------------------------------------------------------------
 
 
@@ -262,7 +224,7 @@ class Computed:
                 self.solver.look_ahead(ahead)
 
     def at(self, days: int) -> Look:
-        """See `Outlook`."""
+        """What a reserve loses that is specified so many days before the expiry, and activated then."""
         if days not in self._looks:
             self._looks[days] = self._look(self.question.timeline(days))
         return self._looks[days]
@@ -273,7 +235,7 @@ class Computed:
         return Computed(self.question, fine=False)
 
     def written(self) -> Look:
-        """See `Outlook`."""
+        """What the plan as written loses, up to the first change of the main certificate."""
         if self.question.as_written.plan.levers_that_couple:
             raise NotExactError("a gate or a chase couples devices: simulate")
         return self._look(self.question.as_written.timeline)
@@ -305,7 +267,7 @@ class Computed:
         return [(days, self.rough.at(days)) for days in evenly(range(1, self.question.most + 1), _FEW)]
 
     def least(self, allowed: Sequence[int] | None = None) -> int | None:
-        """See `Outlook`."""
+        """The least number of whole days that keeps every promise; with other numbers allowed, or their own."""
         most, first = self.question.most, self._first
 
         def keeps(days: int) -> bool:
@@ -367,7 +329,7 @@ class Simulated:
         self._found: dict[int, dict[tuple[Selection, bool], list[CriticalDelays]]] = {}
 
     def at(self, days: int) -> Look:
-        """See `Outlook`."""
+        """See `Computed`."""
         return self._look(days, days)
 
     def curve(self) -> list[tuple[int, Look]]:
@@ -388,7 +350,7 @@ class Simulated:
         return Look(law(ALL, True), promised, self.question.timeline(specified_days))
 
     def written(self) -> Look:
-        """See `Outlook`."""
+        """See `Computed`."""
         prepared, promises = self.question.as_written, self.question.promises
         jobs = [(self._experiment(prepared), range(self.replications))]
         tallies = list(values(jobs, Tallies(), self._means, progress=self._next()))
@@ -422,7 +384,7 @@ class Simulated:
         return ()
 
     def least(self, allowed: Sequence[int] | None = None) -> int | None:
-        """See `Outlook`; with other numbers allowed, of a reserve that is specified as early as can be.
+        """See `Computed`; with other numbers allowed, of a reserve that is specified as early as can be.
 
         What is needed mostly hardly depends on the instant: what one tells of another is tried first, and a
         bisection is the rest. The answer is one that was simulated at its own instant.
@@ -476,3 +438,7 @@ def _affordable(prepared: Prepared) -> int:
     every_s = [group.sync.every for group in prepared.scenario.fleet]
     attempts = prepared.size * prepared.plan.horizon_s / min(every_s)
     return 99 if 99 * attempts <= _MOST_ATTEMPTS else 59
+
+
+Outlook = Computed | Simulated
+"""What plans lose, computed or simulated."""
