@@ -83,7 +83,7 @@ class Counts:
         return float(2 * self.lost.std() / math.sqrt(len(self.lost)))
 
     def surely(self, share: float) -> int:
-        """See `Law`; at its safe end: an order statistic no less than the quantile, with `SURE` confidence."""
+        """See `Law`: an order statistic that is no less than the quantile, with `SURE` confidence."""
         return int(self.lost[places(len(self.lost), share)[1]])
 
     def at_most(self, number: int) -> float:
@@ -267,7 +267,7 @@ class Computed:
         return [(days, self.rough.at(days)) for days in evenly(range(1, self.question.most + 1), _FEW)]
 
     def least(self, allowed: Sequence[int] | None = None) -> int | None:
-        """The least number of whole days that keeps every promise; with other numbers allowed, or their own."""
+        """The least number of whole days that keeps every promise, with its own or other numbers allowed."""
         most, first = self.question.most, self._first
 
         def keeps(days: int) -> bool:
