@@ -25,7 +25,7 @@ extensions = [
 ]
 exclude_patterns = ["_ext"]
 menu = {
-    "Plan": ["tutorial", "cookbook", "lists", "decisions", "report", "why", "certificates"],
+    "Plan": ["tutorial", "ten-questions", "cookbook", "lists", "decisions", "report", "why", "certificates"],
     "Look up": ["glossary", "language", "reference", "model", "api"],
     "Trust": ["evidence", "exact", "mutation", "guarantees", "rehearsal", "testing"],
     "The program": ["sweep", "benchmarks", "design", "extend", "contributing", "changelog"],
