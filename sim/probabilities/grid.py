@@ -24,6 +24,7 @@ from sim.world.fleet import Spells
 
 Floats = NDArray[np.float64]
 Stretch = tuple[int, int]
+Stretches = tuple[Stretch, ...]
 
 NEGLIGIBLE: Final = 1e-18
 """A weight below which what lies behind an attempt is not followed any more."""
@@ -94,7 +95,6 @@ class Grid:
         self.is_masked = np.zeros(points + 1, dtype=np.bool_)
         for begin, end in self.masks:
             self.is_masked[max(end, 0) : max(begin, 0)] = True
-        self.share[self.is_masked] = 0.0
         self.fails = 1.0 - success * self.share
         self.catching = success * np.array([[habit.catch_up] for habit in habits])
         self.chunk = chunk = chunk_of(cells)
@@ -122,7 +122,7 @@ class Grid:
                 wanted.setdefault(point, []).append(number)
         met = _Stationary(self) if any(start.since_s for start in self.starts) else None
         self.off[:, 1, :, :, 0] = 1.0 - (self.catching * self.share[0])[:, :, None]
-        if self.is_masked[0] and 0 not in ends:
+        if self.is_masked[0]:
             self.off[:, 1, :, :, 0] = 1.0
         from_on, from_off = self.far_on.sums(), self.far_off.sums()
         for point in range(self.points + 1):
@@ -143,8 +143,6 @@ class Grid:
                 beta += self.off[..., 0] * self.ends_late[:, point, None, None, None]
                 beta += self.outlasts_off[:, point, None, None, None]
                 self._add(point, alpha, beta, point in ends, point in begins)
-            elif 0 in ends:
-                self.on[:, 1, ..., 0] = self.off[:, 1, :, :, 0]
             for number in wanted.get(point, ()):
                 start = self.starts[number]
                 for row, habit in enumerate(self.habits):
@@ -279,13 +277,12 @@ class _Far:
 class _Stationary:
     """Devices met in equilibrium that made attempts before, none of which counted, from any point.
 
-    A device that is off has missed an attempt if its absence is older than the last one, or than the end of
-    the mask that covered it. P(older than d, and not over within r) = R(d + r), R being the equilibrium
-    residual.
+    A device that is off has missed an attempt if its absence is older than the last one. P(older than d, and
+    not over within r) = R(d + r), R being the equilibrium residual. Nothing masks them.
     """
 
     def __init__(self, grid: Grid) -> None:
-        self._cells, self._masks = grid.cells, grid.masks
+        self._cells = grid.cells
         self._lateness = _lateness(len(grid.hazard) - 1)
         halves_s = grid.step_s / 2 * np.arange(2 * (grid.points + 2 * grid.cells) + 2, dtype=np.float64)
         self._spells = [habit.spells for habit in grid.habits]
@@ -304,21 +301,11 @@ class _Stationary:
             for flag, share, ages in self._ages(due, since):
                 flag = min(flag, len(fresh) - 1)
                 on, off = share * begins_on[0, flag, phase], share * fresh[flag, phase]
-                ages = [(self._off_since(2 * point, age), weight) for age, weight in ages]
                 if ages:
-                    older = sum(weight * left_off[ends + max(age, 0)] for age, weight in ages)
+                    older = sum(weight * left_off[ends + age] for age, weight in ages)
                     off -= later[flag, phase] @ np.diff(older)
-                    missed = sum(weight for age, weight in ages if age < 0)
-                    on += missed * (begins_on[-1, flag, phase] - begins_on[0, flag, phase])
                 values[phase] += on_share * on + (1 - on_share) * off
         return values
-
-    def _off_since(self, here: int, age: int) -> int:
-        """Half steps for which who missed the attempt of an age is off at least; -1: masked since."""
-        for begin, end in self._masks:
-            if 2 * end < here + age < 2 * begin:
-                return 2 * end - here if 2 * end > here else -1
-        return age
 
     def _ages(self, due: int, since: float) -> Iterator[tuple[int, float, list[tuple[int, float]]]]:
         """Of pending (0) and made (1): the probability, and half steps since the last attempt, weighted."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from itertools import combinations, product
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.probabilities.grid import Habit, Start, Stretch
+from sim.probabilities.grid import Habit, Start, Stretch, Stretches
+from sim.probabilities.punctual import by_phase, joined
 from sim.probabilities.renewal import Chance, chances
-from sim.world.fleet import PHASE_IS_DRAWN, Away, Profile, Roster, Spells
-from sim.world.plan import Plan, Push
-from sim.world.timeline import State, Timeline
+from sim.world.fleet import PHASE_IS_DRAWN, Profile, Roster, Spells
+from sim.world.plan import Holiday, Plan, Push
+from sim.world.timeline import Timeline
 
 Floats = NDArray[np.float64]
 
@@ -24,10 +27,12 @@ QUANTILES: Final = (0.05, 0.5, 0.95)
 MOST_DEVIATIONS: Final = 12.0
 """Standard deviations beyond which a number of lost devices is not followed: below 1e-30."""
 
+MOST_SWITCHES: Final = 4
+"""Changes of the main certificate: 15 sets of them are solved."""
+MOST_HOLIDAYS: Final = 4
+"""Holidays of shares of the devices: each doubles what is solved."""
 MOST_PERIODS_BEFORE: Final = 3
 """Periods before the reserve that matter: an attempt of the last but one may have been missed."""
-NEGLIGIBLE: Final = 1e-30
-"""A probability below which attempts are not followed any more."""
 
 
 class NotExactError(InputError):
@@ -172,12 +177,12 @@ def losses(plan: Plan, timeline: Timeline, roster: Roster) -> Losses:
     """The probability of every device to be lost in the run.
 
     Args:
-        plan: what the server and the operator do: at most one change of the main certificate.
+        plan: what the server and the operator do.
         timeline: the server's life under that plan.
         roster: the devices.
 
     Raises:
-        NotExactError: something in the plan couples devices or needs more than one change of the certificate.
+        NotExactError: something in the plan couples devices, or is not solved yet.
     """
     return Solver(plan, roster).losses(timeline)
 
@@ -186,7 +191,8 @@ class Solver:
     """Solves one fleet under plans that differ in when the reserve is specified and activated.
 
     Time counts from the switch backwards. So one pass answers for every delay of devices of which nothing is
-    known at the start; those of a list with silent devices take a pass for each instant of the reserve.
+    known at the start; those of a list with silent devices, or with hours or holidays, take a pass for each
+    instant of the reserve.
 
     Args:
         plan: any of the plans.
@@ -200,30 +206,29 @@ class Solver:
     def __init__(self, plan: Plan, roster: Roster, *, fine: bool = True) -> None:
         if plan.levers_that_couple:  # a help desk acts after the only loss
             raise NotExactError("a gate or a chase couples devices: simulate")
-        if (
-            plan.holidays
-            or plan.disturbances
-            or any(profile.hours is not None for profile in roster.profiles)
-        ):
-            raise NotExactError("hours, holidays and disturbances are not solved yet: simulate")
+        if plan.disturbances:
+            raise NotExactError(
+                "a disturbance takes many devices at once, at instants that are drawn: simulate"
+            )
         if any(isinstance(action, Push) for action in plan.actions):
             raise NotExactError("a push is not solved yet: simulate")
+        self._plan = plan
         self._rows, self._row_of, numbers = _kinds(roster)
         self.kinds: Counter[Kind] = Counter()
         for kind, n in zip(self._rows, numbers, strict=True):
             self.kinds[kind] += n
         self._fine = fine
-        self._solved: dict[tuple[Habit, Start, tuple[Stretch, ...]], Chance] = {}
-        self._lives: dict[Habit, dict[Kind, None]] = {}
+        self._solved: dict[_Question, Chance] = {}
+        self._lives: dict[Kind, None] = {}
         for kind in self.kinds:
             if kind.state in ("unknown", "seen", "silent") and isinstance(kind.profile.presence, Spells):
-                known = replace(kind, phase_s=PHASE_IS_DRAWN, holds=False)
-                self._lives.setdefault(_habit(kind.profile), {})[known] = None
+                self._lives[replace(kind, phase_s=PHASE_IS_DRAWN)] = None
 
     @property
     def is_one_pass(self) -> bool:
         """Whether one pass answers for every delay."""
-        return all(kind.state == "unknown" for alike in self._lives.values() for kind in alike)
+        is_masked = bool(self._plan.holidays) or any(kind.profile.hours is not None for kind in self._lives)
+        return not is_masked and all(kind.state == "unknown" for kind in self._lives)
 
     def losses(self, timeline: Timeline) -> Losses:
         """The probability of every kind of device to be lost in the run.
@@ -232,34 +237,67 @@ class Solver:
             NotExactError: as for `losses`.
         """
         self.look_ahead([timeline])
-        after, usable = _switch(timeline)
-        if after is None:
-            return Losses(tuple((kind, n, 0.0, 0.0) for kind, n in self.kinds.items()))
-        refused_by = timeline.server.certificates[after.main].refused_by
-        has_it = timeline.first_reserve == after.main
-        punctual: dict[Profile, Floats] = {}
+        punctual: dict[tuple[Profile, _Wait, Stretches], Floats] = {}
         rows = []
         for kind, n in self.kinds.items():
-            error = 0.0
-            profile = kind.profile
-            if kind.state == "unlisted":
-                chance = 0.0
-            elif after.change != "activated" or not after.is_valid or profile.judged_as in refused_by:
-                chance = 1.0
-            elif kind.holds and has_it:
-                chance = 0.0
-            elif kind.state == "gone" or not usable:
-                chance = 1.0
-            elif isinstance(profile.presence, Spells):
-                solved = self._solved[_question(kind, timeline, after, usable)]
-                chance, error = _of_phase(solved, kind, after.from_s), solved.error
-            else:
-                if profile not in punctual:
-                    punctual[profile] = _by_phase(profile, after.from_s, usable)
-                by_phase = punctual[profile]
-                chance = float(by_phase.mean() if kind.phase_s == PHASE_IS_DRAWN else by_phase[kind.phase_s])
-            rows.append((kind, n, chance, error))
+            chance = error = 0.0
+            for weight, wait, masks in self._parts(kind, timeline):
+                if wait is None:
+                    chance = weight
+                elif isinstance(kind.profile.presence, Spells):
+                    value, doubt = _of_phase(self._solved[_question(kind, wait, masks)], kind, wait, masks)
+                    chance, error = chance + weight * value, error + abs(weight) * doubt
+                else:
+                    key = kind.profile, wait, masks
+                    if key not in punctual:
+                        punctual[key] = _punctual(*key)
+                    of = punctual[key]
+                    is_drawn = kind.phase_s == PHASE_IS_DRAWN
+                    chance += weight * float(of.mean() if is_drawn else of[kind.phase_s])
+            rows.append((kind, n, min(max(chance, 0.0), 1.0), error))
         return Losses(tuple(rows))
+
+    def _parts(self, kind: Kind, timeline: Timeline) -> Iterator[tuple[float, _Wait | None, Stretches]]:
+        """What a probability is the sum of: a weight, what is waited for in vain, and what covers the device.
+
+        Without anything that is waited for, the weight is the probability itself.
+        """
+        waits = _waits(kind, timeline)
+        if waits is None or kind.state == "unlisted":
+            yield float(waits is None and kind.state != "unlisted"), None, ()
+            return
+        if len(waits) > MOST_SWITCHES:
+            raise NotExactError(f"the main certificate changes more than {MOST_SWITCHES} times: simulate")
+        for several in range(1, len(waits) + 1):  # lost at one of them: inclusion and exclusion
+            for some in combinations(waits, several):
+                usable = tuple(stretch for wait in some for stretch in wait.usable)
+                wait = _Wait(some[-1].switch_s, some[0].specified_s, usable)
+                for weight, masks in self._masks(kind, wait):
+                    yield (weight if several % 2 else -weight), wait, masks
+
+    def _masks(self, kind: Kind, wait: _Wait) -> Iterator[tuple[float, Stretches]]:
+        """What covers a device of a kind up to a switch, and how likely that is (model 12)."""
+        profile, certain, uncertain = kind.profile, list[Stretch](), list[Holiday]()
+        if profile.hours is not None:
+            edges = (0, *(edge_s for window in profile.hours for edge_s in window), self._plan.horizon_s)
+            certain.extend(zip(edges[::2], edges[1::2], strict=True))
+        since_s = wait.specified_s - (MOST_PERIODS_BEFORE + 1) * profile.every_s
+        for holiday in self._plan.holidays:
+            is_over = kind.state == "unknown" and holiday.to_s < since_s
+            if is_over or (holiday.groups is not None and profile.group not in holiday.groups):
+                continue
+            if holiday.share >= 1.0:
+                certain.append((holiday.from_s, holiday.to_s))
+            elif holiday.share > 0.0 and holiday.from_s < wait.switch_s:
+                uncertain.append(holiday)
+        if len(uncertain) > MOST_HOLIDAYS:
+            raise NotExactError(f"more than {MOST_HOLIDAYS} holidays of shares of the devices: simulate")
+        for taken in product((False, True), repeat=len(uncertain)):
+            chosen = [(h.from_s, h.to_s) for h, is_taken in zip(uncertain, taken, strict=True) if is_taken]
+            shares = (
+                h.share if is_taken else 1.0 - h.share for h, is_taken in zip(uncertain, taken, strict=True)
+            )
+            yield math.prod(shares), joined((*certain, *chosen), wait.switch_s)
 
     def of_each(self, found: Losses) -> Floats:
         """The probability of each device to be lost; shape (devices,)."""
@@ -272,76 +310,101 @@ class Solver:
         Raises:
             NotExactError: as for `losses`.
         """
-        asked: dict[tuple[Habit, tuple[Stretch, ...], bool], dict[Start, tuple[Stretch, ...]]] = {}
-        for timeline in sorted(timelines, key=_wait_s, reverse=True):
-            after, usable = _switch(timeline)
-            if after is None or after.change != "activated" or not usable:
-                continue
-            for alike in self._lives.values():
-                for kind in alike:
-                    question = habit, start, before = _question(kind, timeline, after, usable)
-                    if question in self._solved:
+        asked: dict[tuple[Habit, Stretches, Stretches, bool], dict[Start, Stretches]] = {}
+        for timeline in sorted(timelines, key=_waiting_s, reverse=True):
+            for kind in self._lives:
+                for _, wait, masks in self._parts(kind, timeline):
+                    if wait is None or (question := _question(kind, wait, masks)) in self._solved:
                         continue
-                    group, is_met = before, start.state == "equilibrium"
+                    habit, start, before, masked = question
+                    group, is_met = before, start.state == "equilibrium" and not masks
                     if is_met:  # what lies before the reserve is nothing to it
-                        met = (b for h, b, is_met in asked if h == habit and is_met)
+                        met = (b for h, b, m, is_met in asked if (h, m) == (habit, masked) and is_met)
                         group = next((b for b in met if _clipped(b, start.remaining_s) == before), before)
-                    asked.setdefault((habit, group, is_met), {})[start] = before
+                    asked.setdefault((habit, group, masked, is_met), {})[start] = before
         together: dict[tuple[Any, ...], list[Habit]] = {}
-        for (habit, group, is_met), starts in asked.items():
-            key = habit.every_s, habit.jitter_s, group, is_met, tuple(starts.items())
+        for (habit, group, masked, is_met), starts in asked.items():
+            key = habit.every_s, habit.jitter_s, group, masked, is_met, tuple(starts.items())
             together.setdefault(key, []).append(habit)
-        for (every_s, _, (longest, *rest), is_met, starts), habits in together.items():
+        for (every_s, _, (longest, *rest), masked, is_met, starts), habits in together.items():
             stretches = [(longest[0] + is_met * every_s, longest[1]), *rest]
             try:
-                solved = chances(habits, [start for start, _ in starts], stretches, fine=self._fine)
+                solved = chances(habits, [start for start, _ in starts], stretches, masked, fine=self._fine)
             except ValueError as error:
                 raise NotExactError(f"{error}: simulate") from None
             for habit, found in zip(habits, solved, strict=True):
                 for (start, before), chance in zip(starts, found, strict=True):
-                    self._solved[habit, start, before] = chance
+                    self._solved[habit, start, before, masked] = chance
 
 
-def _switch(timeline: Timeline) -> tuple[State | None, tuple[Stretch, ...]]:
-    """The change of the main certificate, and when a synchronization brings the new one; None without one.
+class _Wait(NamedTuple):
+    """A change of the main certificate, or several up to the last, and when what they need is brought."""
+
+    switch_s: int
+    specified_s: int
+    usable: Stretches
+
+
+_Question = tuple[Habit, Start, Stretches, Stretches]
+
+
+def _waits(kind: Kind, timeline: Timeline) -> list[_Wait] | None:
+    """What devices of a kind wait for, at each change of the main certificate; None: they are surely lost.
 
     Raises:
-        NotExactError: there are several, or devices cannot authenticate before.
+        NotExactError: devices cannot authenticate at the start, or a certificate comes back.
     """
-    switches = list(timeline.switches)
-    if len(switches) > 1:
-        raise NotExactError(
-            f"the main certificate changes {len(switches)} times in the run: only one change can be solved"
-        )
     if timeline.server.certificates[0].refused_by or not timeline.states[0].is_valid:
         raise NotExactError("some devices refuse the main certificate from the start")
-    if not switches or switches[0][1].change == "valid":
-        return None, ()
-    _, after = switches[0]
-    return after, tuple(timeline.handed_out(after.main)) if after.change == "activated" else ()
+    waits = []
+    for _, after in timeline.switches:
+        if after.change == "restored":
+            raise NotExactError("a certificate is restored, and some devices hold it still: simulate")
+        if after.change == "valid":
+            continue
+        refused_by = timeline.server.certificates[after.main].refused_by
+        if after.change != "activated" or not after.is_valid or kind.profile.judged_as in refused_by:
+            return None
+        if kind.holds and timeline.first_reserve == after.main:
+            continue
+        usable = tuple(timeline.handed_out(after.main))
+        if kind.state == "gone" or not usable:
+            return None
+        specified_s = timeline.server.specified_at_s.get(after.main, after.from_s)
+        waits.append(_Wait(after.from_s, specified_s, usable))
+    return waits
 
 
-def _wait_s(timeline: Timeline) -> int:
-    """How long the certificate that is activated was handed out before, in all."""
-    _, usable = _switch(timeline)
-    return usable[-1][1] - usable[0][0] if usable else 0
+def _punctual(profile: Profile, wait: _Wait, masks: Stretches) -> Floats:
+    try:
+        return by_phase(profile, wait.switch_s, wait.usable, masks)
+    except ValueError as error:
+        raise NotExactError(f"{error}: simulate") from None
 
 
-def _question(
-    kind: Kind, timeline: Timeline, after: State, usable: tuple[Stretch, ...]
-) -> tuple[Habit, Start, tuple[Stretch, ...]]:
-    """What must be solved of a kind: how it lives, where it starts, and what counts before the switch."""
-    switch_s = after.from_s
-    before = tuple((switch_s - from_s, switch_s - to_s) for from_s, to_s in usable)
+def _waiting_s(timeline: Timeline) -> int:
+    """How long all certificates that are activated are handed out before, in all."""
+    changes = (
+        timeline.handed_out(after.main) for _, after in timeline.switches if after.change == "activated"
+    )
+    return sum(to_s - from_s for usable in changes for from_s, to_s in usable)
+
+
+def _question(kind: Kind, wait: _Wait, masks: Stretches) -> _Question:
+    """What must be solved: how a kind lives, where it starts, what counts, and what covers it."""
+    switch_s = wait.switch_s
+    before, masked = (tuple((switch_s - a, switch_s - b) for a, b in each) for each in (wait.usable, masks))
     if kind.state == "silent":
         start = Start(switch_s, "silent", kind.silent_for_s if kind.silent_for_s >= 0 else None)
     elif kind.state == "seen":
         start = Start(switch_s, "on")
     else:
-        specified_s = timeline.server.specified_at_s.get(after.main, switch_s)
-        since_s = min(specified_s, MOST_PERIODS_BEFORE * kind.profile.every_s)
-        start = Start(switch_s - specified_s, since_s=since_s)
-    return _habit(kind.profile), start, before
+        since_s = min(wait.specified_s, MOST_PERIODS_BEFORE * kind.profile.every_s)
+        start = Start(switch_s - wait.specified_s, since_s=since_s)
+        if masks:  # they live through what is before, from when they may be on
+            start_s = wait.specified_s - since_s
+            start = Start(switch_s - next((a for a, b in masks if a <= start_s < b), start_s))
+    return _habit(kind.profile), start, before, masked
 
 
 def _habit(profile: Profile) -> Habit:
@@ -383,59 +446,12 @@ def _kinds(roster: Roster) -> tuple[list[Kind], NDArray[np.int64], list[int]]:
     return kinds, kind_of, numbers.tolist()
 
 
-def _of_phase(chance: Chance, kind: Kind, switch_s: int) -> float:
+def _of_phase(chance: Chance, kind: Kind, wait: _Wait, masks: Stretches) -> tuple[float, float]:
+    """The probability of a phase, and its error; where masks are, it may jump from one phase to the next."""
     if kind.phase_s == PHASE_IS_DRAWN:
-        return chance.mean
-    return chance.at((switch_s - kind.phase_s) % kind.profile.every_s / kind.profile.every_s)
-
-
-def _by_phase(profile: Profile, switch_s: int, usable: Sequence[Stretch]) -> Floats:
-    """The probability that no attempt of a device with written absences, or none, brings the certificate.
-
-    Returns:
-        shape (every_s,), by the second of the phase.
-    """
-    away = profile.presence.spells if isinstance(profile.presence, Away) else ()
-    if away and profile.jitter_s and profile.catch_up:
-        raise NotExactError("written absences with jitter and catch_up: set jitter to 0s, or simulate")
-    every_s, jitter_s = profile.every_s, profile.jitter_s
-    phases = np.arange(every_s, dtype=np.int64)
-    good = list(_without(usable, away))
-    fails = np.ones(len(phases))
-    from_s = max(0, usable[0][0] - jitter_s - every_s) // every_s * every_s
-    for begins_s in range(from_s, switch_s, every_s):
-        due = phases + begins_s
-        fails *= 1.0 - profile.success * _share_within(due, due + jitter_s + 1, good)
-        if fails.max() < NEGLIGIBLE:
-            break
-    if profile.catch_up:
-        for from_s, to_s in away:
-            brings = any(begin <= to_s < end for begin, end in usable)
-            if brings and to_s < switch_s:
-                missed = (
-                    np.maximum(from_s, phases) - phases + every_s - 1
-                ) // every_s * every_s + phases < to_s
-                is_due = (to_s >= phases) & ((to_s - phases) % every_s == 0)
-                fails = np.where(missed & ~is_due, fails * (1.0 - profile.success), fails)
-    return fails
-
-
-def _without(stretches: Sequence[Stretch], away: Sequence[Stretch]) -> Iterator[Stretch]:
-    """The stretches without the absences; both sorted."""
-    for begin, end in stretches:
-        at = begin
-        for from_s, to_s in away:
-            if to_s > at and from_s < end:
-                if from_s > at:
-                    yield at, from_s
-                at = max(at, to_s)
-        if at < end:
-            yield at, end
-
-
-def _share_within(begins: NDArray[np.int64], ends: NDArray[np.int64], stretches: Sequence[Stretch]) -> Floats:
-    """The share of the seconds [begin, end) that lies in the stretches."""
-    covered = np.zeros(len(begins))
-    for from_s, to_s in stretches:
-        covered += np.clip(np.minimum(ends, to_s) - np.maximum(begins, from_s), 0, None)
-    return covered / (ends - begins)
+        return chance.mean, chance.error
+    every_s = kind.profile.every_s
+    place = (wait.switch_s - kind.phase_s) % every_s / every_s
+    half = 0.5 / len(chance.by_phase)
+    jump = abs(chance.at(place + half) - chance.at(place - half)) if masks else 0.0
+    return chance.at(place), chance.error + jump

@@ -16,7 +16,7 @@ MOST_AT_ONCE: Final = 4_000_000
 """Numbers that are kept of the habits that are solved together."""
 CELLS: Final = (32, 16, 8, 4, 2)
 """Cells in a period; the coarse grid has half as many."""
-CELLS_OF_HOURS: Final = (32, 24, 16, 12, 8, 6, 4, 2)
+CELLS_OF_HOURS: Final = (48, 32, 24, 16, 12, 8, 6, 4, 2)
 """The same, if one of them fits hours and holidays better."""
 
 

@@ -91,7 +91,7 @@ def exact(scenario: Scenario) -> Probabilities:
     """The law of the number of devices that lose the server, without simulating any.
 
     Args:
-        scenario: at most one change of the main certificate, and nothing that couples devices.
+        scenario: nothing in it couples devices.
 
     Raises:
         NotExactError: the scenario takes a simulation; the message says why.

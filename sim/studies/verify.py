@@ -65,7 +65,7 @@ class Witness:
         lost: simulated.
         mean: expected, without simulation.
         z: how many standard deviations lie between; 0 where nothing is left to chance.
-        tail: the probability of a number at least as far out, on its side.
+        tail: the probability of a number at least as far out, on its side, but for the error of the mean.
         is_explained: whether that is more than the false-alarm rate allows.
     """
 
@@ -189,7 +189,9 @@ def witnesses_of(scenario: Scenario, result: Result) -> Iterator[Witness]:
             int(tally.column("lost")[[p.group == group for p in tally.profiles]].sum())
             for tally in result.tallies
         )
-        tail = min(law.at_most(lost), 1.0 - law.at_most(lost - 1))
+        errors = sum(n * error for kind, n, _, error in found.kinds if kind.profile.group == group)
+        doubt = int(errors * result.replications)
+        tail = min(law.at_most(lost + doubt), 1.0 - law.at_most(lost - doubt - 1))
         allowed = FALSE_ALARM / (2 * len(groups))
         z = (lost - law.mean) / law.sd if law.sd else 0.0
         yield Witness(group, lost, law.mean, z, tail, tail > allowed)

@@ -23,7 +23,7 @@ from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Fleet, Presence, Profile, Roster, Spells
-from sim.world.plan import Gate, Outage, Plan, Recovery, Reissue
+from sim.world.plan import Disturbance, Gate, Holiday, Outage, Plan, Push, Recovery, Reissue, RestorePrevious
 from sim.world.timeline import play
 
 HOUR, DAY = 3600, 86_400
@@ -193,6 +193,62 @@ def test_what_remains_in_equilibrium_is_the_integral_of_the_survival(law: Distri
     assert residual_survival(law, np.array([at_s]))[0] == pytest.approx(tail, abs=1e-6)
 
 
+# --- several changes, hours, holidays: by hand ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("second_s", "expected"), [(20 * DAY, 1 / 2), (20 * DAY + HOUR, 2 / 3), (20 * DAY + 3 * HOUR, 1)]
+)
+def test_lost_at_either_of_two_changes(second_s: int, expected: float) -> None:
+    """Each delay of half a period misses half of the phases: the same, or others."""
+    again = Reissue(second_s, "after", 3 * HOUR, issuer="custom")
+    plan = delayed(3 * HOUR)
+    twice = replace(plan, horizon_s=21 * DAY, actions=(*plan.actions, again))
+    for_ever = Spells(Distribution.constant(10**9), Distribution.constant(1))
+    for presence in ("always", for_ever):
+        assert probability(phones(presence), twice) == pytest.approx(expected, abs=1e-6)
+
+
+def test_nobody_is_spared_by_a_later_change_that_is_immediate() -> None:
+    plan = delayed(DAY)
+    again = Reissue(11 * DAY + HOUR, "immediately", issuer="custom")
+    assert probability(phones(), replace(plan, horizon_s=20 * DAY, actions=(*plan.actions, again))) == 1.0
+
+
+OFFICE = tuple((day * DAY + 8 * HOUR, day * DAY + 16 * HOUR) for day in range(13))
+FOR_EVER = Spells(Distribution.constant(10**9), Distribution.constant(1))
+
+
+@pytest.mark.parametrize("presence", ["always", FOR_EVER], ids=["always", "spells"])
+@pytest.mark.parametrize("jitter_s", [0, HOUR])
+def test_hours_are_counted_by_hand(presence: Presence, jitter_s: int) -> None:
+    """On from 8 to 16, the reserve from midnight to noon: who missed an attempt in the night comes at 8.
+
+    A daily attempt between 8 and noon is in time. One between noon and 16 is not, nor was the last missed.
+    """
+    office = {"every_s": DAY, "jitter_s": jitter_s}
+    missed = probability(replace(phones(presence, **office), hours=OFFICE), delayed(12 * HOUR))
+    assert missed == pytest.approx(1 / 6, abs=2e-5 if jitter_s else 1e-6)
+    no_catch_up = replace(phones(presence, catch_up=False, **office), hours=OFFICE)
+    assert probability(no_catch_up, delayed(12 * HOUR)) == pytest.approx(5 / 6, abs=2e-5)
+    half = probability(replace(phones(presence, success=0.5, every_s=DAY), hours=OFFICE), delayed(12 * HOUR))
+    assert half == pytest.approx((20 / 24) * 0.5 + 4 / 24, abs=1e-6)
+
+
+@pytest.mark.parametrize("presence", ["always", FOR_EVER], ids=["always", "spells"])
+def test_holidays_are_a_mixture_of_who_is_away(presence: Presence) -> None:
+    """Away for all of the delay, or at its first half only, or for one of another group."""
+    away = (
+        Holiday("all", 9 * DAY, 12 * DAY, 0.25),
+        Holiday("first", 9 * DAY, 10 * DAY + 3 * HOUR, 0.5),
+        Holiday("others", 9 * DAY, 12 * DAY, 1.0, frozenset({"others"})),
+    )
+    plan = replace(delayed(6 * HOUR), holidays=away)
+    for catch_up, expected in ((True, 0.25), (False, 0.25 + 0.75 * 0.5 * 0.5)):
+        found = probability(phones(presence, catch_up=catch_up), plan)
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
 # --- sums -----------------------------------------------------------------------------------------------
 
 
@@ -233,7 +289,7 @@ def is_explained(found: Losses, lost: int) -> bool:
 
 
 def generated(seed: int) -> tuple[Profile, Plan]:
-    """A kind of device and a plan at random: every law, jitter, failures, catching up, outages."""
+    """A kind of device and a plan at random: laws, jitter, failures, outages, hours, holidays, changes."""
     random = Random(seed)
 
     def law() -> Distribution:
@@ -258,7 +314,21 @@ def generated(seed: int) -> tuple[Profile, Plan]:
     at_s = random.choice([0, 5, 48]) * HOUR
     begin = at_s + random.randrange(delay_s)
     outages = (Outage(begin, begin + random.choice([1, 9]) * HOUR),) if random.random() < 0.5 else ()
-    return profile, delayed(delay_s, at_s=at_s, outages=outages)
+    plan = delayed(delay_s, at_s=at_s, outages=outages)
+    if random.random() < 0.4:
+        first, last = random.choice([(7, 18), (9, 12)])
+        hours = tuple((day * DAY + first * HOUR, day * DAY + last * HOUR) for day in range(9) if day % 7 != 5)
+        profile = replace(profile, hours=hours)
+    if random.random() < 0.3:
+        leave = Holiday("leave", begin - 5 * HOUR, begin + random.choice([4, 40]) * HOUR, random.random())
+        plan = replace(plan, holidays=(leave,))
+    if random.random() < 0.2:
+        away = Away(((at_s + HOUR, at_s + 7 * HOUR), (at_s + 20 * HOUR, at_s + 33 * HOUR)))
+        profile = replace(profile, presence=random.choice([away, "always"]))
+    if random.random() < 0.3:
+        again = Reissue(at_s + delay_s + DAY, "after", 30 * HOUR, issuer="custom")
+        plan = replace(plan, horizon_s=plan.horizon_s + 3 * DAY, actions=(*plan.actions, again))
+    return profile, plan
 
 
 def compare(seed: int, devices: int) -> None:
@@ -268,6 +338,8 @@ def compare(seed: int, devices: int) -> None:
     outcome = simulate(plan, Fleet.start(roster, Draws.of(seed, 0)))
     lost = int(np.count_nonzero(outcome.devices.lost_at_s >= 0))
     law = found.law()
+    z = (lost - law.mean) / (law.sd or 1.0)
+    print(f"seed {seed}: {lost:,} of {devices:,} lost, {law.mean:,.1f} expected, z {z:.2f}")
     assert is_explained(found, lost), (profile, plan.actions, plan.outages, law.mean, law.sd, lost)
 
 
@@ -291,12 +363,20 @@ def test_a_help_desk_acts_after_the_loss() -> None:
     assert probability(phones(), replace(plan, recovery=desk)) == pytest.approx(5 / 6, abs=1e-12)
 
 
-def test_a_second_switch_is_refused() -> None:
+def test_a_certificate_that_is_restored_is_refused() -> None:
     plan = delayed(DAY)
-    again = Reissue(11 * DAY, "immediately", issuer="custom")
-    twice = replace(plan, horizon_s=20 * DAY, actions=(*plan.actions, again))
-    with pytest.raises(NotExactError, match="changes 2 times"):
+    twice = replace(plan, horizon_s=20 * DAY, actions=(*plan.actions, RestorePrevious(12 * DAY)))
+    with pytest.raises(NotExactError, match="restored"):
         probability(phones(), twice)
+
+
+def test_disturbances_and_pushes_are_refused() -> None:
+    disturbance = Disturbance("storm", 0.5, EXPONENTIAL(DAY), EXPONENTIAL(DAY))
+    with pytest.raises(NotExactError, match="disturbance"):
+        probability(phones(), replace(delayed(DAY), disturbances=(disturbance,)))
+    plan = delayed(DAY)
+    with pytest.raises(NotExactError, match="push"):
+        probability(phones(), replace(plan, actions=(*plan.actions, Push(10 * DAY, DAY))))
 
 
 def test_a_gate_is_refused() -> None:
@@ -323,6 +403,20 @@ def test_devices_that_made_attempts_before_are_met_as_they_are_after_living_thro
         ((lived,),) = chances([habit], [Start(wait_s + since_s)], [(wait_s, 0)])
         ((met,),) = chances([habit], [Start(wait_s, since_s=since_s)], [(wait_s + 24 * HOUR, 0)])
         assert met.mean == pytest.approx(lived.mean, abs=lived.error + met.error)
+
+
+def test_kinds_that_are_solved_together_are_solved_as_alone() -> None:
+    habits = [
+        Habit(6 * HOUR, 0, success, True, Spells(EXPONENTIAL(20 * HOUR), law))
+        for success, law in (
+            (1.0, Distribution.lognormal(9 * HOUR, 1.2)),
+            (0.3, Distribution.weibull(DAY, 0.7)),
+        )
+    ]
+    question = [Start(20 * DAY, since_s=DAY)], [(21 * DAY, 3 * DAY), (2 * DAY, HOUR)], [(15 * DAY, 14 * DAY)]
+    together = chances(habits, *question)
+    for habit, ((found,),) in zip(habits, [chances([habit], *question) for habit in habits], strict=True):
+        assert found.mean == pytest.approx(together[habits.index(habit)][0].mean, rel=1e-12)
 
 
 def test_one_pass_for_many_delays_gives_what_each_gives_alone() -> None:
