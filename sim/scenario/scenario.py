@@ -334,6 +334,8 @@ def expect_scenario(given: object) -> None:
     """
     if isinstance(given, Scenario):
         return
+    if isinstance(given, list | tuple) and given and isinstance(given[0], Scenario):
+        raise InputError("a list is given where one scenario is expected: write compare(a, b), or {name: a}")
     read = f"sim.load({str(given)!r})" if isinstance(given, str | os.PathLike) else "sim.load(path)"
     raise InputError(f"a scenario is expected here, not {kind_of(given)}: write {read}")
 

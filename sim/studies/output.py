@@ -10,7 +10,7 @@ from codecs import BOM_UTF8
 from collections.abc import Sequence
 from contextlib import ExitStack
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import file_digest, sha256
 from importlib.metadata import version
@@ -26,9 +26,7 @@ from sim.scenario.certificates import public_copies
 from sim.scenario.scenario import Scenario, load
 from sim.scenario.yaml_text import read_tree, to_yaml
 from sim.studies.replications import Replications
-from sim.summary import Column, Summary, Table
-from sim.summary.answer import Answer
-from sim.text import no_formula, number
+from sim.text import no_formula
 from sim.world.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -289,8 +287,8 @@ def _scenario_bytes(result: Replications) -> bytes:
 # --- read again --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Saved(Answer):
+@dataclass(frozen=True, eq=False)
+class Saved:
     """A result that was saved, by `Result.save` or `run --out`.
 
     Attributes:
@@ -299,7 +297,7 @@ class Saved(Answer):
     """
 
     directory: Path
-    document: dict[str, Any]
+    document: dict[str, Any] = field(repr=False)
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -324,22 +322,11 @@ class Saved(Answer):
         moments = table.select_dtypes("datetimetz")  # Parquet has milliseconds
         return table.assign(**{str(name): moments[name].dt.as_unit("s") for name in moments})
 
-    @property
-    def table(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """The measures of each group."""
         from pandas import DataFrame
 
         return DataFrame.from_dict(self.document["groups"], orient="index").rename_axis("group")
-
-    def summary(self) -> Summary:
-        """How many devices each group lost."""
-        rows = tuple(
-            (name, row["devices"], row["lost_devices"]) for name, row in self.document["groups"].items()
-        )
-        columns = (Column("group"), Column("devices", "count"), Column("lost", "count"))
-        lost, devices = (number(self.measures[name]) for name in ("lost_devices", "devices"))
-        answer = f"{lost} of {devices} devices lose the server."
-        return Summary(self.document["scenario"], answer, (Table(columns, rows),))
 
 
 def read(directory: str | os.PathLike[str]) -> Saved:

@@ -39,7 +39,7 @@ STUDIES = ("compare", "curve", "exact", "plan", "rehearse", "run", "sweep", "ver
         (lambda: sim.why(PLAN), "missing a required argument: 'device'"),
         (lambda: sim.load({}), "from_document"),
         (lambda: sim.why(PLAN, 3), 'no device "3"'),
-        (lambda: sim.compare([PLAN, PLAN]), "a list"),
+        (lambda: sim.compare([PLAN, PLAN]), "write compare\\(a, b\\)"),
         (lambda: sim.compare(PLAN, 3), "the number 3"),
         (lambda: RESULT.plot.losses(), "there is no figure losses: .*delivery"),
         (lambda: RESULT.plot.histories(3), 'no device "3"'),
