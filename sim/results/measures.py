@@ -75,7 +75,8 @@ class Selected:
         quantile: float | None = None,
     ) -> None:
         self._tally = tally
-        self._profiles = selection.profiles(tally.profiles)
+        places = range(len(tally.profiles)) if selection.group is None else tally.of_group[selection.group]
+        self._places = np.array([i for i in places if selection.takes(tally.profiles[i])], dtype=np.int64)
         self._within_s = math.inf if within_s is None else within_s
         self._quantile = 1.0 if quantile is None else quantile
 
@@ -93,7 +94,7 @@ class Selected:
 
     def sum(self, column: str) -> int:
         """The sum of a column of the tally (`tally.COLUMNS`)."""
-        return int(self._tally.column(column)[self._profiles].sum())
+        return int(self._tally.column(column)[self._places].sum())
 
     def lost_share(self) -> float:
         """The share of the devices that were ever lost; 0 of none."""
@@ -125,13 +126,14 @@ class Selected:
     def coverage(self) -> float | None:
         """The least share that held the coming certificate at a change; None without a change or devices."""
         devices = self.sum("devices")
-        held = self._tally.coverage_held[:, self._profiles].sum(axis=1)
+        held = self._tally.coverage_held[:, self._places].sum(axis=1)
         return float(held.min()) / devices if len(held) and devices else None
 
     def _back(self) -> Ints:
         """The rows of `Tally.back` of the selected devices."""
-        back = self._tally.back
-        return back[self._profiles[back[:, 0]]]
+        back, selected = self._tally.back, np.zeros(len(self._tally.profiles), dtype=np.bool_)
+        selected[self._places] = True
+        return back[selected[back[:, 0]]]
 
 
 # --- the table ------------------------------------------------------------------------------------------

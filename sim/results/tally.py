@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -95,6 +96,14 @@ class Tally:
             series=series,
             blocks=self.blocks + other.blocks,
         )
+
+    @cached_property
+    def of_group(self) -> Mapping[str, list[int]]:
+        """The places of each group's profiles; of a group without a device, none."""
+        places = defaultdict[str, list[int]](list)
+        for place, profile in enumerate(self.profiles):
+            places[profile.group].append(place)
+        return places
 
     @cached_property
     def fingerprint(self) -> str:

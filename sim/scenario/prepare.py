@@ -334,7 +334,8 @@ def _roster(scenario: Scenario, within: range) -> Roster:
         parts.append(_Columns.listed(listed[name][positions.start : positions.stop], kinds))
         first += len(listed[name])
     profiles = tuple(kinds)
-    of_profile = np.array([names.index(kind.group) for kind in profiles], dtype=np.int32)
+    place_of = {name: place for place, name in enumerate(names)}
+    of_profile = np.array([place_of[kind.group] for kind in profiles], dtype=np.int32)
     columns = _Columns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     return Roster(
         profiles=profiles,

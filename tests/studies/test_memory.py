@@ -10,9 +10,11 @@ import pytest
 
 import sim
 from sim.errors import InputError
+from sim.results.measures import Selection
 from sim.scenario.findings import findings_of
 from sim.scenario.prepare import prepare
 from sim.studies import experiment, run
+from sim.world.fleet import Profile
 from sim.world.timeline import play
 
 
@@ -72,3 +74,20 @@ def test_devices_that_do_not_fit_into_memory_are_refused(monkeypatch: pytest.Mon
     assert sim.run(scenario(fleet=[{"name": "g", "devices": 500}], duration="1h"), engine="process")
     with pytest.raises(InputError, match="1,000 devices together need about 0 GB of memory"):
         sim.run(scenario(fleet=[{"name": "g", "devices": 1_000}], duration="1h"), engine="process")
+
+
+def test_the_measures_of_many_groups_look_at_each_kind_of_devices_a_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked, takes = 0, Selection.takes
+
+    def counted(self: Selection, profile: Profile) -> bool:
+        nonlocal looked
+        looked += 1
+        return takes(self, profile)
+
+    monkeypatch.setattr(Selection, "takes", counted)
+    fleet = [{"name": f"g{number}", "devices": 1} for number in range(100)]
+    result = sim.run(scenario(fleet=fleet, duration="1d"), engine="process")
+    assert len(result.groups) == 100
+    assert looked <= 10 * 100
