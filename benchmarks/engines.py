@@ -220,8 +220,8 @@ to thirty rounds, in seconds of the processor; two threads by the wall. *Start*:
 phone's first turn. *New memory*: every round gets its memory from the operating system, as a single run
 does; what that costs is the system's (on a virtual machine, up to 15 µs for 4 kB), and the other rounds write
 to memory that was used before. *Largest*: what the resident size of a fresh process had grown by at most, for
-each phone, while the start was drawn and
-while the engine ran; of which are *arrays* of the start and of the outcome.
+each phone, while the start was drawn and while the engine ran; of which are *arrays* of the start and of the
+outcome.
 """
         )
         yield from replays([size for size in SIZES if size <= arguments.largest])

@@ -414,9 +414,10 @@ class Result(Replications, Answer):
 
     def _chase_in_words(self) -> Iterator[Notes]:
         """The devices of a list that are likeliest not to have the reserve in time."""
-        from sim.studies.chase import Chase
+        if self.scenario.inventories:
+            from sim.studies.chase import Chase
 
-        yield from Chase.of(self).in_words(_FEW_NAMES)
+            yield from Chase.of(self).in_words(_FEW_NAMES)
 
     def _guarantees_in_words(self) -> Iterator[Notes]:
         first = self.scenario.first_replication

@@ -34,7 +34,7 @@ finally:
         (["new"], FOR_RUNS),
         (
             ["run", "scenarios/delay_below_sync_period.yaml"],
-            frozenset({"jinja2", "matplotlib", "pandas"}),
+            frozenset({"jinja2", "matplotlib", "pandas", "pyarrow"}),
         ),
     ],
 )
