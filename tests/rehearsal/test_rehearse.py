@@ -359,7 +359,7 @@ def test_writing_down_what_happens_changes_nothing() -> None:
     fleet = Fleet.start(whole.roster, Draws.of(plan.seed, 0))
     script = script_of(experiment.plan, fleet, play(experiment.plan))
     outcome = simulate(experiment.plan, fleet)
-    kind = partial(RecordedDevice, Recorder(lambda _: None, probes_s=range(0, 20 * DAY, 1000)))
+    kind = partial(RecordedDevice, Recorder(lambda _: None, probes_s=range(0, 20 * DAY, DAY)))
     assert simulate(experiment.plan, fleet, kind=kind).fingerprint == outcome.fingerprint
     accepted = [e for e in script.encounters if e.verdict == "accepted" and e.kind != "probe"]
     assert len(accepted) <= int(outcome.devices.syncs.sum()) < script.attempts

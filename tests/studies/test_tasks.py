@@ -246,7 +246,8 @@ def test_every_study_gives_the_same_here_by_processes_and_from_what_is_kept(tmp_
     one, other = world(recovery=desk, guarantees=[promise]), world(strategy=[])
     late = {"at": "day 45", "reissue": {"activate": "immediately"}}
     away = world(calendar={"holidays": [{"name": "feast", "from": "day 1", "for": "2d", "share": "50%"}]})
-    several = world(strategy=[*document()["strategy"], late])
+    soon = {"at": "day 10", "reissue": {"activate": "after 6d"}}
+    several = world(strategy=[soon, late])
     studies = {
         "run": lambda **more: sim.run(one, replications=3, **more),
         "compare": lambda **more: sim.compare(one, other, replications=2, **more),
