@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from sim.figures.bars import CertificateLife, DeviceHistory, Spans
 from sim.figures.series import TimeSeries
-from sim.figures.style import Timespan
-from sim.lists.zones import tzinfo_of
 from sim.scenario.finding import Finding
 from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import FromList
 from sim.studies.choices import Decision
 from sim.studies.plots import Switches
 from sim.studies.replications import MOST_REPLICATIONS
+from sim.studies.result import Result
 from sim.summary import Summary, Table
 
 MOST_SAMPLES: Final = 5_000_000
 """Samples, over all replications, that fit into memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The facts of a run; `events` are instants in seconds from the start, with what happened."""
-
-    name: str
-    description: str
-    timezone: str
-    engine: str
-    seed: int
-    replications: int
-    semantics: str
-    fingerprint: str
-    start: datetime
-    end_s: int
-    events: tuple[tuple[int, str], ...]
-    devices: int
-    versions: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +34,6 @@ class Extra:
         switches: each activation of a reserve, and how many devices held it.
         outages_s: when the server answers nobody.
         technicians: how many the help desk has; None without one.
-        warm_up_s: see `TimeSeries`.
         histories: what happened to a few devices.
         lists: what the lists of devices tell; None without one, or without an activation.
         decision: what to do, by when, and what it will cost; None where there is nothing to plan.
@@ -71,7 +49,6 @@ class Extra:
     switches: Switches
     outages_s: Spans
     technicians: int | None
-    warm_up_s: int
     histories: tuple[DeviceHistory, ...]
     lists: FromList | None
     decision: Decision | None
@@ -83,13 +60,13 @@ class Contents:
     """Everything that a page shows.
 
     Attributes:
-        run: the facts of the run.
+        result: of the run.
         extra: what was found.
         series: of the first replications.
         at_risk: the devices at risk.
     """
 
-    run: Run
+    result: Result
     extra: Extra
     series: TimeSeries
     at_risk: DevicesAtRisk
@@ -97,20 +74,9 @@ class Contents:
     def date(self, instant_s: int, form: str = "%Y-%m-%d %H:%M") -> str:
         """An instant for reading, by the clocks of the scenario's time zone."""
         try:
-            return f"{(self.run.start + timedelta(seconds=instant_s)).astimezone(self.zone):{form}}"
+            return f"{self.result.at(instant_s):{form}}"
         except OverflowError:
             return "beyond the calendar"
-
-    @property
-    def zone(self) -> tzinfo:
-        """The time zone of every date that is shown."""
-        return tzinfo_of(self.run.timezone)
-
-    @property
-    def timespan(self) -> Timespan:
-        """The axis of its figures."""
-        run = self.run
-        return Timespan(run.name, run.start.astimezone(self.zone), run.end_s, run.events)
 
 
 def looked_at(replications: int, samples: int) -> int:

@@ -23,10 +23,12 @@ from sim.figures import bars, series, silence
 from sim.figures.style import NARROW_IN, WIDE_IN, as_it_comes, svg_element
 from sim.report.contents import Contents
 from sim.studies.at_risk import MOST_LISTED
-from sim.studies.plots import curve_of
+from sim.studies.output import library_versions
+from sim.studies.plots import curve_of, timespan_of
 from sim.studies.replications import MOST_REPLICATIONS
 from sim.summary import Column, Notes, Table
 from sim.text import number, percent, plural
+from sim.world import SEMANTICS
 from sim.world.order import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 MOST_SHOWN: Final = 1_000
@@ -59,8 +61,8 @@ class DrawnFigure(NamedTuple):
 
 def drawings_of(contents: Contents) -> Iterator[Drawing]:
     """The figures that apply, in the order in which a page shows them."""
-    timespan, extra, samples = contents.timespan, contents.extra, contents.series
-    n = samples.replications
+    result, extra, samples = contents.result, contents.extra, contents.series
+    timespan, n = timespan_of(result, result.scenario.name), samples.replications
     runs = f" Lines are medians of {n:,} runs, bands hold {series.BAND_WORDS}." if n > 1 else ""
     if extra.decision is not None and extra.decision.curve:
         first, *_, last = (
@@ -122,7 +124,10 @@ def page_of(contents: Contents, figures: Mapping[str, DrawnFigure] | None = None
         .get_template("page.html.jinja")
         .render(
             contents=contents,
-            run=contents.run,
+            run=contents.result,
+            scenario=contents.result.scenario,
+            semantics=SEMANTICS,
+            versions=library_versions(),
             extra=contents.extra,
             decision=contents.extra.decision,
             figures=figures_of(contents) if figures is None else figures,
@@ -133,7 +138,7 @@ def page_of(contents: Contents, figures: Mapping[str, DrawnFigure] | None = None
             tables=[part for part in parts if isinstance(part, Table)],
             at_risk=replace(at_risk, rows=at_risk.rows[:MOST_SHOWN]),
             more=at_risk.rows[MOST_SHOWN:],
-            looked_at=min(contents.run.replications, MOST_REPLICATIONS),
+            looked_at=min(contents.result.replications, MOST_REPLICATIONS),
             style=_text("page.css"),
             script=script,
             digest=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
@@ -191,7 +196,7 @@ def _slider(contents: Contents) -> dict[str, Any] | None:
         {
             "delay": plural(point.days, "day"),
             "lost": number(median),
-            "share": percent(median / max(contents.run.devices, 1)),
+            "share": percent(median / max(contents.series.devices, 1)),
             "band": f"{number(low)} to {number(high)}",
             "by": decision.shown(decision.expires - timedelta(days=point.days)),
             "kept": point.keeps,
@@ -205,7 +210,7 @@ def _slider(contents: Contents) -> dict[str, Any] | None:
 
 def _at_risk(contents: Contents) -> Table:
     """The devices at risk, the most urgent first."""
-    zone = f" ({contents.run.timezone})"
+    zone = f" ({contents.result.scenario.timezone})"
     columns = (
         *map(Column, ("Device", "Group", "Platform", "Status", "Cause")),
         *map(Column, (f"Lost at{zone}", f"Back at{zone}", "Back by")),
@@ -220,13 +225,15 @@ def _at_risk(contents: Contents) -> Table:
             *(there.get(name, "") for name in ("device", "group", "platform", "status")),
             there.get("lost_cause", "").replace("_", " "),
             *(
-                f"{there[name].tz_convert(contents.zone):%Y-%m-%d %H:%M:%S}" if name in there else ""
+                f"{there[name].tz_convert(contents.result.scenario.zone):%Y-%m-%d %H:%M:%S}"
+                if name in there
+                else ""
                 for name in ("lost_at", "reconnected_at")
             ),
             there.get("reconnected_by", ""),
             f"{there['lost_for_s'] / SECONDS_PER_HOUR:.1f}",
             "" if needed_s is None else f"{needed_s / SECONDS_PER_DAY:.2f}",
-            f"{there['last_sync_at'].tz_convert(contents.zone):%Y-%m-%d %H:%M:%S}"
+            f"{there['last_sync_at'].tz_convert(contents.result.scenario.zone):%Y-%m-%d %H:%M:%S}"
             if "last_sync_at" in there
             else "",
         ]

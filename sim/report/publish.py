@@ -14,19 +14,18 @@ import pandas as pd
 from sim.errors import InputError, OutputError, visible
 from sim.figures.style import as_it_comes, svg_bytes
 from sim.files import expect_folder_of, write_file
-from sim.report.contents import Contents, Extra, Run, looked_at
+from sim.report.contents import Contents, Extra, looked_at
 from sim.report.page import DrawnFigure, figures_of, page_of
 from sim.scenario.findings import findings_of
 from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import Chase
-from sim.studies.output import CHASE, PAGE, digest_of, library_versions, read
-from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of, warm_up_of
+from sim.studies.output import CHASE, PAGE, digest_of, read
+from sim.studies.plots import histories_of, lives_of, series_of_result, switches_of
 from sim.studies.replications import MOST_REPLICATIONS
 from sim.studies.result import Result
 from sim.studies.search import PlanError
 from sim.studies.tables import devices_part
 from sim.text import rounded
-from sim.world import SEMANTICS
 from sim.world.fleet import Profile, Spells
 from sim.world.outcome import Outcome
 
@@ -87,7 +86,7 @@ class Publisher:
             samples = len(result.series()["at_s"])
             replications = range(looked_at(result.replications, samples))
             self._contents = Contents(
-                run=self._run(),
+                result=result,
                 extra=self._extra(),
                 series=series_of_result(
                     result, replications, self._at_risk.reconnected, self._at_risk.received
@@ -95,24 +94,6 @@ class Publisher:
                 at_risk=self._at_risk,
             )
         return self._contents
-
-    def _run(self) -> Run:
-        result, scenario = self._result, self._result.scenario
-        return Run(
-            name=scenario.name,
-            description=scenario.description,
-            timezone=scenario.timezone,
-            engine=result.engine,
-            seed=scenario.seed,
-            replications=result.replications,
-            semantics=SEMANTICS,
-            fingerprint=result.fingerprint,
-            start=scenario.start,
-            end_s=scenario.duration,
-            events=tuple((event.at_s, event.name) for event in result.tallies[0].events),
-            devices=result.tallies[0].size,
-            versions=library_versions(),
-        )
 
     def _extra(self) -> Extra:
         result, decision, no_decision = self._result, None, ""
@@ -131,7 +112,6 @@ class Publisher:
             switches=switches_of(result),
             outages_s=tuple((outage.from_s, outage.to_s) for outage in result.plan.outages),
             technicians=None if recovery is None else recovery.technicians,
-            warm_up_s=warm_up_of(result),
             histories=histories_of(result, self._at_risk),
             lists=self._chase.from_list(),
             decision=decision,

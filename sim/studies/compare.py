@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any, Final
@@ -223,17 +223,7 @@ class Comparison(Answer):
         """The document that `reissue compare --json` prints; `difference` is `a` minus `b`."""
         return {
             "runs": [result.to_json() for result in self.results],
-            "differences": [
-                {
-                    "a": d.a,
-                    "b": d.b,
-                    "measure": d.measure,
-                    "difference": d.difference,
-                    "low": d.low,
-                    "high": d.high,
-                }
-                for d in self.differences
-            ],
+            "differences": [asdict(difference) for difference in self.differences],
             "devices": [
                 {"a": d.a, "b": d.b, "lost_only_under_a": list(d.only_a), "lost_only_under_b": list(d.only_b)}
                 for d in self.discordances

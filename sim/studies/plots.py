@@ -134,12 +134,10 @@ class Plots:
 
     def _timespan(self, shown: int | None = None) -> Timespan:
         """The axis of a figure of so many replications, or of one that is the same in all of them."""
-        scenario, events = self._result.scenario, self._result.tallies[0].events
-        changes = tuple((event.at_s, event.name) for event in events)
-        name, runs = name_of(scenario), self._result.replications
+        name, runs = name_of(self._result.scenario), self._result.replications
         if shown is not None and shown < runs:
             name = f"{'first' if shown == 1 else shown} of {runs} replications: {name}"
-        return Timespan(name, scenario.at(0), scenario.duration, changes)
+        return timespan_of(self._result, name)
 
     @property
     def _every(self) -> Sequence[int]:
@@ -165,6 +163,13 @@ class Plots:
             for outcome in self._result.outcomes(replication):
                 found.add(devices_part(self._result, replication, outcome))
         return found
+
+
+def timespan_of(result: Replications, name: str) -> Timespan:
+    """The axis of figures over the dates of a run."""
+    scenario, events = result.scenario, result.tallies[0].events
+    changes = tuple((event.at_s, event.name) for event in events)
+    return Timespan(name, scenario.at(0), scenario.duration, changes)
 
 
 def name_of(scenario: Scenario) -> str:
