@@ -77,12 +77,8 @@ class Grid:
         masks: Sequence[tuple[int, ...]],
         cells: int,
     ) -> None:
-        self.habits, self.starts, self.masks, self.cells = (
-            habits,
-            starts,
-            [m for m in masks if m[0] > m[1]],
-            cells,
-        )
+        self.habits, self.starts, self.cells = habits, starts, cells
+        self.masks = [(begin, end) for begin, end in masks if begin > end]
         self.step_s = step_s = habits[0].every_s / cells
         # A start of devices that have lived before lies between two points; the others begin with a spell.
         self.places = [start.remaining_s / step_s for start in starts]
@@ -137,9 +133,8 @@ class Grid:
                 alpha = self._from_near(self.on, self.lengths_on, 3, point)
                 alpha += self.on[..., 1] * from_on[:, None, None, :, place]
                 alpha += self.on[..., 0] * self.outlasts_on[:, point, None, None, None]
-                beta = (
-                    self._from_near(self.off, self.lengths_off, 1, point) + from_off[:, None, None, :, place]
-                )
+                beta = self._from_near(self.off, self.lengths_off, 1, point)
+                beta += from_off[:, None, None, :, place]
                 beta += self.off[..., 0] * self.ends_late[:, point, None, None, None]
                 beta += self.outlasts_off[:, point, None, None, None]
                 self._add(point, alpha, beta, point in ends, point in begins)
@@ -185,9 +180,7 @@ class Grid:
         lon0, loff0 = (each[:, 0, None, None, None] for each in (self.lengths_on, self.lengths_off))
         on = (alpha + lon0 * beta[:, : alpha.shape[1]]) / (1.0 - lon0 * loff0)
         off = beta[:, : alpha.shape[1]] + loff0 * on
-        fails_to_catch_up = (
-            1.0 - (self.catching * (self.share[point - 1] + self.share[point]) / 2)[:, :, None]
-        )
+        fails_to_catch_up = 1.0 - self.catching[:, :, None] * (self.share[point - 1] + self.share[point]) / 2
         on_column, off_column = 3 + point - self.near, 1 + point - self.near
         returned = fails_to_catch_up * on[:, 0]
         if is_begin:
@@ -208,22 +201,18 @@ class Grid:
         self.far_off.add(self.off[:, 1, self.made, :, 1 : 1 + chunk])
         self.on[..., 3 : 3 + chunk] = self.on[..., 3 + chunk :]
         self.off[..., 1 : 1 + chunk] = self.off[..., 1 + chunk :]
-        highest = self.on[:, :1, self.made :, :, 2]
-        self.on[..., 1] = np.where(
-            highest > 0.0, self.on[..., 2] / np.where(highest > 0.0, highest, 1.0), 1.0
-        )
+        most = self.on[:, :1, self.made :, :, 2]
+        self.on[..., 1] = np.where(most > 0.0, self.on[..., 2] / np.where(most > 0.0, most, 1.0), 1.0)
         self.near += chunk
 
     def _seen(self, row: int, point: int) -> tuple[Floats, Floats]:
         """`on` and `off` from the point to the switch; of what ends here, only what comes counts."""
         kept = point - self.near + 1
         on, off = self.on[row], self.off[row]
-        far_on = (
-            on[..., 1, None] * self.far_on.values[row, :, self.near - 2 :: -1]
-            if self.near > 1
-            else on[..., :0]
+        far_on, far_off = (
+            far.values[row, :, : self.near - 1][:, ::-1] for far in (self.far_on, self.far_off)
         )
-        far_off = self.far_off.values[row, :, self.near - 2 :: -1] if self.near > 1 else off[0, 0, :, :0]
+        far_on = on[..., 1, None] * far_on
         far_off = np.broadcast_to(far_off, (*off.shape[:-1], self.near - 1))
         seen_on = np.concatenate([on[..., 2 + kept : 2 : -1], far_on, on[..., :1]], axis=-1)
         seen_off = np.concatenate([off[..., kept:0:-1], far_off, off[..., :1]], axis=-1)
@@ -255,7 +244,7 @@ class _Far:
         first, last = self._first, self._last
         if scale is not None:
             self._transforms[:, :, first:last] *= scale[..., None, None]
-            self.values[:, :, : last * self._chunk] *= scale[..., None]
+            self.values[:, :, first * self._chunk : last * self._chunk] *= scale[..., None]
             self._highest[first:last] *= scale.max()
         self._transforms[:, :, last] = np.fft.rfft(values, 2 * self._chunk)
         self.values[:, :, last * self._chunk : (last + 1) * self._chunk] = values
@@ -263,6 +252,7 @@ class _Far:
         self._last += 1
         while self._first < self._last and self._highest[self._first] <= NEGLIGIBLE:
             self._first += 1
+        self.values[:, :, first * self._chunk : self._first * self._chunk] = 0.0
 
     def sums(self) -> Floats:
         """For the chunk after the next, the sum at each point; shape (habits, cells, chunk)."""

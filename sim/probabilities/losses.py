@@ -23,7 +23,6 @@ from sim.world.timeline import Timeline
 
 Floats = NDArray[np.float64]
 
-QUANTILES: Final = (0.05, 0.5, 0.95)
 MOST_DEVIATIONS: Final = 12.0
 """Standard deviations beyond which a number of lost devices is not followed: below 1e-30."""
 
