@@ -28,11 +28,14 @@ guarantees:
   - {measure: lost_devices, at_most: 90, probability: 95%}
 """
 
+DARK = "calendar.disturbances=[{name: dark, share: 10%, every: 50d, lasts: 1d}]"
+"""With it fleets are simulated; without it the answer is computed."""
+
 COMMANDS = {
     "run": ["run", "plan.yaml", "--replications", "60"],
     "compare": ["compare", "plan.yaml", "plan.yaml", "--replications", "4"],
     "curve": ["curve", "plan.yaml", "--replications", "6"],
-    "plan": ["plan", "plan.yaml", "--lost-at-most", "50%", "--replications", "19"],
+    "plan": ["plan", "plan.yaml", "--lost-at-most", "50%", "--replications", "60", "--set", DARK],
     "sweep": ["sweep", "plan.yaml", "--vary", "fleet.0.devices=150,250", "--workers", "1", "--no-store"],
     "verify": ["verify", "plan.yaml"],
     "worst case": ["check", "plan.yaml", "--worst-case"],
