@@ -43,7 +43,7 @@ def test_engines_and_probabilities_agree(scenario: sim.Scenario) -> None:
     assert (punctual.lost, punctual.mean, punctual.z) == (96, 96.0, 0.0)
 
 
-@pytest.mark.parametrize("defect", ["no catch-up", "one cell"])
+@pytest.mark.parametrize("defect", ["no catch-up", "one cell", "no hours"])
 def test_a_planted_mistake_is_noticed(
     scenario: sim.Scenario, defect: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,11 +52,15 @@ def test_a_planted_mistake_is_noticed(
     def wrong(habits: Any, starts: Any, *rest: Any, **more: Any) -> Any:
         if defect == "no catch-up":
             return right([replace(habit, catch_up=False) for habit in habits], starts, *rest, **more)
+        if defect == "no hours":
+            return right(habits, starts, rest[0], **more)
         cell_s = 6 * 3600 // 32
         return right(
             habits, [replace(each, remaining_s=each.remaining_s - cell_s) for each in starts], *rest, **more
         )
 
+    if defect == "no hours":
+        scenario = scenario.changed({"fleet.0.hours": {"days": "mon-sun", "from": "06:00", "to": "20:00"}})
     simulated = sim.run(scenario, engine="fleet")
     assert all(witness.is_explained for witness in witnesses_of(scenario, simulated))
     monkeypatch.setattr(losses, "chances", wrong)
