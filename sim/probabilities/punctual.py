@@ -48,6 +48,9 @@ def by_phase(profile: Profile, switch_s: int, usable: Stretches, masks: Stretche
         return fails
 
     fails = np.ones(every_s)
+    if not away and not jitter_s:  # how many attempts are due in the stretches
+        made = sum(-((phases - to_s) // every_s) + (phases - from_s) // every_s for from_s, to_s in usable)
+        return np.asarray((1.0 - success) ** made, dtype=np.float64)
     for begins_s in range(max(0, usable[0][0] - jitter_s - every_s) // every_s * every_s, switch_s, every_s):
         fails *= fails_at(begins_s)
         if fails.max() < NEGLIGIBLE:
