@@ -201,15 +201,16 @@ def _decision(
         names[ADVISED_DAYS] = f"the advised {ADVISED_DAYS} days"
     names.setdefault(best, f"the least delay, {plural(best, 'day')}")
     looks = [(AS_WRITTEN, written), *((name, outlook.at(each)) for each, name in names.items())]
-    choices = tuple(_choice(question, name, look, confidence) for name, look in looks)
     place = 1 + list(names).index(best)
     if days is None and _loses_more(outlook.at(most), written):
         place = 0
-        if written.keeps(promises) and (own := choices[0]).specified and own.activated:
+        own = _choice(question, AS_WRITTEN, written, confidence)
+        if written.keeps(promises) and own.specified and own.activated:
             days = (own.activated - own.specified).days
     look = looks[place][1]
     margins = [law.at_most(p.allowed) - p.probability for law, p in zip(look.promised, promises, strict=True)]
     deciding = promises[int(np.argmin(margins))]
+    choices = tuple(_choice(question, name, look, deciding.probability) for name, look in looks)
     if days is None:
         binding = _obstacle(question, deciding)
     between = None

@@ -185,10 +185,10 @@ class Question:
             PlanError: something else happens to the certificates.
         """
         found = play(self.plan(days))
-        reserve, specified_s = found.latest_reserve, self.specified_s(days)
-        changed_to = [(after.change, after.main) for _, after in found.switches]
-        is_alone = changed_to == [("activated", reserve)] and all(state.is_valid for state in found.states)
-        if not is_alone or found.server.specified_at_s.get(reserve) != specified_s:
+        changes = [after.change for _, after in found.switches]
+        is_alone = changes == ["activated"] and all(state.is_valid for state in found.states)
+        specified_s = found.server.specified_at_s.get(found.server.main.generation)
+        if not is_alone or specified_s != self.specified_s(days):
             raise PlanError(
                 "something else happens to the certificates than the activation of this reserve: "
                 "plan with a strategy of one reissue"
@@ -248,7 +248,7 @@ class Computed:
         return tuple(roster.name(int(device)) for device in first[: np.count_nonzero(chances > 0.5)])
 
     def _look(self, timeline: Timeline) -> Look:
-        refused_by = timeline.server.certificates[-1].refused_by
+        refused_by = timeline.server.main.refused_by
         if refused_by and not all(promise.counts_refusing for promise in self.question.promises):
             raise NotExactError(
                 "a certificate that some devices refuse, and a promise of its delivery: simulate"
@@ -409,8 +409,7 @@ class Simulated:
     def _delays(self, days: int) -> dict[tuple[Selection, bool], list[CriticalDelays]]:
         """The critical delays in each fleet, by who is counted."""
         if days not in self._found:
-            timeline = self.question.timeline(days)
-            refused_by = timeline.server.certificates[timeline.latest_reserve].refused_by
+            refused_by = self.question.timeline(days).server.main.refused_by
             plan = replace(self.question.plan(days), horizon_s=self.question.expiry_s)
             jobs = [(self._experiment(self.question.prepared.with_plan(plan)), range(self.replications))]
             found = {}

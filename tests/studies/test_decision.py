@@ -129,6 +129,22 @@ def test_a_promise_with_a_probability_asks_for_that_one() -> None:
     assert days == sorted(set(days))  # type: ignore[type-var]
 
 
+def test_the_number_lost_is_as_sure_as_the_promise_that_decides() -> None:
+    promise = {"measure": "lost_devices", "at_most": 40, "probability": "99%"}
+    found = sim.plan(scenario(guarantees=[promise]), vary=False)
+    assert found.choice.lost[2] < found.choice.surely <= 40
+    assert f"at most {found.choice.surely} of 4,000 devices lost, with 99 %" in found.answer
+
+
+def test_a_reserve_that_the_server_makes_right_after_the_switch_is_no_obstacle() -> None:
+    """397 days are left, and the new certificate would have one left: the automatic reissue acts at once."""
+    server = {"behaviour": "ksmm-6.0"}
+    fleet = [{"name": "phones", "devices": 5}]
+    found = sim.plan(scenario(server=server, strategy=[], fleet=fleet, guarantees=[]), vary=False)
+    assert found.choices[1].lost == (0, 0, 0)
+    assert found.delay_days == 30
+
+
 def test_what_couples_devices_is_not_planned_and_a_gate_is_seen_beside_other_plans() -> None:
     chase = {"at": "day 40", "chase": {"group": "tablets", "silent_for": "7d", "per_day": 20}}
     with pytest.raises(PlanError, match="a chase couples devices"):
