@@ -245,7 +245,8 @@ def test_every_study_gives_the_same_here_by_processes_and_from_what_is_kept(tmp_
     promise = {"measure": "lost_devices", "at_most": 20, "probability": "50%"}
     one, other = world(recovery=desk, guarantees=[promise]), world(strategy=[])
     late = {"at": "day 45", "reissue": {"activate": "immediately"}}
-    away = world(calendar={"holidays": [{"name": "feast", "from": "day 1", "for": "2d", "share": "50%"}]})
+    dark = {"name": "dark", "share": "50%", "every": {"exponential": "40d"}, "lasts": "2d"}
+    away = world(calendar={"disturbances": [dark]})
     soon = {"at": "day 10", "reissue": {"activate": "after 6d"}}
     several = world(strategy=[soon, late])
     studies = {
