@@ -57,15 +57,18 @@ class CriticalDelays:
         refused_by: frozenset[str] = frozenset(),
         selection: Selection = ALL,
     ) -> CriticalDelays:
-        """The same from the critical delay of every device, -1 for none, of each part; at least one."""
+        """The same from the critical delay of every device, -1 for none, of each part; at least one.
+
+        No delay loses a device that never connected (model 11.2).
+        """
         found = []
         for roster, delays_s in parts:
             counted = selection.devices(roster)
             refuses = np.array(
                 [profile.judged_as in refused_by for profile in roster.profiles], dtype=np.bool_
             )
-            is_refused = refuses[roster.profile] & counted
-            accepted_s = delays_s[counted & ~is_refused]
+            is_refused = refuses[roster.profile] & counted & ~roster.never_connected
+            accepted_s = np.where(roster.never_connected, 0, delays_s)[counted & ~is_refused]
             never = int(np.count_nonzero(accepted_s == NEVER))
             values, counts = np.unique(accepted_s[accepted_s != NEVER], return_counts=True)
             found.append(cls(values, counts.astype(np.int64), never, int(np.count_nonzero(is_refused))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,14 @@ def test_two_parts_add_up() -> None:
     both = one + other
     assert (both.delays_s.tolist(), both.devices.tolist()) == ([5, 7, 9], [1, 4, 10])
     assert (both.never, both.refused, both.size) == (7, 10, 32)
+
+
+@pytest.mark.parametrize("refused_by", [frozenset[str](), frozenset({"android"})])
+def test_no_delay_loses_a_device_that_never_connected(refused_by: frozenset[str]) -> None:
+    """Two phones at 30, one of which never connected: the other one needs 11, or is lost as one refused."""
+    outcome = part([30, 30], [0, 0])
+    roster = replace(outcome.roster, never_connected=np.array([True, False]))
+    delays_s = np.where(roster.never_connected, -1, outcome.devices.critical_delay_s)
+    critical = CriticalDelays.of_delays([(roster, delays_s)], refused_by=refused_by)
+    assert critical.lost(np.array([1, 10, 11])).tolist() == ([1, 1, 1] if refused_by else [1, 1, 0])
+    assert (critical.size, critical.least_delay_s(1), critical.never) == (2, 0, 0)
