@@ -27,6 +27,7 @@ def curve(
     own_s: int | None = None,
     needed_s: int | None = None,
     middle: str = "mean",
+    is_sample: bool = False,
     width_in: float = WIDE_IN,
 ) -> Figure:
     """Lost devices by delay, as steps: a loss is avoided from one second on, not gradually.
@@ -39,6 +40,7 @@ def curve(
         own_s: the scenario's own delay, to be marked.
         needed_s: the recommended delay, to be marked.
         middle: what the middle of several is.
+        is_sample: days lie between the delays, whose losses are between theirs: lines instead of steps.
         width_in: inches across.
     """
     figure, axes = style.blank("Lost devices by activation delay", name, width_in=width_in)
@@ -46,10 +48,11 @@ def curve(
     unit_s, unit = (SECONDS_PER_DAY, "days") if in_days else (SECONDS_PER_HOUR, "hours")
     at = delays_s / unit_s
     marker = "o" if len(at) <= _FEW_POINTS else ""
-    axes.plot(at, lost, color=style.BLUE, linewidth=2, marker=marker, markersize=3.5, drawstyle="steps-post")
+    draw = "default" if is_sample else "steps-post"
+    axes.plot(at, lost, color=style.BLUE, linewidth=2, marker=marker, markersize=3.5, drawstyle=draw)
     if low is not None and high is not None:
         shade: dict[str, Any] = {"facecolor": style.SKY, "edgecolor": style.BLUE, "alpha": 0.45}
-        axes.fill_between(at, low, high, step="post", **shade)
+        axes.fill_between(at, low, high, step=None if is_sample else "post", **shade)
     axes.set_xlabel(f"activation delay ({unit})", fontsize=9)
     axes.set_ylabel("lost devices" if low is None else f"lost devices ({middle})", fontsize=9)
     style.count_axis(axes, float(max(lost.max(initial=0), 0 if high is None else high.max(initial=0))))

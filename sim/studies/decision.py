@@ -78,7 +78,9 @@ def decide(
         NotExactError: `by` is `exact`, and that cannot be.
     """
     if not 0 < confidence < 1:
-        raise PlanError(f"a confidence lies between 0 and 100 %, not at {100 * confidence:.4g} %")
+        raise PlanError(
+            f"a confidence lies between 0 and 100 %, not at {100 * confidence:.4g} %: write for example 95%"
+        )
     if lost_at_most is not None and lost_at_most < 0:
         raise PlanError("fewer than no devices cannot be lost: write for example 0.1% or 20")
     question = _question(prepared, reissue, lambda p: _promises(p, lost_at_most, confidence))

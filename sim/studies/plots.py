@@ -253,6 +253,7 @@ def curve_of(name: str, decision: Decision, *, width_in: float = WIDE_IN) -> Fig
         own_s=own_s,
         needed_s=None if days is None else days * SECONDS_PER_DAY,
         middle="median",
+        is_sample=True,
         width_in=width_in,
     )
 

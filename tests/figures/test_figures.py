@@ -114,6 +114,12 @@ def test_a_curve_steps_where_losses_do() -> None:
     assert figure.axes[0].lines[0].get_drawstyle() == "steps-post"
 
 
+def test_a_sample_of_a_curve_is_joined_by_lines() -> None:
+    """256 devices after 1 day and 79 after 8: after 7 days not still 256."""
+    figure = delays.curve("c", np.array([1, 8]) * DAY, np.array([256.0, 79.0]), is_sample=True)
+    assert figure.axes[0].lines[0].get_drawstyle() == "default"
+
+
 def test_the_colours_of_an_element_are_the_pages() -> None:
     for figure in drawn(NARROW_IN):
         element = svg_element(figure, name="f")

@@ -131,7 +131,8 @@ def test_no_delay_helps_who_comes_after_the_expiry() -> None:
     away = {"presence": {"away": [{"from": "day 8", "for": "33d"}]}}
     story = sim.why(scenario(AFTER_10D, group=away, duration="60d"), "phones/0")
     assert said(story)[0] == (
-        "No activation delay: the reserve waits until 2026-04-10 00:00 at most, and it did not come by then."
+        "Not a longer activation delay: the reserve waits until 2026-04-10 00:00 at most, "
+        "and it did not come by then."
     )
 
 
@@ -152,7 +153,7 @@ def test_attempts_that_never_fail_would_have_saved_it() -> None:
     story = sim.why(scenario(AFTER_10D, sync={"success": "0%"}), "phones/0")
     assert texts(story)[0] == "03-01 06:00 It failed on the way 10 times, last on 2026-03-10 06:00."
     assert "Attempts that never fail (success: 100%)." in said(story)
-    assert "No reserve: before 2026-03-21 00:00 it never synchronized." in said(story)
+    assert "Not an earlier reserve: before 2026-03-21 00:00 it never synchronized." in said(story)
 
 
 def test_a_reserve_that_was_replaced() -> None:

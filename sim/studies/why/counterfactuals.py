@@ -40,9 +40,11 @@ MOST_WINDOWS: Final = 12
 
 _TEXTS: Final[dict[Kind, str]] = {
     "delay": "An activation delay of at least {delay}.",
-    "no delay": ("No activation delay: the reserve waits until {at} at most, and it did not come by then."),
+    "no delay": (
+        "Not a longer activation delay: the reserve waits until {at} at most, and it did not come by then."
+    ),
     "no delay in the run": (
-        "No activation delay within the run: by its end, it did not come for the reserve."
+        "Not a longer activation delay within the run: by its end, it did not come for the reserve."
     ),
     "reserve first": (
         "A reserve instead of immediate replacement, with an activation delay of at least {delay}."
@@ -52,7 +54,7 @@ _TEXTS: Final[dict[Kind, str]] = {
     "success": "Attempts that never fail (success: 100%).",
     "specified by": "A reserve specified by {at}, to become main when it did.",
     "specified before the expiry": "A reserve specified by {at}, to become main at the expiry.",
-    "never synchronized": "No reserve: before {at} it never synchronized.",
+    "never synchronized": "Not an earlier reserve: before {at} it never synchronized.",
     "not replaced": "The reserve that it held, had it not been replaced on {at}.",
     "not restored": "No return to the previous certificate on {at}.",
     "accepted": "A certificate that {platform} accepts.",
