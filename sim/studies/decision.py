@@ -23,14 +23,10 @@ from sim.studies.choices import AS_WRITTEN, TODAY, Choice, Decision, Point, Vari
 from sim.studies.delays import CurveError, step_of
 from sim.studies.experiment import Engine, Progress
 from sim.studies.gate import gate_for
-from sim.studies.search import Computed, Look, Outlook, PlanError, Promise, Question, Simulated
+from sim.studies.search import ADVISED_DAYS, Computed, Look, Outlook, PlanError, Promise, Question, Simulated
 from sim.text import listed, plural
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Reissue
-
-ADVISED_DAYS: Final = 30
-"""Kaspersky recommends an activation period of at least 30 days (KSMM 6.0, "Reissuing the mobile
-Administration Server certificate")."""
 
 CONFIDENCE: Final = 0.95
 DORMANT_PARTS: Final = (0.0, 0.25, 0.5, 0.75)

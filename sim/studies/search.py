@@ -32,6 +32,9 @@ SURE: Final = 0.95
 _AHEAD: Final = 120
 """Delays that one pass answers for at a time."""
 _FEW: Final = 12
+ADVISED_DAYS: Final = 30
+"""Kaspersky recommends an activation period of at least 30 days (KSMM 6.0, "Reissuing the mobile
+Administration Server certificate")."""
 _USUAL_PASSES: Final = 4
 _MOST_ATTEMPTS: Final = 400_000_000
 """Attempts to synchronize, over all replications, that a run of the array engine needs some seconds for."""
@@ -264,7 +267,9 @@ class Computed:
         """What many delays lose, in days; of a list with silent devices a few, and more roughly."""
         if self.solver.is_one_pass:
             return [(days, self.at(days)) for days in self._first if days]
-        return [(days, self.rough.at(days)) for days in evenly(range(1, self.question.most + 1), _FEW)]
+        every = range(1, self.question.most + 1)
+        few = {*evenly(every, _FEW), *({ADVISED_DAYS} & {*every})}
+        return [(days, self.rough.at(days)) for days in sorted(few)]
 
     def least(self, allowed: Sequence[int] | None = None) -> int | None:
         """The least number of whole days that keeps every promise, with its own or other numbers allowed."""
