@@ -82,9 +82,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """How many scenario files there are, and how they are run; nothing in a project without any."""
     files = {item.path for item in items if isinstance(item, ScenarioTest)}
-    options = {name: config.getoption(f"reissue_{name}") for name in ("engine", "seed", "replications")}
-    words = [f"{name} {'as each file has it' if value is None else value}" for name, value in options.items()]
-    return [f"reissue: {len(files)} scenario files, {', '.join(words)}"] if files else []
+    if not files:
+        return []
+    from sim.text import plural
+
+    engine = config.getoption("reissue_engine") or "auto"
+    given = {name: config.getoption(f"reissue_{name}") for name in ("seed", "replications")}
+    words = [f"{name} {'of each file' if value is None else value}" for name, value in given.items()]
+    return [f"reissue: {plural(len(files), 'scenario file')}, engine {engine}, {', '.join(words)}"]
 
 
 @pytest.fixture(scope="session")

@@ -110,6 +110,8 @@ def test_one_huge_fleet_split_over_workers_has_the_fingerprint_of_one_machine(
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.result")} == kept
 
 
+DARK = "calendar.disturbances=[{name: dark, share: 10%, every: 50d, lasts: 1d}]"
+"""With it the answer of `plan` is simulated."""
 DESK = {"technicians": 1, "begins": "4h", "owner_responds": "1d", "takes": "1h"}
 
 
@@ -130,7 +132,7 @@ def test_replications_on_a_cluster_are_those_of_one_machine(pair: Nodes, tmp_pat
         ["compare", "plan.yaml", "other.yaml", "--replications", "2"],
         ["curve", "plan.yaml", "--replications", "2"],
         ["curve", "other.yaml", "--reissue", "0"],
-        ["plan", "plan.yaml", "--lost-at-most", "35", "--no-variants"],
+        ["plan", "plan.yaml", "--lost-at-most", "35", "--no-variants", "--set", DARK],
     ],
     ids=["compare", "curve", "curve of separate runs", "plan"],
 )

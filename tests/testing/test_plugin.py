@@ -171,7 +171,7 @@ def test_a_line_says_how_many_files_there_are_and_how_they_are_run(project: Proj
     project.scenario("a.yaml", KEPT)
     project.scenario("b.yaml", KEPT, KEPT)
     result = project.run("--reissue-seed", "7")
-    line = "reissue: 2 scenario files, engine as each file has it, seed 7, replications as each file has it"
+    line = "reissue: 2 scenario files, engine auto, seed 7, replications of each file"
     result.stdout.fnmatch_lines([line])
     project.write("test_own.py", "def test_own(): pass\n")
     project.run("test_own.py").stdout.no_fnmatch_line("reissue: *")
@@ -288,7 +288,7 @@ def properties(path: Path, *, name: str | None = None) -> dict[str, str]:
 
 def test_junit_holds_what_was_observed(project: Project) -> None:
     project.scenario("s/a.yaml", BROKEN)
-    project.run("--junitxml=out.xml")
+    project.run("--junitxml=out.xml", "--reissue-engine", "process")
     told = properties(project.path / "out.xml")
     fingerprint = sim.run(small(BROKEN)).fingerprint
     assert told == {
