@@ -1,4 +1,4 @@
-"""A guarantee held against what happened: proved, holds, fails, undecided or vacuous."""
+"""A guarantee held against what happened: proved, exact, holds, fails, undecided or vacuous."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from sim.results.tally import Tally
 from sim.scenario.schema import Guarantee
 from sim.world.outcome import Outcome
 
-Answer = Literal["proved", "holds", "fails", "undecided", "vacuous"]
+Answer = Literal["proved", "exact", "holds", "fails", "undecided", "vacuous"]
+Chance = Callable[[Bound], tuple[float, float] | None]
+"""The probability that a bound is kept, and what that errs by; None where it is not computed."""
 Judge = Callable[[int, int], Answer]
 """An answer from (replications that kept it, replications)."""
 
@@ -36,7 +38,8 @@ class Verdict:
 
     Attributes:
         guarantee: as written.
-        verdict: `proved`: no draw can break it; `holds`: the replications say so; `fails`; `undecided`: too
+        verdict: `proved`: no draw can break it; `exact`: kept with the stated probability, as is computed
+            (model 13); `holds`: the replications say so; `fails`; `undecided`: too
             few replications for the stated confidence; `vacuous`: nothing exercised it.
         observed: the measure; over several replications the one furthest from what is guaranteed.
             None where there was nothing to measure.
@@ -62,7 +65,7 @@ class Verdict:
     def passes(self) -> bool:
         """Whether a test that rests on it may pass."""
         allowed = self.verdict == "vacuous" and self.guarantee.allow_vacuous
-        return allowed or self.verdict in ("proved", "holds")
+        return allowed or self.verdict in ("proved", "exact", "holds")
 
 
 def judge(
@@ -71,6 +74,7 @@ def judge(
     outcomes: Callable[[int], Iterable[Outcome]],
     *,
     proofs: Proofs | None = None,
+    chance: Chance | None = None,
 ) -> Verdict:
     """Hold a guarantee against every replication, and against every draw where that can be done.
 
@@ -82,6 +86,7 @@ def judge(
         tallies: one a replication.
         outcomes: gives the outcomes of a replication's parts, to find a witness in.
         proofs: what is certain about the scenario; None: only the replications count.
+        chance: computes probabilities, for guarantees that name one; None: only the replications count.
     """
     bound = guarantee.bound
     values = [bound.value(tally) for tally in tallies]
@@ -100,7 +105,8 @@ def judge(
     elif guarantee.probability is None:
         verdict = _in_every_one(verdict)
     else:
-        verdict = _in_a_share(verdict, guarantee.probability)
+        computed = None if chance is None else chance(bound)
+        verdict = _in_a_share(verdict, guarantee.probability, computed)
     if verdict.verdict != "fails" or all(kept):
         return verdict
     first = kept.index(False)
@@ -181,7 +187,10 @@ def _breaks_at_most(n: int) -> float:
     return 1 - lower_bound(n, n, CONFIDENCE)
 
 
-def _in_a_share(verdict: Verdict, probability: float) -> Verdict:
+def _in_a_share(verdict: Verdict, probability: float, computed: tuple[float, float] | None) -> Verdict:
+    if computed is not None and abs(computed[0] - probability) > computed[1]:
+        answer: Answer = "exact" if computed[0] >= probability else "fails"
+        return replace(verdict, verdict=answer, reason=f"computed: kept in {percent(computed[0])} of cases")
     n, confidence = verdict.replications, verdict.guarantee.confidence or CONFIDENCE
     good = n - verdict.broken
     later = partial(judged_once, probability=probability, confidence=confidence)

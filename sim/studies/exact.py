@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any, Final
 
-from sim.probabilities.losses import Law, Losses, losses
+import numpy as np
+
+from sim.guarantees.verdicts import Chance
+from sim.probabilities.losses import Law, Losses, NotExactError, losses
+from sim.results.measures import Bound
 from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import checked
@@ -99,3 +103,28 @@ def exact(scenario: Scenario) -> Probabilities:
     """
     prepared = prepare(scenario)
     return Probabilities(prepared, losses(prepared.plan, prepared.timeline, prepared.roster()))
+
+
+def chance_of(prepared: Prepared) -> Chance:
+    """Computes the probability that a bound on lost devices is kept; the help desk does not matter to it."""
+    plan = replace(prepared.plan, recovery=None)
+
+    @cache
+    def found() -> Losses | None:
+        try:
+            return losses(plan, prepared.timeline, prepared.roster())
+        except NotExactError:
+            return None
+
+    def chance(bound: Bound) -> tuple[float, float] | None:
+        of_devices, selection = bound.entry.of_devices, bound.selection
+        solved = found() if bound.measure in ("lost_devices", "lost_share") else None
+        if of_devices is None or solved is None:
+            return None
+        devices = int(np.count_nonzero(selection.devices(prepared.roster())))
+        law = solved.law(group=selection.group, platform=selection.platform)
+        first, probabilities = law.distribution
+        kept = [bound.is_kept(of_devices(first + n, devices)) for n in range(len(probabilities))]
+        return float(probabilities[kept].sum()), solved.error * devices
+
+    return chance

@@ -103,14 +103,13 @@ class Result(Replications, Answer):
         """What became of each guarantee of the scenario."""
         if not self.scenario.guarantees:
             return ()
-        proofs = self.experiment.proofs()
+        proofs, chance = self.experiment.proofs(), None
+        if self.experiment.policy is None and any(g.probability for g in self.scenario.guarantees):
+            from sim.studies.exact import chance_of
+
+            chance = chance_of(self.experiment.prepared)
         return tuple(
-            judge(
-                guarantee,
-                self.tallies,
-                self.outcomes,
-                proofs=proofs,
-            )
+            judge(guarantee, self.tallies, self.outcomes, proofs=proofs, chance=chance)
             for guarantee in self.scenario.guarantees
         )
 
@@ -473,6 +472,7 @@ _CHANGES: Final = ("reserve activated", "certificate replaced immediately", "pre
 _MOST_EVENTS: Final = 30
 _TONES: Final[Mapping[str, Tone]] = {
     "proved": "good",
+    "exact": "good",
     "holds": "good",
     "fails": "bad",
     "undecided": "open",

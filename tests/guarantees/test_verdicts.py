@@ -256,7 +256,7 @@ def test_what_is_kept_in_every_replication_holds_and_says_how_sure_that_is() -> 
 def test_95_percent_at_95_percent_confidence_takes_59_replications(replications: int, verdict: str) -> None:
     # Kept in all of n: with confidence 1 - a the probability is at least a^(1/n); 0.05^(1/59) = 0.9505, and
     # 0.05^(1/58) = 0.9497.
-    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%"}
+    guarantee = {"measure": "times_lost", "at_most": 0, "probability": "95%"}
     told = verdict_of(guarantee, **LUCKY, replications=replications)
     assert told.verdict == verdict
     if verdict == "undecided":
@@ -267,7 +267,7 @@ def test_95_percent_at_95_percent_confidence_takes_59_replications(replications:
 @pytest.mark.parametrize(("replications", "verdict"), [(1, "undecided"), (2, "fails")])
 def test_what_never_holds_fails_as_soon_as_that_is_sure(replications: int, verdict: str) -> None:
     # Kept in none of n: at most 1 - 0.05^(1/n), which is 0.95 after one and 0.776 after two.
-    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%"}
+    guarantee = {"measure": "times_lost", "at_most": 0, "probability": "95%"}
     told = verdict_of(guarantee, **LUCKLESS, replications=replications)
     assert told.verdict == verdict
     if verdict == "undecided":
@@ -283,7 +283,7 @@ def test_of_a_single_failure_the_number_says_all() -> None:
 
 def test_what_holds_in_a_share_says_at_least_in_how_many_cases() -> None:
     """All of 59: at least 0.05^(1/59) = 95.05 %, which is read as 95 %."""
-    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%"}
+    guarantee = {"measure": "times_lost", "at_most": 0, "probability": "95%"}
     told = verdict_of(guarantee, **LUCKY, replications=59)
     assert told.verdict == "holds"
     assert told.reason == (
@@ -293,13 +293,13 @@ def test_what_holds_in_a_share_says_at_least_in_how_many_cases() -> None:
 
 def test_confidence_decides_how_many_replications_it_takes() -> None:
     # 0.01^(1/59) = 0.925: not enough at 99 % confidence, which takes ln 0.01 / ln 0.95 = 89.8.
-    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "95%", "confidence": "99%"}
+    guarantee = {"measure": "times_lost", "at_most": 0, "probability": "95%", "confidence": "99%"}
     assert verdict_of(guarantee, **LUCKY, replications=89).verdict == "undecided"
     assert verdict_of(guarantee, **LUCKY, replications=90).verdict == "holds"
 
 
 def test_a_probability_near_the_truth_stays_open() -> None:
-    guarantee = {"measure": "lost_devices", "at_most": 0, "probability": "50%"}
+    guarantee = {"measure": "times_lost", "at_most": 0, "probability": "50%"}
     told = verdict_of(guarantee, **COIN, replications=40)
     assert told.verdict == "undecided"
     assert told.reason is not None
