@@ -166,7 +166,8 @@ class Proofs:
                 held += kind.devices - kind.at_risk
             elif self._plan.recovery is None or tally.column("lost")[number] == 0:
                 held += tally.coverage_held[:, number]
-        return float(held.min()) / sum(kind.devices for kind in kinds.values())
+        devices = int(tally.column("ever_connected")[list(kinds)].sum())
+        return float(held.min()) / devices if devices else None
 
     # --- devices ---------------------------------------------------------------------------------
 

@@ -124,8 +124,11 @@ class Selected:
         return float(back[place, 1]) if place < len(back) else math.inf
 
     def coverage(self) -> float | None:
-        """The least share that held the coming certificate at a change; None without a change or devices."""
-        devices = self.sum("devices")
+        """The least share that held the coming certificate at a change; None without a change or devices.
+
+        Devices that were never connected are in no coverage (model 11.2).
+        """
+        devices = self.sum("ever_connected")
         held = self._tally.coverage_held[:, self._places].sum(axis=1)
         return float(held.min()) / devices if len(held) and devices else None
 
@@ -174,7 +177,8 @@ def _taken_s(outcome: Outcome) -> Floats:
 def _lacked(outcome: Outcome) -> Floats:
     """1 where a device alone in its profile ever lacked the coming certificate at a change, else 0."""
     ever = (outcome.coverage_held == 0).any(axis=0)
-    return np.asarray(ever[outcome.roster.profile], dtype=np.float64)
+    lacked = ever[outcome.roster.profile] & ~outcome.roster.never_connected
+    return np.asarray(lacked, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 
 COLUMNS: Final[Mapping[str, Callable[[Outcome], NDArray[np.generic]]]] = {
     "devices": lambda outcome: np.ones(len(outcome.roster), dtype=np.int64),
+    "ever_connected": lambda outcome: ~outcome.roster.never_connected,
     "lost": lambda outcome: outcome.devices.times_lost > 0,
     "still_lost": lambda outcome: outcome.is_lost,
     "times_lost": lambda outcome: outcome.devices.times_lost,

@@ -159,7 +159,10 @@ def _promises(prepared: Prepared, lost_at_most: float | None, confidence: float)
         bounds = [(g.bound, g.promise, g.probability) for g in guarantees if is_about_losses(g.bound)]
     promises = []
     for bound, words, probability in bounds or [(Bound(measure="lost_devices", at_most=0), "", None)]:
-        devices = int(np.count_nonzero(bound.selection.devices(roster)))
+        counted = bound.selection.devices(roster)
+        if bound.entry.decided_by == "reception":
+            counted &= ~roster.never_connected
+        devices = int(np.count_nonzero(counted))
         allowed = bound.most_lost(devices) or 0
         words = words or (f"at most {plural(allowed, 'device')} lost" if allowed else "nobody is lost")
         refusing = bound.entry.decided_by == "losses"

@@ -114,7 +114,8 @@ def timeline_table(result: Replications) -> pd.DataFrame:
 def timeline_tables(result: Replications) -> Iterator[pd.DataFrame]:
     """The same, replication by replication."""
     for replication, tally in enumerate(result.tallies):
-        series, devices = result.series(replication), max(tally.size, 1)
+        series = result.series(replication)
+        devices = max(int(tally.column("ever_connected").sum()), 1)
         holding = series["holding_reserve"].astype(np.float64)
         yield pd.DataFrame(
             {

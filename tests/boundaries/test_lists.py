@@ -11,6 +11,8 @@ from test_boundaries import after, phones
 
 from sim.fleet.engine import simulate as fleet_engine
 from sim.processes.engine import simulate as process_engine
+from sim.results.measures import Selected
+from sim.results.tally import Tally
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.fleet import Fleet
@@ -58,3 +60,11 @@ def test_who_never_connected_is_not_lost_with_everybody(simulate: object) -> Non
     assert outcome.devices.lost_at_s.tolist() == [-1, 50]
     assert outcome.is_lost.tolist() == [False, True]
     assert outcome.series["lost"].tolist() == [0, 1]
+
+
+def test_who_never_connected_is_in_no_coverage() -> None:
+    """Of two phones one was never connected, the other receives the reserve at 11."""
+    plan = Plan(100, Certificate(0, "ksc", 0, 1000, "old"), actions=(after(5, 55),), sample_s=50)
+    outcome = process_engine(plan, with_first_never_connected(phones([10, 11])))
+    assert Selected(Tally.of(outcome)).measure("reserve_coverage") == 1.0
+    assert Selected(Tally.of(outcome)).measure("lost_share") == 0.0

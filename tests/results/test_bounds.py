@@ -20,6 +20,7 @@ def tally_of(devices: int, lost: int) -> Tally:
     """So many phones, the lost ones still lost at the end and without the reserve; and ten lost tablets."""
     columns = {
         "devices": [devices, 10],
+        "ever_connected": [devices, 10],
         "lost": [lost, 10],
         "still_lost": [lost, 10],
         "times_lost": [lost, 10],
