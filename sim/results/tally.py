@@ -124,6 +124,11 @@ class Tally:
         """How many devices there are."""
         return int(self.column("devices").sum())
 
+    @property
+    def ever_connected(self) -> int:
+        """How many of them were connected at some time (model 11.2)."""
+        return int(self.column("ever_connected").sum())
+
     def equals(self, other: Tally) -> bool:
         """Whether every number is equal."""
         return all(_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))

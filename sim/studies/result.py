@@ -307,10 +307,7 @@ class Result(Replications, Answer):
         """How many devices a restore takes the server from: those that do not hold what it puts back."""
         changes = [event for event in self.tallies[0].events if event.name in _CHANGES]
         for place, event in enumerate(changes):
-            taken = [
-                int(t.column("ever_connected").sum()) - int(t.coverage_held[place].sum())
-                for t in self.tallies
-            ]
+            taken = [t.ever_connected - int(t.coverage_held[place].sum()) for t in self.tallies]
             if event.name == "previous restored" and any(taken):
                 return (
                     f"the restore on {date(self.at(event.at_s))} takes the server from "

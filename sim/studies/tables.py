@@ -115,7 +115,7 @@ def timeline_tables(result: Replications) -> Iterator[pd.DataFrame]:
     """The same, replication by replication."""
     for replication, tally in enumerate(result.tallies):
         series = result.series(replication)
-        devices = max(int(tally.column("ever_connected").sum()), 1)
+        devices = max(tally.ever_connected, 1)
         holding = series["holding_reserve"].astype(np.float64)
         yield pd.DataFrame(
             {
