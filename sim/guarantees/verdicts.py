@@ -172,13 +172,9 @@ def _in_every_one(verdict: Verdict) -> Verdict:
         reason = None if n == 1 else f"broken in {verdict.broken:,} of {n:,}"
         return replace(verdict, verdict="fails", reason=reason)
     could, sure = percent(_breaks_at_most(n)), f"({percent(CONFIDENCE)} confidence)"
-    if n > 1:
-        seen = f"kept in all {n:,} replications: at most {could} of replications could break it {sure}"
-    else:
-        seen = (
-            f"kept in 1 replication, which says little: up to {could} of replications could break it {sure}; "
-            f"if {ENOUGH:,} keep it, at most {percent(_breaks_at_most(ENOUGH))} could"
-        )
+    seen = f"kept in all {n:,} replications: at most {could} of replications could break it {sure}"
+    if n == 1:
+        seen = f"kept in the one run made, which proves little: try --replications {ENOUGH}"
     return replace(verdict, reason=seen)
 
 

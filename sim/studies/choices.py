@@ -17,6 +17,13 @@ from sim.world.order import SECONDS_PER_DAY
 _MOST_NAMES: Final = 20
 AS_WRITTEN: Final = "as written"
 TODAY: Final = "today and at the expiry"
+_RULES: Final = {
+    "target": "the promises",
+    "30-day advice": "Kaspersky's advice of 30 days",
+    "sync period": "the longest time between synchronizations",
+    "plan as written": "the plan as written, which loses no more",
+}
+"""What a delay is due to, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +203,7 @@ class Decision(Answer):
     def answer(self) -> str:
         """What to do, in one sentence."""
         best, today = self.choice, self._named(TODAY)
-        sure = f"with {100 * self.confidence:.4g} %"
+        sure = f"with {100 * self.confidence:.4g} % certainty"
         lost = f"{_at_most(best.surely)} of {plural(self.devices, 'device')} lost, {sure}"
         if best.name == AS_WRITTEN:
             return f"Keep the plan as written, no other loses fewer: {lost}."
@@ -211,8 +218,12 @@ class Decision(Answer):
         )
         if today is not None and today.surely < best.surely:
             days = (best.expires - today.expires).days
-            cost = f"{plural(days, 'day')} of the new certificate's life" if days else "nothing"
-            answer += f"; today, {_at_most(today.surely)}, at the cost of {cost}"
+            cost = (
+                f"the new certificate then expires {plural(days, 'day')} sooner"
+                if days
+                else "it costs nothing"
+            )
+            answer += f". If you specify it today, {_at_most(today.surely)} are lost; {cost}"
         return f"{answer}."
 
     def shown(self, moment: datetime) -> str:
@@ -226,11 +237,12 @@ class Decision(Answer):
     def notes(self) -> Iterator[str]:
         """What the answer is due to, how it was found, and what is left to do."""
         if self.delay_days is None or self.needed_days is None:
-            yield f"What binds: {self.binding}."
+            yield f"What stands in the way: {self.binding}."
         else:
             needed = plural(self.needed_days, "day")
             first = f"the first to break is “{self.promise}”"
-            yield f"What binds: {self.binding}. The promises need {needed}; {first}."
+            rule = _RULES.get(self.binding, self.binding)
+            yield f"What decides the date: {rule}. The promises alone need {needed}; {first}."
         if self.shortfall:
             yield (
                 f"To keep “{self.promise}” all the same, the reserve must be brought to "

@@ -46,12 +46,11 @@ class GateAdvice:
     @property
     def sentence(self) -> str:
         """What it promises, and when it opens."""
-        low, median, high = ("no day before the expiry" if d is None else f"day {d}" for d in self.opens_days)
+        low, _, high = ("the expiry" if d is None else f"day {d}" for d in self.opens_days)
         return (
-            f"A gate instead of a date, on a reserve specified today ({self.written}), loses at most "
-            f"{self.most_lost:,} whenever it opens: with 5 % by {low}, with 50 % by {median}, with 95 % by "
-            f"{high}. The chance that it opens before the expiry, at which the reserve becomes main all the "
-            f"same, is {100 * self.chance:.4g} %."
+            f"Or let a reserve specified today become main once {self.coverage} hold it ({self.written}): "
+            f"at most {self.most_lost:,} are lost whenever that happens, most probably between {low} and "
+            f"{high}. The chance that it happens before the expiry is {100 * self.chance:.4g} %."
         )
 
     def to_json(self) -> dict[str, Any]:

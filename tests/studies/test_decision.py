@@ -115,7 +115,7 @@ def test_where_no_plan_keeps_the_promise_it_says_what_can_be_had() -> None:
     assert (found.delay_days, found.specify_by, found.binding) == (None, None, "remaining life")
     assert found.choice is today
     assert found.shortfall == today.surely - 10
-    assert f"at most {today.surely} of 4,000 devices lost, with 95 %" in found.answer
+    assert f"at most {today.surely} of 4,000 devices lost, with 95 % certainty" in found.answer
 
 
 def test_a_promise_with_a_probability_asks_for_that_one() -> None:
@@ -133,7 +133,7 @@ def test_the_number_lost_is_as_sure_as_the_promise_that_decides() -> None:
     promise = {"measure": "lost_devices", "at_most": 40, "probability": "99%"}
     found = sim.plan(scenario(guarantees=[promise]), vary=False)
     assert found.choice.lost[2] < found.choice.surely <= 40
-    assert f"at most {found.choice.surely} of 4,000 devices lost, with 99 %" in found.answer
+    assert f"at most {found.choice.surely} of 4,000 devices lost, with 99 % certainty" in found.answer
 
 
 def test_a_reserve_that_the_server_makes_right_after_the_switch_is_no_obstacle() -> None:
