@@ -30,6 +30,9 @@ MOST_SWITCHES: Final = 4
 """Changes of the main certificate: 15 sets of them are solved."""
 MOST_HOLIDAYS: Final = 4
 """Holidays of shares of the devices: each doubles what is solved."""
+MOST_DOUBT: Final = 0.02
+"""Error of a probability that at most half of the devices may have: of a list, those whose schedule is due
+next to a change of the certificate."""
 MOST_PERIODS_BEFORE: Final = 3
 """Periods before the reserve that matter: an attempt of the last but one may have been missed."""
 
@@ -245,6 +248,8 @@ class Solver:
                     chance = weight
                 elif isinstance(kind.profile.presence, Spells):
                     value, doubt = _of_phase(self._solved[_question(kind, wait, masks)], kind, wait, masks)
+                    if masks and doubt > MOST_ERROR:
+                        raise NotExactError("hours or holidays are too fine for any grid: simulate")
                     chance, error = chance + weight * value, error + abs(weight) * doubt
                 else:
                     key = kind.profile, wait, masks
@@ -254,6 +259,9 @@ class Solver:
                     is_drawn = kind.phase_s == PHASE_IS_DRAWN
                     chance += weight * float(of.mean() if is_drawn else of[kind.phase_s])
             rows.append((kind, n, min(max(chance, 0.0), 1.0), error))
+        in_doubt = sum(n for _, n, _, error in rows if error > MOST_DOUBT)
+        if in_doubt > len(self._row_of) / 2:
+            raise NotExactError("attempts are due close to a change of the certificate: simulate")
         return Losses(tuple(rows))
 
     def _parts(self, kind: Kind, timeline: Timeline) -> Iterator[tuple[float, _Wait | None, Stretches]]:
@@ -267,11 +275,15 @@ class Solver:
             return
         if len(waits) > MOST_SWITCHES:
             raise NotExactError(f"the main certificate changes more than {MOST_SWITCHES} times: simulate")
+        if isinstance(kind.profile.presence, Spells):
+            _check_spells(kind, waits)
         for several in range(1, len(waits) + 1):  # lost at one of them: inclusion and exclusion
             for some in combinations(waits, several):
                 usable = tuple(stretch for wait in some for stretch in wait.usable)
                 wait = _Wait(some[-1].switch_s, some[0].specified_s, usable)
                 for weight, masks in self._masks(kind, wait):
+                    if isinstance(kind.profile.presence, Spells):
+                        _check_openings(kind, wait, masks)
                     yield (weight if several % 2 else -weight), wait, masks
 
     def _masks(self, kind: Kind, wait: _Wait) -> Iterator[tuple[float, Stretches]]:
@@ -374,6 +386,42 @@ def _waits(kind: Kind, timeline: Timeline) -> list[_Wait] | None:
     return waits
 
 
+MOST_JITTER: Final = 0.9
+"""Share of a period up to which an attempt of devices with spells may be late."""
+NEAR: Final = 0.125
+"""Share of a period within which a change of the certificate and an opening are not told apart by a grid."""
+MOST_ERROR: Final = 1e-3
+"""Error of a probability of devices with masks beyond which it is none."""
+
+
+def _check_spells(kind: Kind, waits: Sequence[_Wait]) -> None:
+    """Refuse what a grid blurs of devices with spells.
+
+    Raises:
+        NotExactError: it takes a simulation; the message says why.
+    """
+    profile = kind.profile
+    assert isinstance(profile.presence, Spells)
+    if any(wait.usable[0][0] > wait.specified_s for wait in waits):
+        raise NotExactError("an outage lasts while the reserve is specified: simulate")
+    if profile.jitter_s > MOST_JITTER * profile.every_s:
+        raise NotExactError("attempts are late by nearly a whole period: simulate")
+    if kind.state == "silent" and profile.presence.off.kind in ("constant", "empirical"):
+        raise NotExactError("devices of a list come back after exact times: simulate")
+
+
+def _check_openings(kind: Kind, wait: _Wait, masks: Stretches) -> None:
+    """Refuse hours that begin, or a holiday that ends, close to a change of the certificate.
+
+    Raises:
+        NotExactError: it takes a simulation.
+    """
+    near_s = NEAR * kind.profile.every_s
+    instants_s = wait.specified_s, wait.switch_s
+    if any(abs(to_s - at_s) <= near_s for _, to_s in masks for at_s in instants_s):
+        raise NotExactError("hours begin or a holiday ends close to a change of the certificate: simulate")
+
+
 def _punctual(profile: Profile, wait: _Wait, masks: Stretches) -> Floats:
     try:
         return by_phase(profile, wait.switch_s, wait.usable, masks)
@@ -452,5 +500,7 @@ def _of_phase(chance: Chance, kind: Kind, wait: _Wait, masks: Stretches) -> tupl
     every_s = kind.profile.every_s
     place = (wait.switch_s - kind.phase_s) % every_s / every_s
     half = 0.5 / len(chance.by_phase)
-    jump = abs(chance.at(place + half) - chance.at(place - half)) if masks else 0.0
+    jumps = (0.0, (wait.switch_s - wait.specified_s) % every_s / every_s)
+    is_near = any(min((place - each) % 1, (each - place) % 1) <= 2 * half for each in jumps)
+    jump = abs(chance.at(place + 2 * half) - chance.at(place - 2 * half)) if masks or is_near else 0.0
     return chance.at(place), chance.error + jump

@@ -88,24 +88,24 @@ def decide(
     def simulated() -> Simulated:
         return Simulated(question.with_seed(seed), **fleets)  # type: ignore[arg-type]
 
-    outlook: Outlook
-    if by == "simulation":
-        outlook = simulated()
-    else:
+    def answer(outlook: Outlook) -> Decision:
         try:
-            outlook = Computed(question)
-            outlook.at(question.most)
+            written = outlook.written()
+        except NotExactError:
+            written = simulated().written()
+        return _decision(
+            question, outlook, written, confidence, follow_advice=follow_advice, vary=vary, gate=gate
+        )
+
+    if by != "simulation":
+        try:
+            exact = Computed(question)
+            exact.at(question.most)
+            return answer(exact)
         except NotExactError:
             if by == "exact":
                 raise
-            outlook = simulated()
-    try:
-        written = outlook.written()
-    except NotExactError:
-        written = simulated().written()
-    return _decision(
-        question, outlook, written, confidence, follow_advice=follow_advice, vary=vary, gate=gate
-    )
+    return answer(simulated())
 
 
 def computed(prepared: Prepared, *, reissue: int | None = None) -> Decision | None:

@@ -90,7 +90,8 @@ def test_plans_stand_side_by_side(decision: sim.Decision) -> None:
     assert [c.keeps for c in decision.choices] == [False, True, False, True]
     assert today.lost[0] < today.lost[1] < today.lost[2] == today.surely < least.surely <= 40
     assert (least.expires - today.expires).days == 75 - 64  # what it costs to begin early
-    assert f"today, at most {today.surely}, at the cost of 11 days" in decision.answer
+    assert f"If you specify it today, at most {today.surely} are lost" in decision.answer
+    assert "11 days sooner" in decision.answer
 
 
 def test_a_plan_that_loses_more_than_the_one_written_is_never_recommended() -> None:

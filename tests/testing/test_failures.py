@@ -153,7 +153,7 @@ def test_what_nothing_exercised_says_so_and_how_to_allow_it(project: Project) ->
 def test_an_undecided_guarantee_says_how_to_decide_it(project: Project) -> None:
     # Of 40 phones with a random turn, none is lost with a probability of 2^-40; 1 of 1 shows 5 %.
     fleet = [{"name": "phones", "devices": 40, "sync": {"every": "1d"}}]
-    project.scenario("a.yaml", {"measure": "lost_devices", "at_least": 1, "probability": "50%"}, fleet=fleet)
+    project.scenario("a.yaml", {"measure": "times_lost", "at_least": 1, "probability": "50%"}, fleet=fleet)
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["undecided: *", "*--reissue-replications*"])

@@ -231,7 +231,7 @@ def test_nothing_is_simulated_to_collect(project: Project, simulated: list[str])
 def test_options_choose_engine_seed_and_replications(project: Project) -> None:
     # Of 40 phones with a random turn, none is lost with a probability of 2^-40.
     fleet = [{"name": "phones", "devices": 40, "sync": {"every": "1d"}}]
-    project.scenario("a.yaml", {"measure": "lost_devices", "at_least": 1, "probability": "50%"}, fleet=fleet)
+    project.scenario("a.yaml", {"measure": "times_lost", "at_least": 1, "probability": "50%"}, fleet=fleet)
     # Kept in 1 of 1: with 95 % confidence in 5 % of all; in 5 of 5: in 0.05^(1/5) = 55 %.
     assert project.run().ret == 1
     options = ("--reissue-replications", "5", "--reissue-seed", "7", "--reissue-engine", "process")
