@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from sim.guarantees.verdicts import Chance
-from sim.probabilities.losses import Law, Losses, NotExactError, losses
+from sim.probabilities.law import Law
+from sim.probabilities.losses import Losses, NotExactError, losses
 from sim.results.measures import Bound
 from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario

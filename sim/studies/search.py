@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sim.errors import InputError
 from sim.executor import Resources
 from sim.guarantees.verdicts import MANY
-from sim.probabilities.losses import Law, NotExactError, Solver
+from sim.probabilities.law import Law
+from sim.probabilities.losses import NotExactError, Solver
 from sim.results.critical import CriticalDelays
 from sim.results.measures import ALL, Selected, Selection
 from sim.scenario.prepare import Prepared

@@ -17,7 +17,8 @@ from scipy import special, stats
 
 from sim.fleet.engine import simulate
 from sim.probabilities.grid import Habit, Start, residual_survival
-from sim.probabilities.losses import Law, Losses, NotExactError, Solver, losses
+from sim.probabilities.law import Law
+from sim.probabilities.losses import Losses, NotExactError, Solver, losses
 from sim.probabilities.renewal import chances
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
