@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -83,23 +85,18 @@ def gate_for(outlook: Computed | Simulated, promise: Promise) -> GateAdvice | No
         has_opened = _simulated(outlook, promise)
     else:
         has_opened = _computed(outlook, promise)
-    last = question.most - 1
+    days = range(1, question.most)
 
     def day(share: float) -> int | None:
-        if has_opened(last) < share:
-            return None
-        low, high = 0, last
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if has_opened(middle) >= share else (middle, high)
-        return high
+        place = bisect_left(days, share, key=has_opened)
+        return days[place] if place < len(days) else None
 
     return GateAdvice(
         coverage=_coverage(devices - promise.allowed, devices),
         group=promise.selection.group,
         most_lost=promise.allowed,
         opens_days=(day(0.05), day(0.5), day(0.95)),
-        chance=has_opened(last),
+        chance=has_opened(days[-1]),
     )
 
 
@@ -117,6 +114,7 @@ def _computed(outlook: Computed, promise: Promise) -> Callable[[int], float]:
         solver.look_ahead([timeline(days) for days in evenly(range(1, question.most), _AT_ONCE)])
     selection = promise.selection
 
+    @cache
     def has_opened(days: int) -> float:
         return solver.losses(timeline(days)).law(group=selection.group).at_most(promise.allowed)
 
