@@ -227,7 +227,7 @@ def rehearse(
     output.show(rehearsal, as_json=as_json)
     if not rehearsal.agrees:
         return FAILS
-    return UNDECIDED if rehearsal.is_vacuous else DONE
+    return DONE if rehearsal.connections else UNDECIDED
 
 
 def _unique(
