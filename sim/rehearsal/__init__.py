@@ -1,1 +1,1 @@
-"""The plan played with real TLS, and the model beside it; imported only when asked for: OpenSSL loads slowly."""
+"""The plan played with real TLS, and the model beside it; nothing is imported here: OpenSSL loads slowly."""
