@@ -68,7 +68,7 @@ def _worst_cases(scenarios: dict[Path, Scenario], *, as_json: bool) -> Iterator[
         if as_json:
             yield from ({"file": str(file), **to_json(scenario, attack)} for attack in attacks)
         elif attacks:
-            yield from (f"{file}: worst case, {line}" for line in lines(scenario, attacks))
+            yield from (f"{file}: worst case: {line}" for line in lines(scenario, attacks))
         else:
             yield f"{file}: there are no guarantees to break"
 
