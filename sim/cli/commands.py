@@ -168,8 +168,7 @@ def plan(
     Exits with 1 where no plan reaches the target.
     """
     from sim.files import write_new_files
-    from sim.report.calendar import calendar_of
-    from sim.report.runbook import runbook_of
+    from sim.report.schedule import calendar_of, runbook_of
     from sim.studies.plan import plan as study
 
     scenario, found = _find(study, follow_advice=not no_advice, vary=not no_variants, **given)

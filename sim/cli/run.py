@@ -50,23 +50,21 @@ def run(
     scenarios = options.read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
     if report is not None or directories:
-        from sim.report import publish  # which loads what draws
+        from sim.report import page  # which loads what draws
     if report is not None:
-        publish.check_page(report, overwrite=overwrite)
+        page.check_page(report, overwrite=overwrite)
     documents, code = [], DONE
-    for place, (file, scenario) in enumerate(zip(files, scenarios, strict=True)):
+    for place, scenario in enumerate(scenarios):
         with options.progress(scenario.name) as calls:
             result = study(scenario, **choices, **calls)
             if directories or report is not None:
-                given = {name: choices[name] for name in ("seed", "replications")}
-                again = publish.reproducing(file.name, overrides=overrides, **given)
-                publisher = publish.Publisher(result, command=again, with_figures=not no_figures)
+                beside = page.Page(result, with_figures=not no_figures)
             if directories:
                 make_folder(directories[place].parent)
                 command = ["reissue", *sys.argv[1:]]
-                write(result, directories[place], command=command, overwrite=overwrite, beside=publisher)
+                write(result, directories[place], command=command, overwrite=overwrite, beside=beside)
             if report is not None:
-                publish.write_page(publisher.page(), report, overwrite=overwrite)
+                page.write_page(beside.html, report, overwrite=overwrite)
                 options.show_written(report)
         if as_json:
             documents.append(result.to_json())
@@ -148,7 +146,7 @@ def report(directory: Path, page: Path | None, overwrite: bool) -> int:
 
     `reissue run FILE --out DIR` wrote it; here it is checked for changes, and copied where you want it.
     """
-    from sim.report.publish import page_in, write_page
+    from sim.report.page import page_in, write_page
     from sim.studies.output import PAGE
 
     content = page_in(directory)

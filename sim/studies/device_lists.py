@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from sim.figures.style import Ax, Size
+
 
 class Reading(TypedDict, total=False):
     """How a list is to be read, as `columns` and `list` of a scenario say it.
@@ -46,12 +48,13 @@ class Reading(TypedDict, total=False):
 class ListForecast(Forecast):
     """A forecast that can be drawn."""
 
-    def plot(self) -> Figure:
+    def plot(self, *, ax: Ax = None, figsize: Size = None) -> Figure:
         """Devices that each delay does not reach, and the ages of the last contacts."""
-        from sim.figures import silence
+        from sim.figures import delays
 
         name, reaches = f"list of {exported_text(self.devices)}", points(self, self.delay_s)
-        return silence.forecast(name, reaches, weeks_of(self).tolist(), confidence=self.confidence)
+        place, weeks = (ax, figsize), weeks_of(self).tolist()
+        return delays.forecast(name, reaches, weeks, confidence=self.confidence, place=place)
 
 
 def inventory(source: str | os.PathLike[str] | pd.DataFrame, **reading: Unpack[Reading]) -> Inventory:
