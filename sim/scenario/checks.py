@@ -14,7 +14,7 @@ from pathlib import Path
 from sim.errors import UnreadableError
 from sim.files import inside, read_bytes
 from sim.results.measures import Key, measures_with
-from sim.scenario.document import Node
+from sim.scenario.document import Document
 from sim.scenario.fleet import MOST_DEVICES, Absence, Away, Disturbance, Group, Holiday
 from sim.scenario.instants import Instant
 from sim.scenario.inventory import Inventory
@@ -33,13 +33,13 @@ class Draft:
 
     Attributes:
         contents: the values.
-        node: the same as written, with places.
+        written: the same with places.
         folder: where the files lie that it names.
         file_validity_s: not-before and not-after of the first certificate's file, if that has been read.
     """
 
     contents: Contents
-    node: Node
+    written: Document
     folder: Path
     file_validity_s: tuple[int, int] | None = None
 
@@ -145,7 +145,7 @@ def _fleet(draft: Draft) -> Iterator[Mistake]:
     for number, group in enumerate(fleet):
         other = first.setdefault(group.name, number)
         if other != number:
-            line = draft.node.place_of(("fleet", other, "name")).line
+            line = draft.written.place_of(("fleet", other, "name")).line
             at = f"at line {line}" if line else f"at fleet.{other}"
             message = f"the name {quoted(group.name)} is already taken {at}: give each group its own"
             yield Mistake(("fleet", number, "name"), message)
@@ -274,8 +274,7 @@ def _source(draft: Draft, source: CertificateSource, *path: str | int) -> Iterat
 
 def _step(draft: Draft, step: Step, number: int) -> Iterator[Mistake]:
     path: KeyPath = ("strategy", number)
-    written = draft.node.nearest(path)[0].value
-    assert isinstance(written, dict)
+    written = draft.written.at(path)
     taken = [key for key in written if key in Step.bare_keys and getattr(step, key) is not None]
     if len(taken) > 1:
         message = f"a step is one action, and this has {listed(taken)}: write a step for each"
@@ -313,9 +312,9 @@ def _guarantee(draft: Draft, guarantee: Guarantee, path: KeyPath) -> Iterator[Mi
         yield Mistake(path, "a guarantee needs a bound: add at_most or at_least, such as at_most: 0")
     keys: tuple[Key, ...] = ("within", "quantile")
     for key in keys:
-        if draft.node.has(*path, key) and guarantee.measure not in measures_with(key):
+        if draft.written.at((*path, key)) is not None and guarantee.measure not in measures_with(key):
             belongs = f"{key} goes with {listed(measures_with(key))}, not with {guarantee.measure}"
             yield Mistake((*path, key), f"{belongs}: leave it out", at_key=True)
-    if draft.node.has(*path, "confidence") and guarantee.probability is None:
+    if draft.written.at((*path, "confidence")) is not None and guarantee.probability is None:
         message = "confidence goes with a probability: add one, such as probability: 95%"
         yield Mistake((*path, "confidence"), message, at_key=True)
