@@ -18,7 +18,7 @@ from pydantic import PrivateAttr, ValidationError
 from sim.errors import InputError, UnreadableError
 from sim.files import decode, read_bytes
 from sim.scenario import instants
-from sim.scenario.checks import Draft, check, check_instants, check_names
+from sim.scenario.checks import check_files, check_instants, check_names
 from sim.scenario.document import DEEPEST, Document, from_python
 from sim.scenario.inventory import Inventories, Inventory
 from sim.scenario.messages import mistakes_in
@@ -158,7 +158,8 @@ class Scenario(Contents, Answer):
         )
         known = copy.copy(self)
         known._origin = replace(self._made_of, file_validity_s=(begins_s, ends_s))
-        if problems := self._made_of.written.placed(check_instants(known._draft)):
+        known._file_validity_s = begins_s, ends_s
+        if problems := self._made_of.written.placed(check_instants(known)):
             raise ScenarioError(problems)
         return known
 
@@ -211,11 +212,6 @@ class Scenario(Contents, Answer):
             raise InputError("a Scenario is made by sim.load, Scenario.from_document or from_yaml")
         return self._origin
 
-    @property
-    def _draft(self) -> Draft:
-        origin = self._made_of
-        return Draft(self, origin.written, origin.folder, origin.file_validity_s)
-
     # --- time ------------------------------------------------------------------------------------
 
     @property
@@ -225,7 +221,7 @@ class Scenario(Contents, Answer):
         Raises:
             LookupError: they stand in the certificate's file, which has not been read (`with_validity`).
         """
-        validity_s = self._draft.validity_s
+        validity_s = self.known_validity_s
         if validity_s is None:
             raise LookupError(f"the validity of {self.server.certificate.file} has not been read")
         return validity_s
@@ -400,12 +396,12 @@ def _scenario(origin: _Origin) -> Scenario:
         scenario = Scenario.model_validate(written.value)
     except ValidationError as error:
         raise ScenarioError(written.placed(mistakes_in(error))) from None
-    scenario._origin = origin
-    draft = scenario._draft
+    scenario._file_validity_s = origin.file_validity_s
     lists = Inventories(scenario, origin.folder, known=origin.inventories.values(), tables=origin.tables)
-    mistakes = [*check(draft), *check_instants(draft), *lists.mistakes]
+    mistakes = [*check_files(scenario, origin.folder), *check_instants(scenario), *lists.mistakes]
     if not lists.mistakes and not lists.problems:
-        mistakes += check_names(draft, lists.read)
+        in_lists = (name for inventory in lists.read.values() for name in inventory.devices.groups)
+        mistakes += check_names(scenario, in_lists)
     if problems := [*written.placed(mistakes), *lists.problems]:
         raise ScenarioError(problems)
     scenario._origin = replace(origin, inventories=lists.read)

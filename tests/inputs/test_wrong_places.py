@@ -224,7 +224,9 @@ def test_every_wrong_value_of_a_file_comes_in_one_error_in_order(tmp_path: Path)
         (3, "duration"),
         (4, "server.behaviour"),
         (4, "server.outages.0.for"),
+        (6, "fleet.0.sync.jitter"),
         (8, "fleet.2"),
+        (10, "strategy.0.cancel_reserve"),
         (11, "strategy.1.at"),
         (13, "guarantees.0.measure"),
         (14, "guarantees.1.at_most"),
@@ -245,16 +247,16 @@ def test_all_that_does_not_fit_together_comes_once_the_values_are_right(tmp_path
         "lost_device,": "lost_share,",
         "at_most: 12,": "at_most: 12%,",
         "replications: 0": "replications: 1",
+        "jitter: 2h": "jitter: 30m",
+        "name: a, inventory": "name: b, inventory",
+        ", cancel_reserve: {}": "",
+        ", within: 3d": "",
     }.items():
         assert wrong in text
         text = text.replace(wrong, right)
     assert places(tmp_path / "scenario.yaml", text) == [
         (4, "server.outages.0.from"),
-        (6, "fleet.0.sync.jitter"),
-        (7, "fleet.1.name"),
         (7, "fleet.1.inventory"),
-        (9, "strategy.0.cancel_reserve"),
-        (13, "guarantees.1.within"),
     ]
 
 

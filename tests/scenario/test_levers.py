@@ -415,7 +415,7 @@ def hours(text: str) -> str:
             "calendar.disturbances.0.lasts",
             "lasts",
         ),
-        (FLEET + "recovery: {technicians: many}\n", "recovery.technicians", "unlimited"),
+        (FLEET + "recovery: {technicians: many}\n", "recovery.technicians", "whole number"),
         (FLEET + "recovery: {hours: {from: 8:00}}\n", "recovery.hours.to", "to"),
     ],
 )

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.scenario import Scenario, ScenarioError, load
+from sim.scenario.schema import Lead
 from sim.scenario.templates import TEMPLATES, template_files, template_text
 
 DAY_S = 86_400
@@ -311,7 +312,7 @@ def test_an_override_makes_the_sections_on_its_way(tmp_path: Path) -> None:
         path, overrides=[("server.certificate.expires", "day 40"), ("server.automatic_reissue.lead", "9d")]
     )
     assert scenario.expiry_s == 40 * DAY_S
-    assert scenario.server.automatic_reissue.lead == 9 * DAY_S
+    assert scenario.server.automatic_reissue == Lead(lead="9d")
 
 
 def test_the_last_of_two_overrides_holds(page: Path) -> None:
@@ -336,8 +337,8 @@ def test_the_last_of_two_overrides_holds(page: Path) -> None:
         ("seed", "&a [*a]", "*a"),
         ("start", "2026-02-30", "28 days"),
         ("strategy.0.at", "start - 1d", "before the start"),
-        ("fleet.0.sync.jitter", "7h", "below 6h"),
-        ("fleet.1.name", "office phones", "already taken at line 20"),
+        ("fleet.0.sync.jitter", "7h", "not shorter than the period of 6h"),
+        ("fleet.1.name", "office phones", "already taken"),
     ],
 )
 def test_a_wrong_override_names_itself(page: Path, key: str, value: str, message: str) -> None:
