@@ -37,9 +37,8 @@ from sim.scenario.values import (
     is_one_line,
     kind_of,
     parse_duration,
+    parse_share,
     plain,
-    read_duration,
-    read_share,
 )
 from sim.text import quoted, span
 from sim.world.certificates import LONGEST_LIFE_S
@@ -232,9 +231,9 @@ def _yes_or_no(value: object) -> bool:
 
 YesNo = Annotated[bool, read_by(_yes_or_no, {"enum": [True, False, "yes", "no"]})]
 
-Share = Annotated[float, read_by(read_share, SHARE_SCHEMA)]
-PositiveShare = Annotated[float, read_by(partial(read_share, above_zero=True), SHARE_SCHEMA)]
-Confidence = Annotated[float, read_by(partial(read_share, above_zero=True, below_one=True), SHARE_SCHEMA)]
+Share = Annotated[float, read_by(parse_share, SHARE_SCHEMA)]
+PositiveShare = Annotated[float, read_by(partial(parse_share, above_zero=True), SHARE_SCHEMA)]
+Confidence = Annotated[float, read_by(partial(parse_share, above_zero=True, below_one=True), SHARE_SCHEMA)]
 
 
 # --- time ----------------------------------------------------------------------------------------------
@@ -263,17 +262,17 @@ def read_moment(value: object, *, zone: tzinfo) -> datetime:
 
 def _phase(value: object) -> object:
     try:
-        return value if value in ("random", "even") else read_duration(value)
+        return value if value in ("random", "even") else parse_duration(value)
     except ValueError as error:
         raise ValueError(f"{error}; or random, or even") from None
 
 
-Duration = Annotated[int, read_by(read_duration, DURATION_SCHEMA)]
+Duration = Annotated[int, read_by(parse_duration, DURATION_SCHEMA)]
 """Whole seconds, 0 included."""
-Period = Annotated[int, read_by(partial(read_duration, least_s=1), DURATION_SCHEMA)]
+Period = Annotated[int, read_by(partial(parse_duration, least_s=1), DURATION_SCHEMA)]
 """Whole seconds, at least 1."""
 CertificateLife = Annotated[
-    int, read_by(partial(read_duration, least_s=1, most_s=LONGEST_LIFE_S), DURATION_SCHEMA)
+    int, read_by(partial(parse_duration, least_s=1, most_s=LONGEST_LIFE_S), DURATION_SCHEMA)
 ]
 Instant = Annotated[instants.Instant, read_by(_instant, INSTANT_SCHEMA)]
 Moment = Annotated[datetime, read_by(lambda value: value, MOMENT_SCHEMA)]

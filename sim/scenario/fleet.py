@@ -14,7 +14,7 @@ from pydantic import Discriminator, Field, Tag, field_validator
 from sim.scenario import fields
 from sim.scenario.fields import IN_OTHER, IN_SECTION, IN_WORD, Interval, ReadAs, Section, WordOr, form_of
 from sim.scenario.problems import Mistake
-from sim.scenario.values import LONGEST_S, read_duration, read_share
+from sim.scenario.values import LONGEST_S, parse_duration, parse_share
 from sim.text import listed, quoted, span
 from sim.world import distributions as world
 
@@ -50,7 +50,7 @@ def _points(value: object) -> tuple[tuple[int, float], ...]:
     how = "write durations with shares that fall to 0 %, such as {10d: 50%, 35d: 10%, 120d: 0%}"
     if not isinstance(value, Mapping) or not 1 <= len(value) <= 10_000:
         raise ValueError(f"this does not say what share is still away when: {how}")
-    points = sorted((read_duration(key, least_s=1), read_share(share)) for key, share in value.items())
+    points = sorted((parse_duration(key, least_s=1), parse_share(share)) for key, share in value.items())
     if len({seconds for seconds, _ in points}) < len(points):
         raise ValueError(f"two points are at the same time: {how}")
     shares = [1.0, *(share for _, share in points)]

@@ -14,7 +14,7 @@ from sim.errors import InputError, visible
 from sim.lists.devices import GONE, KNOWN, NEVER
 from sim.scenario import fields, fleet, schema
 from sim.scenario.certificates import FIRST, Custom, read_certificates
-from sim.scenario.instants import Week
+from sim.scenario.instants import weekly_windows
 from sim.scenario.inventory import Inventory
 from sim.scenario.scenario import Scenario
 from sim.text import listed
@@ -269,8 +269,13 @@ def _names(written: tuple[str, ...] | None) -> frozenset[str] | None:
 def _windows(scenario: Scenario, hours: fields.WeeklyHours | None) -> Windows | None:
     if hours is None:
         return None
-    return Week(hours.days, hours.from_, hours.to).windows(
-        start=scenario.start, zone=scenario.zone, horizon_s=scenario.duration
+    return weekly_windows(
+        hours.days,
+        hours.from_,
+        hours.to,
+        start=scenario.start,
+        zone=scenario.zone,
+        horizon_s=scenario.duration,
     )
 
 

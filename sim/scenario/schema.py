@@ -33,7 +33,7 @@ from sim.scenario.fields import (
 from sim.scenario.fleet import MOST_DEVICES, Calendar, Group, RandomDuration
 from sim.scenario.instants import Instant
 from sim.scenario.problems import Mistake
-from sim.scenario.values import kind_of, read_duration, read_share
+from sim.scenario.values import kind_of, parse_duration, parse_share
 from sim.text import listed, span
 from sim.world.certificates import LONGEST_LIFE_S
 from sim.world.distributions import Distribution
@@ -317,9 +317,9 @@ class Guarantee(Section):
         if measure is None:
             return 0.0
         if measure.unit == "share":
-            return read_share(value)
+            return parse_share(value)
         if measure.unit == "duration":
-            return read_duration(value)
+            return parse_duration(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
             return float(value)
         unit = measure.unit if measure.unit in ("days", "hours") else "devices or times"

@@ -18,7 +18,7 @@ from sim.lists.inventory import Inventory
 from sim.lists.reading import ListError, read_list
 from sim.lists.table import MOST_BYTES
 from sim.scenario.instants import parse_moment
-from sim.scenario.values import kind_of, parse_duration, read_duration, read_target, written
+from sim.scenario.values import kind_of, parse_duration, read_target, written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def forecast(
     if not 0 < confidence < 1:
         raise InputError(f"a confidence of {confidence} is not between 0 and 1: write one such as 0.95")
     try:
-        delay_s: int | None = None if delay is None else read_duration(written(delay))
+        delay_s: int | None = None if delay is None else parse_duration(written(delay))
         most = None if lost_at_most is None else read_target(lost_at_most)
         if activates is not None:
             if delay is not None:

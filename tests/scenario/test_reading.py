@@ -335,7 +335,7 @@ def test_the_last_of_two_overrides_holds(page: Path) -> None:
         ("seed", "[1", "not closed"),
         ("seed", "!!python/name:x y", "!!python"),
         ("seed", "&a [*a]", "*a"),
-        ("start", "2026-02-30", "28 days"),
+        ("start", "2026-02-30", "does not exist"),
         ("strategy.0.at", "start - 1d", "before the start"),
         ("fleet.0.sync.jitter", "7h", "not shorter than the period of 6h"),
         ("fleet.1.name", "office phones", "already taken"),
