@@ -1,4 +1,4 @@
-"""`reissue run`, `compare` and `report`: what writes results, and what becomes of them."""
+"""`reissue run` and `reissue report`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli import DONE, FAILS, UNDECIDED, options
-from sim.cli.options import Pairs
+from sim.cli import DONE, FAILS, UNDECIDED, options, output
 
 if TYPE_CHECKING:
     from sim.studies.result import Result
 
 
-@options.command(
-    "reissue run scenarios/delayed_30d.yaml",
-    "reissue run scenarios/changed_address.yaml --set strategy.0.at='day 5'",
+@click.command(
+    epilog=options.examples(
+        "reissue run scenarios/delayed_30d.yaml",
+        "reissue run scenarios/changed_address.yaml --set strategy.0.at='day 5'",
+    )
 )
 @options.files
 @options.study
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Also write a page: one HTML file with answer and figures.",
 )
-@options.overwrite
+@options.overwrite("Let --out and --report replace an earlier result.")
+@options.as_json
+@options.overrides
 def run(
     files: tuple[Path, ...],
     out: Path | None,
@@ -38,7 +41,7 @@ def run(
     report: Path | None,
     overwrite: bool,
     as_json: bool,
-    overrides: Pairs,
+    overrides: tuple[tuple[str, str], ...],
     **choices: Any,
 ) -> int:
     """Simulate scenarios, and tell how many devices lose their server."""
@@ -50,32 +53,34 @@ def run(
     scenarios = options.read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
     if report is not None or directories:
-        from sim.report import page  # which loads what draws
+        from sim.report import publish  # which loads what draws
     if report is not None:
-        page.check_page(report, overwrite=overwrite)
+        publish.check_page(report, overwrite=overwrite)
     documents, code = [], DONE
-    for place, scenario in enumerate(scenarios):
-        with options.progress(scenario.name) as calls:
+    for place, (file, scenario) in enumerate(zip(files, scenarios, strict=True)):
+        with output.progress(scenario.name) as calls:
             result = study(scenario, **choices, **calls)
             if directories or report is not None:
-                beside = page.Page(result, with_figures=not no_figures)
+                given = {name: choices[name] for name in ("seed", "replications")}
+                again = publish.reproducing(file.name, overrides=overrides, **given)
+                publisher = publish.Publisher(result, command=again, with_figures=not no_figures)
             if directories:
                 make_folder(directories[place].parent)
                 command = ["reissue", *sys.argv[1:]]
-                write(result, directories[place], command=command, overwrite=overwrite, beside=beside)
+                write(result, directories[place], command=command, overwrite=overwrite, beside=publisher)
             if report is not None:
-                page.write_page(beside.html, report, overwrite=overwrite)
-                options.show_written(report)
+                publish.write_page(publisher.page(), report, overwrite=overwrite)
+                output.show_written(report)
         if as_json:
             documents.append(result.to_json())
         else:
             click.echo("\n" * (place > 0), nl=False)
-            options.show(result, as_json=False)
+            output.show_summary(result.summary())
             for directory in directories[place : place + 1]:
-                options.show_written(directory)
+                output.show_written(directory)
         code = max(code, exit_code(result), key=(DONE, UNDECIDED, FAILS).index)
     if as_json:
-        options.show_json(documents[0] if len(documents) == 1 else {"runs": documents})
+        output.show_json(documents[0] if len(documents) == 1 else {"runs": documents})
     return code
 
 
@@ -93,64 +98,34 @@ def directories_of(files: Sequence[Path], out: Path | None, *, overwrite: bool) 
 
     if out is None:
         return []
-    directories = [out] if len(files) == 1 else [out / file.stem for file in files]
-    if len(set(directories)) < len(files):
+    if len(files) == 1:
+        check_free(out, overwrite=overwrite)
+        return [out]
+    names = [file.stem for file in files]
+    if len(set(names)) < len(names):
         raise click.UsageError("--out needs scenario files of different names: run them one by one")
-    for directory in directories if len(files) == 1 or out.is_dir() else [out]:
+    directories = [out / name for name in names]
+    for directory in directories if out.is_dir() else [out]:
         check_free(directory, overwrite=overwrite)
     return directories
 
 
-@options.command(
-    "reissue compare scenarios/automatic_reissue_6_0.yaml scenarios/no_automatic_reissue_4_1.yaml"
+@click.command(
+    epilog=options.examples("reissue run scenarios/delayed_30d.yaml --out result", "reissue report result")
 )
-@options.files
-@options.out("DIR", "Write each run to a directory in DIR.")
-@options.overwrite
-@click.option("--measure", help="Rank by this measure; default: the first in which they differ.")
-@options.study
-def compare(
-    files: tuple[Path, ...],
-    out: Path | None,
-    overwrite: bool,
-    as_json: bool,
-    overrides: Pairs,
-    **choices: Any,
-) -> int:
-    """Different strategies for the same fleet living the same days: paired differences.
-
-    Every file takes the first one's seed and number of replications, unless you say otherwise.
-    """
-    from sim.studies.compare import compare as study
-    from sim.studies.output import make_folder, write
-
-    if len(files) < 2:
-        raise click.UsageError("a comparison needs at least two scenario files")
-    scenarios = options.read_all(files, overrides)
-    directories = directories_of(files, out, overwrite=overwrite)
-    with options.progress("comparing") as calls:
-        comparison = study(*scenarios, **{**choices, **calls})
-    for directory, result in zip(directories, comparison.results, strict=False):
-        make_folder(directory.parent)
-        write(result, directory, command=["reissue", *sys.argv[1:]], overwrite=overwrite)
-    options.show(comparison, as_json=as_json)
-    return DONE
-
-
-@options.command("reissue run scenarios/delayed_30d.yaml --out result", "reissue report result")
 @click.argument("directory", metavar="DIR", type=options.PATH)
 @click.option("--page", type=options.PATH, metavar="FILE", help="Copy the page to this file.")
-@options.overwrite
+@options.overwrite("Replace an earlier page, and nothing else.")
 def report(directory: Path, page: Path | None, overwrite: bool) -> int:
     """The page of the result in DIR: one HTML file with the answer, figures and tables.
 
     `reissue run FILE --out DIR` wrote it; here it is checked for changes, and copied where you want it.
     """
-    from sim.report.page import page_in, write_page
+    from sim.report.publish import page_in, write_page
     from sim.studies.output import PAGE
 
     content = page_in(directory)
     if page is not None:
         write_page(content, page, overwrite=overwrite)
-    options.show_written(page or directory / PAGE)
+    output.show_written(page or directory / PAGE)
     return DONE

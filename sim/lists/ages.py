@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.lists.dates import to_local
 from sim.lists.devices import KNOWN, DeviceList
-from sim.lists.zones import to_local
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -20,7 +20,6 @@ DEFAULT_PERIOD_S: Final = 21_600
 """Of a device whose list names none (language 1)."""
 _RATIO: Final = 1.3
 """Of the bounds of neighbouring classes of ages."""
-_CLEAN_UP_DAYS: Final = (30, 45, 60, 90, 120, 180, 270, 365)
 _NEARLY_ALL: Final = 0.95
 _FEWEST_HOURS: Final = 3
 
@@ -30,11 +29,11 @@ class Ages:
     """The ages of a fleet, and the law of silence that they show.
 
     Attributes:
-        ages_s: sorted; int64.
+        ages_s: sorted.
         period_s: a device that is never away is silent for no longer.
-        nodes_s: ages above `period_s`; between them the density is linear; float64.
-        density: of ages there, per second, falling, its integral over all ages being 1; float64.
-        first: the density below `period_s`.
+        nodes_s, density: ages above `period_s`, and the falling density of ages there, per second, linear
+            between them.
+        first: the density below `period_s`; the integral over all ages is 1.
     """
 
     ages_s: Ints = field(repr=False)
@@ -45,14 +44,12 @@ class Ages:
 
     @classmethod
     def of(cls, devices: DeviceList, *, every_s: int = DEFAULT_PERIOD_S) -> Ages:
-        """The ages of all devices with a date, those that hold the reserve included.
-
-        Args:
-            devices: the list.
-            every_s: how often devices synchronize where no row says so.
-        """
-        period_s = period_of(devices, every_s=every_s)
-        return cls.from_ages(devices.ages_s[devices.contact == KNOWN], period_s=period_s)
+        """The ages of all devices with a date; the period is that of most rows, else `every_s`, but no less
+        than the dates can tell."""
+        written = devices.sync_every_s[devices.sync_every_s > 0]
+        period_s = int(np.median(written)) if written.size else every_s
+        least_s = 0 if devices.has_times else DAY_S
+        return cls.from_ages(devices.ages_s[devices.contact == KNOWN], period_s=max(period_s, least_s))
 
     @classmethod
     def from_ages(cls, ages_s: Ints, *, period_s: int) -> Ages:
@@ -117,29 +114,17 @@ def _factor(ratios: Floats, total: float) -> float:
     return float(brentq(lambda c: np.minimum(1.0, c * positive).sum() - total, 0.0, most))
 
 
-def period_of(devices: DeviceList, *, every_s: int = DEFAULT_PERIOD_S) -> int:
-    """How often most devices synchronize, but no less than their dates can tell."""
-    written = devices.sync_every_s[devices.sync_every_s > 0]
-    period_s = int(np.median(written)) if written.size else every_s
-    return period_s if devices.has_times else max(period_s, DAY_S)
-
-
-@dataclass(frozen=True, slots=True)
-class ListPresence:
-    """Spells that live by the law of a list (model 11.6).
-
-    Attributes:
-        off: points (seconds, share still away), between which the share falls in straight lines.
-        on_mean_s: mean of the exponential spells between, which keeps the share of devices that are on.
-    """
+class ListPresence(NamedTuple):
+    """Spells by the law of a list: points (seconds, share still away), and the mean of spells on."""
 
     off: tuple[tuple[int, float], ...]
     on_mean_s: float
 
 
 def presence_of(ages: Ages) -> ListPresence | None:
-    """Spells with the survival f(t) / f(every); None if no device is away, or all are.
+    """Spells with the survival f(t) / f(every) (model 11.6); None if no device is away, or all are.
 
+    Between its points the share falls in straight lines; spells on keep the share of devices that are on.
     Beyond the oldest age the share goes on falling at the rate of the older half of the ages: a law in which
     some never return would have no mean, and no share of devices would be on.
     """
@@ -160,18 +145,6 @@ def presence_of(ages: Ages) -> ListPresence | None:
     t, share_at = np.array([(0.0, 1.0), *off]).T
     off_mean_s = float(np.sum(np.diff(t) * (share_at[1:] + share_at[:-1]) / 2))
     return ListPresence(off, off_mean_s * (ages.ages_s.size - away) / away)
-
-
-def clean_up_days(ages: Ages) -> int | None:
-    """After how many days of silence the console seems to take devices from the list; None if it does not.
-
-    It does if the oldest age ends just below a usual rule although many devices are nearly as old.
-    """
-    for days in _CLEAN_UP_DAYS:
-        if (days - 1.5) * DAY_S <= ages.oldest_s <= days * DAY_S:
-            nearly = ages.longer_than(0.9 * days * DAY_S)
-            return days if nearly >= max(5, ages.longer_than(0.8 * days * DAY_S) // 4) else None
-    return None
 
 
 class ContactHours(NamedTuple):

@@ -9,7 +9,6 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.lists.table import ListProblem
 from sim.text import plural, quoted
 
 Ints = NDArray[np.int64]
@@ -50,6 +49,15 @@ class ListOptions:
     only: Mapping[str, Sequence[str]] = field(default_factory=dict)
     gone_after_s: int | None = None
     suggests: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListProblem:
+    """A mistake in the list, at a line of the file, or in an option (`key`, as in a scenario)."""
+
+    line: int | None
+    key: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
@@ -13,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.lists.ages import DAY_S, Ages, clean_up_days, contact_hours
+from sim.lists.ages import DAY_S, Ages, contact_hours
+from sim.lists.dates import moment_of
 from sim.lists.devices import GONE, KNOWN, NEVER, UNKNOWN, DeviceList
 from sim.lists.history import History
-from sim.lists.zones import moment_of
-from sim.summary import Column, Notes, Summary, Table, Tone, notes
+from sim.summary import Column, Summary, Table, Tone, notes
 from sim.summary.answer import Answer
 from sim.text import date, evenly, iso, no_formula, plural, rounded
 
@@ -30,11 +31,9 @@ _LEAST_PHI: Final = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How many devices a delay will not reach.
+    """How many devices without the reserve stay silent for a whole delay: N(W), or an expectation.
 
     Attributes:
-        delay_s: from the list to the activation.
-        not_reached: devices without the reserve that stay silent for all of it: N(W), or an expectation.
         low, high: within which the true number lies with the confidence asked for.
         sd: standard deviation of the true number about `not_reached`.
     """
@@ -62,10 +61,8 @@ class Forecast(Answer):
     """What a list says of delays from the instant at which it was made.
 
     Attributes:
-        reaches: one for each delay.
-        delay_s: that of the chances.
-        at: numbers of the devices without the reserve and with a date, worst first; int64.
-        chances: the probability that each of them stays silent for all of `delay_s`; float64.
+        at: numbers of the devices without the reserve and with a date, worst first.
+        chances: the probability that each of them stays silent for all of `delay_s`.
         confidence: of the bands.
         history: what earlier forecasts were worth; None: bands are those of independent devices.
         most: how many may not be reached; None: nothing was promised.
@@ -113,14 +110,9 @@ class Forecast(Answer):
 
     def delay_for(self, most: float, *, probability: float) -> int | None:
         """The least delay in whole days that keeps the promise with that probability; None beyond 397."""
-        low, high = 0, _LONGEST_DELAY_DAYS + 1
-        while low < high:
-            middle = (low + high) // 2
-            if self.reach(middle * DAY_S).keeps(most) >= probability:
-                high = middle
-            else:
-                low = middle + 1
-        return high if high <= _LONGEST_DELAY_DAYS else None
+        days = range(_LONGEST_DELAY_DAYS + 1)
+        least = bisect_left(days, probability, key=lambda day: self.reach(day * DAY_S).keeps(most))
+        return least if least in days else None
 
     def rows(self) -> Iterator[tuple[int, float, float]]:
         """Each device that is not safe, worst first: its number, days of silence, chance to be missed."""
@@ -168,41 +160,28 @@ class Forecast(Answer):
         if self.ages.ages_s.size == 0:
             answer = "The list has no last contact, so there is nothing to forecast from."
         reaches = Table(
-            (
-                Column("delay"),
-                Column("not reached", "tenths"),
-                Column("from", "tenths"),
-                Column("to", "tenths"),
-            ),
+            (Column("delay"), *(Column(title, "tenths") for title in ("not reached", "from", "to"))),
             tuple((rounded(each.delay_s), each.not_reached, each.low, each.high) for each in self.reaches),
         )
+        contacts = [moment_of(int(self.devices.last_sync_s[i]), self.devices.zone) for i in self.at[:_SHOWN]]
         worst = Table(
             (Column("device"), Column("last contact"), Column("days", "tenths"), Column("chance", "share")),
             tuple(
-                (
-                    self.devices.ids[i],
-                    date(moment_of(int(self.devices.last_sync_s[i]), self.devices.zone)),
-                    days,
-                    chance,
-                )
-                for i, days, chance in list(self.rows())[:_SHOWN]
+                (self.devices.ids[i], date(contact), days, chance)
+                for contact, (i, days, chance) in zip(contacts, self.rows(), strict=False)
             ),
             title=f"Most likely to be missed by {delay}",
             hidden=max(0, self.at.size - _SHOWN),
         )
         past = [] if self.history is None else self.history.parts()
         if self.disturbance is not None:
-            past.append(
-                notes(
-                    *self.disturbance.splitlines(), title="A disturbance that explains such errors, to paste"
-                )
-            )
+            title = "A disturbance that explains such errors, to paste"
+            past.append(notes(*self.disturbance.splitlines(), title=title))
         known = [part for part in (reaches, worst) if part.rows]
-        sentences = [*self._promise(), *self._limits()]
-        title = f"Forecast from the list of {exported_text(self.devices) or 'an unknown day'}"
+        said = notes(*self._promise(), *self._limits(), title="To know", is_list=True)
         tone: Tone = "plain" if self.kept is None else "good" if self.kept >= 0.5 else "bad"
-        parts: list[Table | Notes] = [*known, *past, notes(*sentences, title="To know", is_list=True)]
-        return Summary(title, answer, tuple(parts), tone=tone)
+        title = f"Forecast from the list of {exported_text(self.devices) or 'an unknown day'}"
+        return Summary(title, answer, (*known, *past, said), tone=tone)
 
     def _promise(self) -> Iterator[str]:
         """Whether the promise stands, and what would keep it."""
@@ -212,20 +191,18 @@ class Forecast(Answer):
         if self.kept < self.confidence:
             days = self.delay_for(self.most, probability=self.confidence)
             fetch = max(1, math.ceil(self.reach(self.delay_s).high) - math.floor(self.most))
-            later = "no delay is enough" if days is None else f"activate {self._day(days)} or later"
+            later = "no delay is enough"
+            if days is not None:
+                day = moment_of((self.devices.exported_s or 0) + days * DAY_S, self.devices.zone)
+                later = f"activate {day:%a %Y-%m-%d} ({plural(days, 'day')} after the list) or later"
             fetched = f"fetch {plural(fetch, 'device')} before, worst first"
             yield f"For {self.confidence:.0%}: {later}, or {fetched}."
-
-    def _day(self, days: int) -> str:
-        made_s = (self.devices.exported_s or 0) + days * DAY_S
-        return f"{moment_of(made_s, self.devices.zone):%a %Y-%m-%d} ({plural(days, 'day')} after the list)"
 
     def _limits(self) -> Iterator[str]:
         """What the list cannot tell."""
         counted = counts(self.devices)
-        if counted["holds_reserve"]:
-            yield f"{plural(counted['holds_reserve'], 'device')} with the reserve: safe."
         for key, words in (
+            ("holds_reserve", "with the reserve: safe"),
             ("unknown", "without a date: not counted"),
             ("never_connected", "never connected: neither lost nor saved"),
             ("gone", "silent for longer than gone_after: neither lost nor saved"),
@@ -233,11 +210,6 @@ class Forecast(Answer):
             if counted[key]:
                 yield f"{plural(counted[key], 'device')} {words}."
         yield from limits(self.devices, self.ages)
-        if any(each.delay_s > self.ages.oldest_s for each in self.reaches):
-            yield (
-                f"The oldest last contact is {self.ages.oldest_s / DAY_S:.0f} days old: "
-                "of longer delays the list knows nothing."
-            )
         if self.delay_s % (7 * DAY_S):
             yield "A delay of whole weeks is forecast best: the list then shows the same day of the week."
         if self.history is None:
@@ -285,8 +257,11 @@ def counts(devices: DeviceList) -> dict[str, int]:
 
 def limits(devices: DeviceList, ages: Ages) -> Iterator[str]:
     """What any list does not tell, and what this one shows of it."""
-    if (days := clean_up_days(ages)) is not None:
-        yield f"The console seems to remove devices after {days} days: of longer silences it says nothing."
+    if ages.oldest_s:
+        yield (
+            f"The oldest last contact is {ages.oldest_s / DAY_S:.0f} days old: of longer silences, and of "
+            "devices that the console has removed, the list knows nothing."
+        )
     if (hours := contact_hours(devices)) is not None:
         yield (
             f"{hours.share:.0%} of {hours.contacts:,} old last contacts lie on {hours.days} from "

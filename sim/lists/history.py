@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Final
@@ -16,11 +16,11 @@ import numpy as np
 from sim.errors import InputError, UnreadableError
 from sim.files import read_bytes
 from sim.lists.ages import DAY_S, Ages
+from sim.lists.dates import moment_of
 from sim.lists.devices import KNOWN, DeviceList, ListOptions
 from sim.lists.reading import ListError, read_list
 from sim.lists.table import MOST_BYTES
-from sim.lists.zones import moment_of
-from sim.summary import Column, Notes, Table, notes
+from sim.summary import Cell, Column, Notes, Table, notes
 from sim.text import iso, plural, rounded
 
 MOST_LISTS: Final = 1000
@@ -33,13 +33,10 @@ _NAMED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The forecast of one earlier list, and what became of its devices.
+    """The forecast of one earlier list, and what became of its devices until the later one.
 
     Attributes:
-        exported_s: when the list was made; seconds since 1970.
-        delay_s: until the later list.
-        forecast: N(W).
-        sd: of the true number about it, if devices were independent.
+        forecast: N(W); `sd` is that of the true number about it, if devices were independent.
         not_reached: how many stayed silent until the later list.
         devices: of the list, with a date.
     """
@@ -103,25 +100,9 @@ class History:
     def parts(self) -> list[Table | Notes]:
         """The table of start days, and phi."""
         if not self.past:
-            return [
-                notes(
-                    f"No two of {self.lists} lists lie {rounded(self.delay_s)} apart: the error is not known."
-                )
-            ]
+            apart = f"No two of {self.lists} lists lie {rounded(self.delay_s)} apart"
+            return [notes(f"{apart}: the error is not known.")]
         z = NormalDist().inv_cdf(0.975)
-        rows = tuple(
-            (
-                f"{moment_of(each.exported_s, 'UTC'):%a %Y-%m-%d}",
-                each.forecast,
-                (
-                    max(0.0, float(round(each.forecast - z * each.sd))),
-                    float(round(each.forecast + z * each.sd)),
-                ),
-                each.not_reached,
-                each.not_reached / max(each.devices, 1),
-            )
-            for each in self.past
-        )
         columns = (
             Column("start day"),
             Column("forecast", "count"),
@@ -129,10 +110,16 @@ class History:
             Column("not reached", "count"),
             Column("share", "share"),
         )
+        rows: list[tuple[Cell, ...]] = []
+        for each in self.past:
+            day = f"{moment_of(each.exported_s, 'UTC'):%a %Y-%m-%d}"
+            low, high = (float(round(each.forecast + side * z * each.sd)) for side in (-1, 1))
+            share = each.not_reached / max(each.devices, 1)
+            rows.append((day, each.forecast, (max(0.0, low), high), each.not_reached, share))
         title = f"What a start on earlier days, with a delay of {rounded(self.delay_s)}, would have missed"
         known = f"over {plural(len(self.past), 'forecast')}"
         says = f"Errors {known} were {self.phi:.2f} times what independent devices give (at least 1)."
-        return [Table(columns, rows, title=title), notes(says)]
+        return [Table(columns, tuple(rows), title=title), notes(says)]
 
 
 def backtest(lists: Sequence[DeviceList], *, delay_s: int) -> History:
@@ -175,13 +162,11 @@ def read_history(folder: Path, options: ListOptions, *, duration_s: Callable[[st
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS)
     except OSError as error:
-        raise InputError(
-            f"{folder} cannot be listed ({error.strerror}): name a folder of earlier lists"
-        ) from None
+        message = f"{folder} cannot be listed ({error.strerror}): name a folder of earlier lists"
+        raise InputError(message) from None
     if not 0 < len(paths) <= MOST_LISTS:
-        raise InputError(
-            f"{folder} has {len(paths):,} lists ({', '.join(_ENDINGS)}): put 1 to {MOST_LISTS:,} into it"
-        )
+        endings = f"({', '.join(_ENDINGS)}): put 1 to {MOST_LISTS:,} into it"
+        raise InputError(f"{folder} has {len(paths):,} lists {endings}")
     lists = []
     for path in paths:
         try:
@@ -203,15 +188,11 @@ def _date_in(name: str, devices: DeviceList) -> int | None:
     match = _NAMED.search(name)
     if match is None:
         return None
-    year, month, day, hour, minute = (int(part or 0) for part in match.groups())
+    year, month, day, hour, minute = (part or "00" for part in match.groups())
     try:
-        named_s = int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp())
+        named = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}Z")
     except ValueError:
         return None
-    if (
-        match[4] is None
-        and devices.exported_s is not None
-        and named_s <= devices.exported_s < named_s + DAY_S
-    ):
-        return None
-    return named_s
+    named_s = int(named.timestamp())
+    is_of_day = devices.exported_s is not None and named_s <= devices.exported_s < named_s + DAY_S
+    return None if is_of_day and match[4] is None else named_s

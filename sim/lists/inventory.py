@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import re
+import math
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
+import yaml
 
 from sim.lists.ages import DAY_S, Ages, contact_hours, presence_of
 from sim.lists.devices import KNOWN, DeviceList, ListOptions
 from sim.lists.forecast import DELAYS_DAYS, counts, exported_text, limits
+from sim.lists.table import folded
 from sim.summary import Column, Notes, Summary, Table, notes
 from sim.summary.answer import Answer
 from sim.text import plural, span
 
 _CLASSES_DAYS: Final = (0, 1, 7, 14, 30, 60, 90, 180, 365)
 _SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
-_WORDS: Final = frozenset(("yes", "no", "true", "false", "on", "off", "null", "y", "n"))
-"""What YAML may take for something else than a text."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -75,28 +74,36 @@ class Inventory(Answer):
     def to_yaml(self) -> str:
         """A `fleet:` block that reads the list as it was read here."""
         devices, options = self.devices, self.options
-        columns = {name: header for name, header in devices.columns.items() if _is_other(name, header)}
-        keys: dict[str, Any] = {"exported": exported_text(devices), "timezone": options.timezone}
-        keys |= {"dates": options.dates, "encoding": options.encoding}
-        keys |= {"only": {header: list(values) for header, values in options.only.items()}}
-        keys |= {"gone_after": span(options.gone_after_s) if options.gone_after_s else None}
-        keys = {key: value for key, value in keys.items() if value}
-        lines = ["fleet:", "  - name: devices", f"    inventory: {_scalar(PurePath(self.file).name)}"]
-        if columns:
-            lines.append(f"    columns: {_flow(columns)}")
-        if keys:
-            lines.append(f"    list: {_flow(keys)}")
-        if devices.sync_every_s.size and not devices.sync_every_s.any():
-            lines.append("    sync: {every: 6h}   # how often your devices synchronize")
-        if presence_of(self.ages) is not None:
-            lines.append("    presence: from list")
+        reading = {
+            "exported": exported_text(devices),
+            "timezone": options.timezone,
+            "dates": options.dates,
+            "encoding": options.encoding,
+            "only": {header: list(values) for header, values in options.only.items()},
+            "gone_after": span(options.gone_after_s) if options.gone_after_s else None,
+        }
+        others = {name: each for name, each in devices.columns.items() if folded(each) != folded(name)}
+        is_periodic = devices.sync_every_s.any() or not devices.ids
+        group = {
+            "name": "devices",
+            "inventory": PurePath(self.file).name,
+            "columns": others,
+            "list": {key: value for key, value in reading.items() if value},
+            "sync": None if is_periodic else {"every": "6h"},
+            "presence": None if presence_of(self.ages) is None else "from list",
+        }
+        block = {"fleet": [{key: value for key, value in group.items() if value}]}
+        text: str = yaml.safe_dump(
+            block, sort_keys=False, default_flow_style=None, allow_unicode=True, width=math.inf
+        )
+        text = text.replace("sync: {every: 6h}", "sync: {every: 6h}   # how often your devices synchronize")
         if (found := contact_hours(devices)) is not None:
             hours = f"{{days: {found.days}, from: {found.first:02}:00, to: {found.end:02}:00}}"
             sure = (
                 f"{100 * found.share:.3g} % of {found.contacts:,} old contacts, by the clocks of {found.zone}"
             )
-            lines.append(f"    # hours: {hours}   # if devices are on then only: {sure}")
-        return "\n".join(lines) + "\n"
+            text += f"  # hours: {hours}   # if devices are on then only: {sure}\n"
+        return text
 
     def summary(self) -> Summary:
         """In words."""
@@ -143,23 +150,3 @@ def _class(low: int, high: int | None) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
-
-
-def _is_other(name: str, header: str) -> bool:
-    return re.sub(r"[\s_]+", "", header.lower()) != name.replace("_", "")
-
-
-def _flow(mapping: dict[str, Any]) -> str:
-    return f"{{{', '.join(f'{_scalar(key)}: {_value(value)}' for key, value in mapping.items())}}}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return _flow(value)
-    return f"[{', '.join(map(_scalar, value))}]" if isinstance(value, list) else _scalar(str(value))
-
-
-def _scalar(text: str) -> str:
-    """A text in a YAML flow: plain where nothing in it could mean anything else."""
-    plain = re.fullmatch(r"[A-Za-z][\w ./+-]*(?<! )", text) and text.lower() not in _WORDS
-    return text if plain else json.dumps(text, ensure_ascii=False)

@@ -4,153 +4,150 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from sim.errors import UnreadableError
 from sim.files import position
-from sim.lists.columns import folded
-from sim.text import quoted
+from sim.lists.devices import ListProblem
+from sim.text import closest, quoted
 
 MOST_BYTES: Final = 256_000_000
 MOST_ROWS: Final = 2_000_000
-SEPARATORS: Final = ",;\t|"
-_LONGEST_LINE: Final = 1_000_000
-_HEAD_ROWS: Final = 50
-_HEAD_CHARACTERS: Final = 200_000
-"""Where the header is looked for."""
+_HEAD_LINES: Final = 50
+"""Among so many, blank ones not counted, the header is looked for."""
+_SLOW_ENCODINGS: Final = ("idna", "punycode")
+"""No file is in one; reading takes more than linear time."""
+_QUOTES: Final = {
+    "field larger": "a field has more than 131072 characters, as if a quote was not closed: close it",
+    "unexpected end": "a quote that opens in this row is never closed: close it",
+    "expected after": 'a quoted field goes on after its closing quote: double the quotes inside a field ("")',
+}
 
-_MARKS: Final = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_NO_ENCODINGS: Final = frozenset(("idna", "punycode", "utf-7", "unicode-escape", "raw-unicode-escape"))
-"""Encodings that are not those of a file, or take more than linear time."""
+# --- headers -------------------------------------------------------------------------------------------
+
+_HEADERS: Final = {
+    "id": """
+    device deviceid devicename serialnumber imei udid resourceid jssmobiledeviceid displayname
+    klhstwksdn hostname computername devicefriendlyname friendlyname deviceidentifier assettag
+    deviceserialnumber gerätename устройство имяустройства
+    """,
+    "last_sync": """
+    lastcheckin lastcheckintime lastcheckindate lastsync lastsyncdatetime lastsynctime lastsynced
+    lastsynchronization lastseen lastcontact lastcontacttime lastcontacted lastinventoryupdate
+    lastconnected lastconnection lastconnectiontime lastcommunication
+    lastconnectedtoadministrationserver lastconnectiontoadministrationserver
+    klhstwkslastnagentconnected letztesynchronisierung letzterkontakt
+    последнееподключениексерверуадминистрирования последняясинхронизация
+    """,
+    "platform": """
+    os operatingsystem ostype osplatform deviceos deviceplatform betriebssystem операционнаясистема
+    """,
+}
+HEADERS: Final = {name: frozenset(headers.split()) for name, headers in _HEADERS.items()}
+"""What Intune, Jamf, Workspace ONE, Kaspersky Security Center, MobileIron and Google call the columns."""
+UTC_HEADERS: Final = frozenset(("klhstwkslastnagentconnected",))
+"""Headers that are documented to be in UTC."""
+
+
+def folded(header: str) -> str:
+    """The name of a column without regard to case, blanks and underscores."""
+    return re.sub(r"[\s_]+", "", header.lower())
+
+
+def _bare(header: str) -> str:
+    """A header without what stands in brackets at its end."""
+    return re.sub(r"\s*[(\[][^()\[\]]*[)\]]$", "", header) or header
 
 
 @dataclass(frozen=True, slots=True)
-class ListProblem:
-    """A mistake in the list, at a line and column of the file, or in an option (`key`, as in a scenario)."""
-
-    line: int | None
-    column: int | None
-    key: str
-    message: str
-
-
-@dataclass(slots=True)
 class Table:
-    """The rows below a header, as texts.
+    """A list as texts.
 
     Attributes:
         header: the names of all columns, trimmed.
-        header_line: their line, from 1.
-        rows: of each row the cells of the picked columns.
-        line: the first line of each row.
-        problems: rows that cannot be taken apart; they are not among `rows`.
-        ragged: rows that were shorter or longer than the header, by empty cells.
+        line: that of the header, from 1.
     """
 
     header: list[str]
-    header_line: int
+    line: int
     separator: str
     encoding: str
     text: str = field(repr=False)
-    is_requoted: bool = False
-    rows: list[tuple[str, ...]] = field(default_factory=list, repr=False)
-    line: array[int] = field(default_factory=lambda: array("q"), repr=False)
-    problems: list[ListProblem] = field(default_factory=list)
-    ragged: int = 0
-    _lines: list[str] = field(default_factory=list, repr=False)
 
-    def read(self, picked: Sequence[int]) -> None:
-        """Read the rows, and keep of each the cells at some places of the header."""
-        width = len(self.header)
-        line = self.header_line - 1
-        reader = _reader(self.text, self.separator, skip=line, is_strict=True)
-        cells = itemgetter(*picked) if len(picked) > 1 else lambda fields: (fields[picked[0]],)
-        is_first = True
-        while True:
-            try:
-                for fields in reader:
-                    first, line = line + 1, self.header_line - 1 + reader.line_num
-                    if is_first:
-                        is_first = False
-                        continue
-                    if len(fields) != width and not self._fit(fields, first):
-                        continue
-                    if len(self.rows) == MOST_ROWS:
-                        message = f"has more than {MOST_ROWS:,} rows, the most that are read: split the list"
-                        self.problems.append(ListProblem(first, 1, "", message))
-                        return
-                    self.rows.append(cells(fields))
-                    self.line.append(first)
-                return
-            except csv.Error as error:
-                first, line = line + 1, self.header_line - 1 + reader.line_num
-                is_first = False
-                column = self._text_of(first).rfind('"') + 1 or 1
-                self.problems.append(ListProblem(first, column, "", _csv_mend(str(error))))
+    def index_of(self, wanted: str, *, is_needed: bool) -> int | None:
+        """The place of a column; where it is needed, a zone in brackets behind its name may be left out.
 
-    def _fit(self, fields: list[str], line: int) -> bool:
-        """Make a row at least as wide as the header; not if cells with content would be left over."""
-        width = len(self.header)
-        if any(map(str.strip, fields[width:])):
-            message = (
-                f"has {len(fields)} fields where the header has {width}: "
-                "quote fields that hold the separator, and leave none out"
-            )
-            self.problems.append(ListProblem(line, 1, "", message))
-            return False
-        if not any(map(str.strip, fields)):
-            return False
-        fields.extend([""] * (width - len(fields)))
-        self.ragged += 1
-        return True
+        Raises:
+            ValueError: two columns have the name, or none has and it is needed; the text says what to do.
+        """
+        at = [i for i, name in enumerate(self.header) if folded(name) == folded(wanted)]
+        if not at and is_needed:
+            at = [i for i, name in enumerate(self.header) if folded(_bare(name)) == folded(wanted)]
+        if len(at) > 1:
+            raise ValueError(f"two columns are called {quoted(wanted)}: rename one of them")
+        if not at and is_needed:
+            meant = closest(wanted, self.header[:200])
+            mend = f"did you mean {quoted(meant)}?" if meant else f"it has {self.shown}"
+            raise ValueError(f"the list has no column {quoted(wanted)}: {mend}")
+        return at[0] if at else None
 
-    def place(self, line: int, index: int) -> tuple[int, int]:
-        """Line and column, from 1, at which a field of the row that begins at `line` begins."""
-        fields, in_quotes = 0, False
-        if index == 0:
-            return line, 1
-        for number in range(line, line + 1000):
-            for offset, character in enumerate(self._text_of(number)):
-                if character == '"':
-                    in_quotes = not in_quotes
-                elif character == self.separator and not in_quotes:
-                    fields += 1
-                    if fields == index:
-                        return number, offset + 2
-            if not in_quotes:
-                break
-        return line, 1
+    def candidates(self, name: str) -> list[str]:
+        """The headers that consoles give a column of the language."""
+        known = HEADERS.get(name, ())
+        return [each for each in self.header if re.sub(r"[\W_]+", "", _bare(each).lower()) in known]
 
-    def _text_of(self, line: int) -> str:
-        if not self._lines:
-            self._lines.extend(re.split("\r\n|\n|\r", self.text))
-        return self._lines[line - 1] if line <= len(self._lines) else ""
+    @property
+    def shown(self) -> str:
+        """The first names of the header, for messages."""
+        return ", ".join(map(quoted, self.header[:8]))
+
+    def read(self, picked: Sequence[int]) -> tuple[list[list[str]], array[int], list[ListProblem]]:
+        """The cells of some columns, trimmed; the line where each row begins; and what is wrong with rows.
+
+        Blank lines are passed over, and so are empty cells that a row has too few or too many.
+        """
+        columns: list[list[str]] = [[] for _ in picked]
+        lines: array[int] = array("q")
+        problems: list[ListProblem] = []
+        width, line, is_header = len(self.header), self.line, True
+        reader = csv.reader(
+            islice(_lines(self.text), self.line - 1, None), delimiter=self.separator, strict=True
+        )
+        try:
+            for fields in reader:
+                first, line = line, self.line + reader.line_num
+                if is_header:
+                    is_header = False
+                elif len(fields) > width and any(map(str.strip, fields[width:])):
+                    quote = "quote fields that hold the separator"
+                    message = f"has {len(fields)} fields where the header has {width}: {quote}"
+                    problems.append(ListProblem(first, "", message))
+                elif len(lines) == MOST_ROWS:
+                    message = f"follows {MOST_ROWS:,} rows, the most that are read: split the list"
+                    problems.append(ListProblem(first, "", message))
+                    break
+                elif any(map(str.strip, fields)):
+                    lines.append(first)
+                    for i, column in zip(picked, columns, strict=True):
+                        column.append(fields[i].strip() if i < len(fields) else "")
+        except csv.Error as error:
+            such = (mend for said, mend in _QUOTES.items() if said in str(error))
+            problems.append(ListProblem(line, "", next(such, f"cannot be read ({error}): check the quotes")))
+        return columns, lines, problems
 
 
-class _Header(NamedTuple):
-    """A row that may be the header: how many wanted names it has, its separator, line and names."""
-
-    hits: int
-    separator: str
-    line: int
-    names: list[str]
+# --- opening a file ------------------------------------------------------------------------------------
 
 
 def open_table(content: bytes, *, wanted: Iterable[str], encoding: str | None = None) -> Table:
-    """Find the header of a list: the row that has most of the wanted names.
+    """Find the header of a list: the row that has most of the wanted names, else the first of most cells.
 
     Args:
         content: the file.
@@ -160,138 +157,73 @@ def open_table(content: bytes, *, wanted: Iterable[str], encoding: str | None = 
     Raises:
         UnreadableError: the bytes are not in the encoding, there is no such encoding, or nothing is in it.
     """
-    text, name = decoded(content, encoding)
+    text, name = _decoded(content, encoding)
     names = frozenset(wanted)
-    found = _header_of(text[:_HEAD_CHARACTERS], names) or _header_of(text, names)
-    if found is None:
-        message = "is empty: write a header line with a column id, then one row a device"
-        if text.strip():
-            message = f"begins with {_csv_mend('line too long')}"
-        raise UnreadableError(message, line=1, column=1)
-    if not found.hits and (plain := _unquoted(text)) is not None:
-        inner = _header_of(plain, names)
-        if inner is not None and inner.hits:
-            return Table(inner.names, inner.line, inner.separator, name, plain, is_requoted=True)
-    return Table(found.names, found.line, found.separator, name, text)
+    hits, table = _table_in(text, name, names)
+    if not hits and text.lstrip()[:1] == '"':  # perhaps each line as a whole was put in quotes
+        with suppress(csv.Error, ValueError):
+            lines = [line for (line,) in filter(None, csv.reader(_lines(text), strict=True))]
+            hits, table = max((hits, table), _table_in("\n".join(lines), name, names), key=itemgetter(0))
+    if table is None:
+        mend = "write a header line with a column id, then one row a device"
+        raise UnreadableError(f"is empty, or begins with {_QUOTES['field larger']}: {mend}", line=1)
+    return table
 
 
-def decoded(content: bytes, encoding: str | None) -> tuple[str, str]:
-    """The text of a list, and the name of its encoding.
-
-    Raises:
-        UnreadableError: as `open_table`.
-    """
-    marked = next((name for mark, name in _MARKS if content.startswith(mark)), None)
-    name = encoding or marked or "utf-8"
+def _decoded(content: bytes, encoding: str | None) -> tuple[str, str]:
+    """The text of a list, with line feeds at the ends of lines, and the name of its encoding."""
+    name = encoding or ("utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8")
     try:
-        codec = codecs.lookup(name)
-        if codec.name.replace("_", "-") in _NO_ENCODINGS or not codec._is_text_encoding:
+        name = codecs.lookup(name).name.removesuffix("-sig")
+        if name in _SLOW_ENCODINGS:
             raise LookupError
-    except (LookupError, UnicodeError, ValueError):
-        message = f"{quoted(name)} is not an encoding: write one such as utf-8, cp1252, cp1251 or utf-16"
-        raise UnreadableError(message) from None
-    if codec.name in ("utf-8", "utf-8-sig"):
-        content, name = content.removeprefix(codecs.BOM_UTF8), "utf-8"
-    if encoding is None and marked is None and content[:200].count(0) * 3 > len(content[:200]):
-        little = content[1:2] == b"\0"
-        mend = f"list: {{encoding: utf-16-{'le' if little else 'be'}}}"
-        raise UnreadableError(f"looks like UTF-16 without its mark: write {mend}", line=1, column=1)
-    try:
-        return content.decode(name), codec.name
+        text = content.decode(name).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode(name, errors="replace")
-        line, column = position(before, len(before))
-        shown = (
-            f"byte 0x{content[error.start]:02x}, which is not {'UTF-8' if encoding is None else codec.name}"
-        )
+        line, _ = position(before, len(before))
         mend = "write list: {encoding: cp1252} for Western, cp1251 for Cyrillic Windows, or save it as UTF-8"
-        raise UnreadableError(f"holds {shown}: {mend}", line=line, column=column) from None
-    except UnicodeError as error:
-        raise UnreadableError(f"is not {codec.name} ({error})", line=1, column=1) from None
+        message = f"holds byte 0x{content[error.start]:02x}, which is not {name}: {mend}"
+        raise UnreadableError(message, line=line) from None
+    except (LookupError, ValueError):
+        message = f"{quoted(name)} is not an encoding: write one such as utf-8, cp1252, cp1251 or utf-16"
+        raise UnreadableError(message) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n"), name
 
 
-def _header_of(text: str, wanted: frozenset[str]) -> _Header | None:
-    """The row with most of the wanted names; without any, the first row of several cells; None: no row."""
-    separators = _announced(text) or SEPARATORS
-    heads = {separator: list(_head(text, separator)) for separator in separators}
-    best: _Header | None = None
-    for separator, rows in heads.items():
-        for line, names in rows:
+def _table_in(text: str, encoding: str, wanted: frozenset[str]) -> tuple[int, Table | None]:
+    """How many of the wanted names the best header has, and its table; None where there is no row."""
+    head: list[str] = []
+    filled = 0
+    for line in _lines(text):
+        head.append(line)
+        filled += not line.isspace()
+        if filled == _HEAD_LINES:
+            break
+    best, found = (-1, 0), None
+    for separator in ",;\t|":
+        for number, names in _rows(head, separator):
             hits = len(wanted.intersection(map(folded, names)))
-            if best is None or hits > best.hits:
-                best = _Header(hits, separator, line, names)
-    if best is None or best.hits:
-        return best
-    separator = max(separators, key=lambda each: sum(len(names) for _, names in heads[each]))
-    rows = heads[separator] or [(best.line, best.names)]
-    several = (row for row in rows if sum(map(bool, row[1])) > 1)
-    line, names = next(several, rows[0])
-    return _Header(0, separator, line, names)
+            rank = (hits, 0 if hits else sum(map(bool, names)))
+            if rank > best:
+                best, found = rank, Table(names, number, separator, encoding, text)
+    return best[0], found
 
 
-def _head(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The first rows that are not blank and no type line or `sep=`, with the line where each begins."""
-    reader = _reader(text, separator)
-    line = 0
-
-    def rows() -> Iterator[tuple[int, list[str]]]:
-        nonlocal line
-        while True:
-            try:
-                fields = next(reader)
-            except (StopIteration, csv.Error):
-                return
-            first, line = line + 1, reader.line_num
+def _rows(head: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, trimmed, each with its line; none after one that cannot be taken apart."""
+    reader, line = csv.reader(head, delimiter=separator), 1
+    with suppress(csv.Error):
+        for fields in reader:
             names = [each.strip() for each in fields]
-            if any(names) and not _is_preamble(names):
-                yield first, names
-
-    return islice(rows(), _HEAD_ROWS)
-
-
-def _is_preamble(fields: list[str]) -> bool:
-    first = fields[0].lower()
-    return first.startswith("#type") or (first.startswith("sep=") and len(fields) <= 2)
+            if any(names):
+                yield line, names
+            line = reader.line_num + 1
 
 
-def _announced(text: str) -> str | None:
-    """The separator of a first line `sep=;`, if it is one of ours."""
-    match = re.match(r'"?sep=(.)', text[:10], re.IGNORECASE)
-    return match[1] if match and match[1] in SEPARATORS else None
-
-
-def _reader(text: str, separator: str, *, skip: int = 0, is_strict: bool = False) -> Any:
-    lines = _lines(io.StringIO(text, newline=""))
-    for _ in islice(lines, skip):
-        pass
-    return csv.reader(lines, delimiter=separator, strict=is_strict)
-
-
-def _lines(stream: io.StringIO) -> Iterator[str]:
-    for line in stream:
-        if len(line) > _LONGEST_LINE:
-            raise csv.Error("line too long")
-        yield line
-
-
-def _unquoted(text: str) -> str | None:
-    """The text of a file in which each line as a whole was put in quotes; None if it is not one."""
-    head = list(islice(_head(text, ","), 2))
-    if not head or any(len(fields) != 1 or not re.search("[,;|\t]", fields[0]) for _, fields in head):
-        return None
-    try:
-        return "\n".join(fields[0] if fields else "" for fields in _reader(text, ","))
-    except csv.Error:
-        return None
-
-
-def _csv_mend(said: str) -> str:
-    if "field larger" in said:
-        return "a field has more than 131072 characters, which an unclosed quote may cause: close the quote"
-    if "line too long" in said:
-        return f"a line of more than {_LONGEST_LINE:,} characters: write one row a device, each on its line"
-    if "unexpected end" in said:
-        return "a quote that opens in this row is never closed: close it"
-    if "expected after" in said:
-        return 'a quoted field goes on after its closing quote: double the quotes inside a field ("")'
-    return f"the row cannot be read ({said}): check its quotes"
+def _lines(text: str) -> Iterator[str]:
+    at = 0
+    while end := text.find("\n", at) + 1:
+        yield text[at:end]
+        at = end
+    if at < len(text):
+        yield text[at:]

@@ -1,1 +1,4 @@
-"""The plan played with real TLS, and the model beside it; nothing is imported here: OpenSSL loads slowly."""
+"""The plan played for real: a TLS server on loopback, devices that connect, and the model beside them.
+
+`sim.rehearsal.study` puts the parts together; nothing is imported here, since OpenSSL takes time to load.
+"""

@@ -48,7 +48,7 @@ class Inventory:
     @classmethod
     def of(cls, content: bytes, *, path: str, options: ListOptions) -> Inventory:
         """The devices in the content of a file; what is wrong with it is among `devices.problems`."""
-        from sim.lists.reading import read_list  # a reader that needs Arrow
+        from sim.lists.reading import read_list  # loads pandas where there is a zone
 
         return cls(path, content, options, read_list(content, options, duration_s=parse_duration))
 
@@ -170,7 +170,7 @@ class Inventories:
                 key = each.key.split(".", 2 if each.key.startswith("list.only.") else 1)
                 self.mistakes.append(Mistake((*path, *key), each.message))
             else:
-                self.problems.append(Problem(file, each.line, each.column, "", each.message))
+                self.problems.append(Problem(file, each.line, None, "", each.message))
         return None if inventory.devices.problems else inventory
 
     def _check_periods(self, group: Group, inventory: Inventory) -> None:

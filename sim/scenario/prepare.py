@@ -14,7 +14,6 @@ from sim.errors import InputError, visible
 from sim.lists.devices import GONE, KNOWN, NEVER
 from sim.scenario import fields, fleet, schema
 from sim.scenario.certificates import FIRST, Custom, read_certificates
-from sim.scenario.instants import weekly_windows
 from sim.scenario.inventory import Inventory
 from sim.scenario.scenario import Scenario
 from sim.text import listed
@@ -196,11 +195,11 @@ def _with_refusals(plan: world.Plan, customs: Mapping[str, Custom]) -> world.Pla
 
 
 def _automatic_lead_s(scenario: Scenario) -> int | None:
-    server, automatic = scenario.server, scenario.server.automatic_reissue
-    if isinstance(automatic, schema.Lead):
-        return automatic.lead
-    is_on = automatic == "on" or (automatic == "default" and server.behaviour == "ksmm-6.0")
-    return schema.Lead().lead if is_on else None
+    automatic = scenario.server.automatic_reissue
+    reissues = automatic.mode == "on" or (
+        automatic.mode == "default" and scenario.server.behaviour == "ksmm-6.0"
+    )
+    return automatic.lead if reissues else None
 
 
 def _action(
@@ -269,14 +268,7 @@ def _names(written: tuple[str, ...] | None) -> frozenset[str] | None:
 def _windows(scenario: Scenario, hours: fields.WeeklyHours | None) -> Windows | None:
     if hours is None:
         return None
-    return weekly_windows(
-        hours.days,
-        hours.from_,
-        hours.to,
-        start=scenario.start,
-        zone=scenario.zone,
-        horizon_s=scenario.duration,
-    )
+    return hours.week.windows(start=scenario.start, zone=scenario.zone, horizon_s=scenario.duration)
 
 
 def _address_change(scenario: Scenario, written: str | schema.AddressChange) -> world.AddressChange | None:

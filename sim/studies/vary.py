@@ -221,9 +221,12 @@ def _worded(prefix: str, value: object, suffix: str) -> object:
 
 def _yaml(item: str) -> Any:
     try:
-        return read_tree(item, file="--vary").value
+        node, problems = read_tree(item, file="--vary")
     except ScenarioError as error:
-        raise VaryError(f"{quoted(item)}: {error.problems[0].message}") from None
+        problems = list(error.problems)
+    if problems:
+        raise VaryError(f"{quoted(item)}: {problems[0].message}")
+    return node.plain()
 
 
 # --- quantities ------------------------------------------------------------------------------------------

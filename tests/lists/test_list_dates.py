@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sim.lists.dates import Dates, read_dates
+from sim.lists.dates import Dates
 from sim.lists.devices import KNOWN, NEVER, UNKNOWN, WRONG, Order
 
 
 def read(*cells: str, zone: str = "UTC", order: Order | None = None, has_zone: bool = False) -> Dates:
-    return read_dates(cells, zone=zone, order=order, has_zone=has_zone)
+    return Dates(cells, zone=zone, order=order, has_zone=has_zone)
 
 
 def moments(dates: Dates) -> list[str]:
@@ -72,13 +72,13 @@ def moments(dates: Dates) -> list[str]:
         ("20260227", "2026-02-27 00:00:00"),
         ("20260227133559Z", "2026-02-27 13:35:59"),
         ("20260227133559.000000+060", "2026-02-27 12:35:59"),
-        ("\u00a02026-02-27\u202f13:35\u00a0", "2026-02-27 13:35:00"),
+        ("2026-02-27\u202f13:35", "2026-02-27 13:35:00"),
     ],
 )
 def test_a_date_as_consoles_write_it(written: str, meant: str) -> None:
     dates = read(written)
     assert moments(dates) == [meant]
-    assert dates.faults == ()
+    assert dates.faults == []
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_words_and_dates_that_mean_never(written: str) -> None:
     assert read(written).kind.tolist() == [NEVER]
 
 
-def test_the_beginning_of_2000_means_never_and_a_second_later_does_not() -> None:
-    assert read("2000-01-01 00:00:00", "2000-01-01 00:00:01").kind.tolist() == [NEVER, KNOWN]
+def test_the_beginning_of_2000_means_never_and_a_second_later_is_a_mistake() -> None:
+    assert read("2000-01-01 00:00:00", "2000-01-01 00:00:01").kind.tolist() == [NEVER, WRONG]
 
 
 def test_a_blank_is_unknown_not_never() -> None:
@@ -115,7 +115,7 @@ def test_without_such_a_row_the_column_is_refused_with_two_examples_and_the_key(
     (fault,) = dates.faults
     assert fault.rows.tolist() == [1, 2]
     assert dates.kind.tolist() == [KNOWN, WRONG, WRONG, KNOWN], "1 January is the same in both orders"
-    for words in ('"2/3/2026" (line 2)', '"4/5/2026" (line 3)', "dates: day first", "dates: month first"):
+    for words in ('"2/3/2026" and "4/5/2026"', "dates: day first", "dates: month first"):
         assert words in fault.message
 
 
@@ -127,7 +127,7 @@ def test_the_key_decides_the_order(order: Order, meant: str) -> None:
 def test_a_row_that_the_key_makes_impossible_is_a_mistake() -> None:
     dates = read("2/27/2026", order="day first")
     assert dates.kind.tolist() == [WRONG]
-    assert "month" in dates.faults[0].message
+    assert "check list: {dates: ...}" in dates.faults[0].message
 
 
 def test_rows_written_in_two_ways_are_decided_each_for_itself() -> None:
@@ -140,10 +140,15 @@ def test_rows_written_in_two_ways_are_decided_each_for_itself() -> None:
     ]
 
 
-def test_rows_written_alike_with_both_orders_leave_the_others_open() -> None:
+def test_rows_written_alike_with_both_orders_leave_all_open() -> None:
     dates = read("27/02/2026", "2/27/2026", "2/3/2026")
-    assert dates.kind.tolist() == [KNOWN, KNOWN, WRONG]
-    assert '"27/02/2026" (line 1)' in dates.faults[0].message
+    assert dates.kind.tolist() == [WRONG] * 3
+    assert '"27/02/2026" and "2/27/2026"' in dates.faults[0].message
+    assert read("27/02/2026", "2/27/2026", "2/3/2026", order="day first").kind.tolist() == [
+        KNOWN,
+        WRONG,
+        KNOWN,
+    ]
 
 
 def test_dates_with_dots_have_the_day_first_unless_a_row_says_otherwise() -> None:
@@ -157,8 +162,8 @@ def test_a_short_year_is_last_unless_the_key_says_first() -> None:
 
 
 def test_two_digits_of_a_year_are_of_1969_to_2068() -> None:
-    assert moments(read("30.12.99", "31.12.68")) == ["1999-12-30 00:00:00", "2068-12-31 00:00:00"]
-    assert read("1/1/70").kind.tolist() == [NEVER]
+    assert moments(read("30.12.01", "31.12.68")) == ["2001-12-30 00:00:00", "2068-12-31 00:00:00"]
+    assert read("1/1/70", "31.12.69").kind.tolist() == [NEVER] * 2
 
 
 def test_five_forms_in_one_column() -> None:
@@ -198,22 +203,22 @@ def test_a_zone_that_is_not_clear_is_a_mistake_unless_the_list_has_one() -> None
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ("2026-02-30", "not a day of the calendar"),
-        ("2025-02-29 08:15", "not a day of the calendar"),
-        ("30.02.2026 08:15", "not a day of the calendar"),
-        ("2026-13-01", "no such month"),
-        ("2026-02-27 24:00", "no such time of day"),
-        ("2026-02-27 13:60", "no such time of day"),
-        ("2026-02-27 13:35 PM", "no such time of day"),
+        ("2026-02-30", "no day of the calendar"),
+        ("2025-02-29 08:15", "no day of the calendar"),
+        ("30.02.2026 08:15", "no day of the calendar"),
+        ("2026-13-01", "no day of the calendar"),
+        ("2026-02-27 24:00", "no day of the calendar"),
+        ("2026-02-27 13:60", "no day of the calendar"),
+        ("2026-02-27 13:35 PM", "no day of the calendar"),
         ("2 days ago", "an age or a state"),
         ("3h ago", "an age or a state"),
         ("5 minutes", "an age or a state"),
         ("yesterday", "an age or a state"),
         ("4 février 2026", "month in a language"),
-        ("12345", "a number that is no date"),
-        ("########", "too narrow"),
-        ("1950-06-01", "1980 to 2199"),
-        ("9999-12-31", "1980 to 2199"),
+        ("12345", "no day of the calendar"),
+        ("########", "not a date"),
+        ("1950-06-01", "no day of the calendar"),
+        ("9999-12-31", "no day of the calendar"),
         ("soon", "not a date"),
         ("27/02-2026", "not a date"),
         ("2026-02-27 13:35:59 +99:00", "time zone"),

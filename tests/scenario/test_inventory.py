@@ -105,10 +105,6 @@ def test_columns_map_other_headers_without_regard_to_case_and_blanks(tmp_path: P
     assert rows == (Row(2, "x", "android", datetime(2026, 2, 28, 23, 10, tzinfo=UTC)),)
 
 
-def test_of_two_headers_alike_the_exact_one_counts(tmp_path: Path) -> None:
-    assert [row.id for row in read(tmp_path, b"ID,id\n1,2\n")] == ["2"]
-
-
 @pytest.mark.parametrize(
     ("written", "hour", "minute"),
     [

@@ -11,7 +11,8 @@ import pytest
 
 import sim
 from sim.figures import FigureError
-from sim.report.page import Page
+from sim.report.page import drawings_of
+from sim.report.publish import Publisher
 from sim.studies.chase import FEWEST_RUNS, Chase
 from sim.studies.output import write
 
@@ -107,8 +108,8 @@ def test_the_summary_names_the_worst_with_their_last_contact_and_counts_the_othe
 
 def written(folder: Path, *, with_figures: bool) -> sim.Result:
     result = sim.run(scenario(folder))
-    page = Page(result, with_figures=with_figures)
-    write(result, folder / "out", beside=page)
+    publisher = Publisher(result, command="reissue run x.yaml", with_figures=with_figures)
+    write(result, folder / "out", beside=publisher)
     return result
 
 
@@ -118,7 +119,7 @@ def test_a_file_has_all_devices_with_a_contact(tmp_path: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert [row["id"] for row in rows] == [row.device for row in Chase.of(result).rows()]
     assert len(rows) == 360, "without those that never connected or have no date"
-    assert "forecast" in Page(result).figures
+    assert "forecast" in {each.name for each in drawings_of(Publisher(result, command="").contents)}
     write(result, tmp_path / "out", overwrite=True)  # it knows its files again
 
 
