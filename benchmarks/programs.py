@@ -20,7 +20,7 @@ import numpy as np
 import salabim
 import simpy
 
-from sim.fleet.kernels import World, blocks
+from sim.fleet.stock import BATCH, WORLD, blocks
 from sim.processes.engine import simulate as process_engine
 from sim.scenario import Scenario
 from sim.scenario.prepare import prepare
@@ -36,7 +36,6 @@ SUCCESS: Final = 0.95
 SPECIFIED_S: Final = 10 * DAY_S
 ACTIVATED_S: Final = SPECIFIED_S + EVERY_S
 STEP_S: Final = 15 * 60
-_JITTER, _SUCCESS = np.uint64(int(Purpose.JITTER)), np.uint64(int(Purpose.SUCCESS))
 
 # With x the time from the phone's turn to the end of the six hours, over the longest jitter: its own attempt
 # falls into them with probability p = min(1, x), the one of the turn before with 1 - p. It is lost if neither
@@ -211,6 +210,7 @@ def time_steps(devices: int, days: int) -> Callable[[], Answer]:
 
 # ---- the floor ---------------------------------------------------------------------------------------
 
+_SUCCESS, _JITTER = int(Purpose.SUCCESS), int(Purpose.JITTER)
 _KEPT: Final = np.empty((2, 64))
 
 
@@ -230,7 +230,7 @@ def draws_only(devices: int, days: int) -> Callable[[], Answer]:
     them; one thread."""
     _, fleet = world(devices, days)
     attempts = days * DAY_S // EVERY_S
-    key = World(fleet.draws.k0, fleet.draws.k1, 1, 1.0, 1, 0, 0, until_received=False)
+    (key,) = np.array([(fleet.draws.k0, fleet.draws.k1, BATCH, 1, 1.0, 1, 1, 0, 0, False)], dtype=WORLD)
 
     def run() -> Answer:
         _draw(fleet.roster.identity, attempts, *_KEPT, key)

@@ -104,5 +104,8 @@ if __name__ == "__main__":
     if what == "replay":
         answer = replay(int(size[0]))
     else:
-        answer = first_use(**({"recovery": {"technicians": 1}} if what == "first-use-with-desk" else {}))
+        lost = {"strategy": [{"at": "day 10", "reissue": {"activate": "immediately"}}]}
+        answer = first_use(
+            **({"recovery": {"technicians": 1}, **lost} if what == "first-use-with-desk" else {})
+        )
     print(json.dumps(answer))

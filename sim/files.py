@@ -21,7 +21,6 @@ except ImportError:  # Windows: nobody knows whether the owner of a leftover sti
     fcntl = None  # type: ignore[assignment]
 
 from sim.errors import OutputError, UnreadableError
-from sim.text import closest, shortened
 
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -36,29 +35,20 @@ def read_bytes(path: Path, *, most_bytes: int) -> bytes:
         UnreadableError: it is missing, not a regular file, not readable, or larger.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError:
-        raise UnreadableError(_missing(path)) from None
+        with open(path, "rb", opener=_without_waiting) as stream:
+            is_regular = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+            content = stream.read(most_bytes + 1) if is_regular else b""
     except (OSError, ValueError) as error:
         raise UnreadableError(_refused(error)) from None
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise UnreadableError("is a folder: name a file in it")
-        if not stat.S_ISREG(mode):
-            raise UnreadableError(
-                "is not a regular file (a pipe, socket or device): save the content to a file"
-            )
-        with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            content = stream.read(most_bytes + 1)
-    except OSError as error:
-        raise UnreadableError(_refused(error)) from None
-    finally:
-        os.close(descriptor)
+    if not is_regular:
+        raise UnreadableError("is not a regular file (a pipe, socket or device): save the content to a file")
     if len(content) > most_bytes:
-        most = f"{most_bytes // 1_000_000:,} MB" if most_bytes % 1_000_000 == 0 else f"{most_bytes:,} bytes"
-        raise UnreadableError(f"is larger than {most}, the most that is read: make it smaller")
+        raise UnreadableError(f"is larger than {most_bytes:,} bytes, the most that is read: make it smaller")
     return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def decode(content: bytes, *, printable: bool = True) -> str:
@@ -101,12 +91,8 @@ def inside(folder: Path, written: str) -> Path:
     Raises:
         UnreadableError: the path is absolute, or leads out of the folder.
     """
-    if not written or any(character in written for character in "\x00\r\n"):
-        raise UnreadableError("is not a path: write one relative to the scenario, such as data/devices.csv")
-    if Path(written).is_absolute() or re.match(r"[A-Za-z]:[\\/]|[\\/~]", written):
-        raise UnreadableError(
-            "is not relative: write a path inside the scenario's folder, such as data/devices.csv"
-        )
+    if not written or re.search(r"[\x00\r\n]|^[A-Za-z]:[\\/]|^[\\/~]", written):
+        raise UnreadableError("is not a path relative to the scenario's folder, such as data/devices.csv")
     try:
         root = folder.resolve()
         path = (root / written).resolve()
@@ -117,20 +103,14 @@ def inside(folder: Path, written: str) -> Path:
     return path
 
 
-def _missing(path: Path) -> str:
-    try:
-        neighbours = [each.name for each in path.parent.iterdir()][:10_000]
-    except (OSError, ValueError):
-        return "does not exist, nor does its folder: check the path"
-    meant = closest(path.name, neighbours, likeness=0.8)
-    return f"does not exist: {'check the path' if meant is None else f'did you mean {shortened(meant)}?'}"
-
-
 def _refused(error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return "may not be read: give yourself permission to read it"
-    if isinstance(error, NotADirectoryError):
-        return "lies below something that is not a folder: check the path"
+    for kind, message in (
+        (FileNotFoundError, "does not exist: check the path"),
+        (PermissionError, "may not be read: give yourself permission to read it"),
+        (IsADirectoryError, "is a folder: name a file in it"),
+    ):
+        if isinstance(error, kind):
+            return message
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return f"cannot be read ({reason.lower()}): check the path"
 
@@ -160,8 +140,7 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    remove_leftovers(path.absolute().parent)
-    with _refusals(path), _partial_file(path, content) as partial:
+    with _partial_file(path, content) as partial:
         partial.replace(path)
 
 
@@ -174,8 +153,7 @@ def write_new_files(contents: Mapping[Path, bytes]) -> None:
     written: list[Path] = []
     try:
         for path, content in contents.items():
-            remove_leftovers(path.absolute().parent)
-            with _refusals(path), _partial_file(path, content) as partial:
+            with _partial_file(path, content) as partial:
                 try:
                     _rename_to_new(partial, path)
                 except FileExistsError:
@@ -202,38 +180,38 @@ def new_folder(folder: Path, *, replaces: Callable[[Path], bool] = lambda _: Fal
         OutputError: it cannot be written, or something that may not be replaced got the name meanwhile.
     """
     folder = Path(os.path.realpath(folder))
-    with _refusals(folder):
-        remove_leftovers(folder.parent)
-        with _locked_folder(folder.parent, 0o700 if folder.exists() else 0o777) as partial:
-            yield partial
-            if folder.is_dir():  # who may look is for its owner to say
-                partial.chmod(stat.S_IMODE(folder.stat().st_mode))
-            if not (_is_filled(folder) and replaces(folder)):
-                _take_free_name(partial, folder)
-                return
-            try:
-                with _lock(folder):
-                    _take_name_of_another(partial, folder, replaces)
-            except BlockingIOError:
-                raise OutputError(_appeared(folder)) from None
+    with _refusals(folder), _partial_folder(folder.parent, 0o700 if folder.exists() else 0o777) as partial:
+        yield partial
+        if folder.is_dir():  # who may look is for its owner to say
+            partial.chmod(stat.S_IMODE(folder.stat().st_mode))
+        if not (folder.is_dir() and any(folder.iterdir()) and replaces(folder)):
+            _take_free_name(partial, folder)
+            return
+        try:
+            with _lock(folder):
+                _take_name_of_another(partial, folder, replaces)
+        except BlockingIOError:
+            raise OutputError(_appeared(folder)) from None
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed writers have left in a folder; what a living one writes is locked, and stays."""
-    if fcntl is None:
-        return
     with suppress(OSError):
-        for path in [each for each in folder.iterdir() if is_partial(each)]:
+        for path in [each for each in folder.iterdir() if fcntl is not None and is_partial(each)]:
             with suppress(OSError), _lock(path):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
+                _remove(path)
 
 
 def is_partial(path: Path) -> bool:
     """Whether a name is one of what is being written, or was when its writer was killed."""
     return _PARTIAL.fullmatch(path.name) is not None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _take_free_name(partial: Path, folder: Path) -> None:
@@ -262,20 +240,17 @@ def _take_name_of_another(partial: Path, folder: Path, replaces: Callable[[Path]
     except BaseException:
         old.rename(folder)
         raise
-    shutil.rmtree(old)
+    _remove(old)
 
 
 def _appeared(folder: Path) -> str:
     return f"{folder} was made by somebody else in the meantime: it is left as it is; choose another name"
 
 
-def _is_filled(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
-
-
 @contextmanager
-def _locked_folder(parent: Path, mode: int) -> Iterator[Path]:
-    """A new folder beside, locked until it has a name of its own or is gone."""
+def _partial_folder(parent: Path, mode: int) -> Iterator[Path]:
+    """A new folder, locked until it has a name of its own or is gone."""
+    remove_leftovers(parent)
     while True:
         partial = _unused(parent)
         partial.mkdir(mode)
@@ -286,25 +261,26 @@ def _locked_folder(parent: Path, mode: int) -> Iterator[Path]:
         except BlockingIOError:  # taken for a leftover in the moment before it was locked
             continue
         finally:
-            if partial.exists():
-                shutil.rmtree(partial)
+            _remove(partial)
 
 
 @contextmanager
 def _partial_file(path: Path, content: bytes) -> Iterator[Path]:
-    """A file beside, filled and on the disk, until it has a name of its own."""
+    """A file beside, filled and locked, until it has a name of its own; what the system refuses is told."""
     partial = _unused(path.absolute().parent)
-    try:
-        with partial.open("xb") as stream:
-            if fcntl is not None:
-                fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
-            stream.write(content)
-            stream.flush()
-            if fcntl is None:  # Windows renames no open file
-                stream.close()
-            yield partial
-    finally:
-        partial.unlink(missing_ok=True)
+    remove_leftovers(partial.parent)
+    with _refusals(path):
+        try:
+            with partial.open("xb") as stream:
+                if fcntl is not None:
+                    fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
+                stream.write(content)
+                stream.flush()
+                if fcntl is None:  # Windows renames no open file
+                    stream.close()
+                yield partial
+        finally:
+            _remove(partial)
 
 
 @contextmanager
@@ -350,15 +326,12 @@ def _rename_to_new(partial: Path, path: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Exchange two names in one step; False where the system cannot."""
-    try:
+    with suppress(AttributeError, OSError):
+        library, names = ctypes.CDLL(None, use_errno=True), (os.fsencode(one), os.fsencode(other))
         if sys.platform == "linux":
-            call, at, flag = ctypes.CDLL(None, use_errno=True).renameat2, -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-            return int(call(at, os.fsencode(one), at, os.fsencode(other), flag)) == 0
+            return int(library.renameat2(-100, names[0], -100, names[1], 2)) == 0  # AT_FDCWD, RENAME_EXCHANGE
         if sys.platform == "darwin":
-            swap = ctypes.CDLL(None, use_errno=True).renamex_np
-            return int(swap(os.fsencode(one), os.fsencode(other), 2)) == 0  # RENAME_SWAP
-    except (AttributeError, OSError):
-        pass
+            return int(library.renamex_np(*names, 2)) == 0  # RENAME_SWAP
     return False
 
 

@@ -22,7 +22,7 @@ from sim.scenario.fields import (
     Section,
 )
 from sim.scenario.json_schema import json_schema
-from sim.scenario.schema import AutomaticReissue, Contents, Empty
+from sim.scenario.schema import Contents, Empty
 from sim.text import span
 from sim.world.distributions import Distribution
 
@@ -184,8 +184,6 @@ def _default(described: Schema, key: str, of: type[Section] | None) -> str:
             return f"`{{lognormal: {{median: {span(int(median_s))}, sigma: {sigma:g}}}}}`"
         case Activate():
             return f"`{value}`"
-        case AutomaticReissue():
-            return f"`{value.mode}`"
         case Section():
             return "its defaults"
         case () | {}:

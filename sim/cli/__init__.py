@@ -96,7 +96,9 @@ def main() -> None:
             told = traceback.format_exc()
             _say(f"{told}this is a defect of reissue, not of your scenario: please report it")
     if _received or code == INTERRUPTED:  # also where a library made something else of the interrupt
-        code = _interrupted()
+        number = signal.Signals(_received[0]) if _received else signal.SIGINT
+        _say(f"{_WORDS[number]}: no result is left half-written")
+        code = _BY_SIGNAL + number
     sys.exit(code)
 
 
@@ -114,10 +116,10 @@ def _run() -> int:
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
     except click.Abort:
         return INTERRUPTED
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -125,12 +127,6 @@ def _run() -> int:
         click.echo(str(error), err=True)
         return WRONG_INPUT
     return code or DONE
-
-
-def _interrupted() -> int:
-    number = signal.Signals(_received[0]) if _received else signal.SIGINT
-    _say(f"{_WORDS[number]}: no result is left half-written")
-    return _BY_SIGNAL + number
 
 
 def _say(text: str) -> None:

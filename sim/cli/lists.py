@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from sim.cli import DONE, FAILS, options, output
+from sim.cli import DONE, FAILS, options
 
-_READING: Final = (
+_reading: Final = options.together(
+    click.argument("list_", metavar="LIST", type=options.PATH),
     click.option(
         "--columns",
         metavar="NAME=HEADER",
-        type=options.KeyValue("name=header", "--columns id='Device name'"),
+        type=options.PAIR,
         multiple=True,
         help="The header of a column: id, last_sync, platform, group, sync_every, holds_reserve.",
     ),
@@ -31,57 +31,39 @@ _READING: Final = (
     click.option(
         "--only",
         metavar="HEADER=TEXT",
-        type=options.KeyValue("header=text", "--only OS=Android"),
+        type=options.PAIR,
         multiple=True,
         help="Take only rows with this text under this header; several texts of one header: any of them.",
     ),
     click.option("--gone-after", metavar="DURATION", help="Silent for longer: not connected any more."),
+    options.as_json,
 )
+"""The list, and how to read it."""
 
 
-def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how to read a list."""
-    for option in reversed(_READING):
-        command = option(command)
-    return command
-
-
-@click.command(epilog=options.examples("reissue inventory scenarios/devices.csv"))
-@click.argument("list_", metavar="LIST", type=options.PATH)
+@options.command("reissue inventory scenarios/devices.csv")
 @_reading
-@options.as_json
 def inventory(list_: Path, as_json: bool, **reading: Any) -> int:
     """Tell what was understood of a list of devices, how long they are silent, and a group to paste."""
     from sim.studies.device_lists import inventory as study
 
-    output.show(study(list_, **_arguments(reading)), as_json=as_json)
+    options.show(study(list_, **_given(reading)), as_json=as_json)
     return DONE
 
 
-@click.command(epilog=options.examples("reissue forecast scenarios/devices.csv --delay 28d"))
-@click.argument("list_", metavar="LIST", type=options.PATH)
+@options.command("reissue forecast scenarios/devices.csv --delay 28d")
+@_reading
 @click.option("--delay", metavar="DURATION", help="From the list to the activation; default: the usual ones.")
 @click.option("--activates", metavar="INSTANT", help="Instead of --delay: when the certificate becomes main.")
 @click.option("--history", metavar="DIR", type=options.PATH, help="Earlier lists of the same devices.")
 @click.option(
     "--lost-at-most",
-    type=options.Share(),
+    type=options.SHARE,
     metavar="SHARE|N",
     help="A promise: exit 1 if it has become unlikely.",
 )
 @options.out("DIR", "Write devices.csv, the devices worst first, and a figure to new files in DIR.")
-@_reading
-@options.as_json
-def forecast(
-    list_: Path,
-    delay: str | None,
-    activates: str | None,
-    history: Path | None,
-    lost_at_most: float | None,
-    out: Path | None,
-    as_json: bool,
-    **reading: Any,
-) -> int:
+def forecast(list_: Path, out: Path | None, as_json: bool, **reading: Any) -> int:
     """Tell who will not have the reserve in time, from a list of devices alone.
 
     Devices that hold the reserve are safe: the list of a later day tells whether a reissue is on track.
@@ -89,14 +71,7 @@ def forecast(
     from sim.files import write_new_files
     from sim.studies.device_lists import forecast as study
 
-    found = study(
-        list_,
-        delay=delay,
-        activates=activates,
-        history=history,
-        lost_at_most=lost_at_most,
-        **_arguments(reading),
-    )
+    found = study(list_, **_given(reading))
     if out is not None:
         from sim.figures.style import svg_bytes
 
@@ -106,15 +81,15 @@ def forecast(
             files[out / "forecast.svg"] = svg_bytes(found.plot(), name="forecast")
         write_new_files(files)
         for path in files:
-            output.show_written(path)
-    output.show(found, as_json=as_json)
+            options.show_written(path)
+    options.show(found, as_json=as_json)
     return FAILS if found.kept is not None and found.kept < 0.5 else DONE
 
 
-def _arguments(reading: dict[str, Any]) -> dict[str, Any]:
+def _given(reading: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as the studies take them."""
     only: dict[str, list[str]] = {}
-    for header, text in reading.pop("only"):
+    for header, text in reading["only"]:
         only.setdefault(header, []).append(text)
-    given = {name: value for name, value in reading.items() if value}
+    given = {name: value for name, value in reading.items() if value is not None}
     return given | {"columns": dict(reading["columns"]), "only": only}

@@ -1,4 +1,4 @@
-"""`reissue run` and `reissue report`."""
+"""`reissue run`, `compare` and `report`: what writes results, and what becomes of them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli import DONE, FAILS, UNDECIDED, options, output
+from sim.cli import DONE, FAILS, UNDECIDED, options
+from sim.cli.options import Pairs
 
 if TYPE_CHECKING:
     from sim.studies.result import Result
 
 
-@click.command(
-    epilog=options.examples(
-        "reissue run scenarios/delayed_30d.yaml",
-        "reissue run scenarios/changed_address.yaml --set strategy.0.at='day 5'",
-    )
+@options.command(
+    "reissue run scenarios/delayed_30d.yaml",
+    "reissue run scenarios/changed_address.yaml --set strategy.0.at='day 5'",
 )
 @options.files
 @options.study
@@ -31,9 +30,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Also write a page: one HTML file with answer and figures.",
 )
-@options.overwrite("Let --out and --report replace an earlier result.")
-@options.as_json
-@options.overrides
+@options.overwrite
 def run(
     files: tuple[Path, ...],
     out: Path | None,
@@ -41,7 +38,7 @@ def run(
     report: Path | None,
     overwrite: bool,
     as_json: bool,
-    overrides: tuple[tuple[str, str], ...],
+    overrides: Pairs,
     **choices: Any,
 ) -> int:
     """Simulate scenarios, and tell how many devices lose their server."""
@@ -53,34 +50,32 @@ def run(
     scenarios = options.read_all(files, overrides)
     directories = directories_of(files, out, overwrite=overwrite)
     if report is not None or directories:
-        from sim.report import publish  # which loads what draws
+        from sim.report import page  # which loads what draws
     if report is not None:
-        publish.check_page(report, overwrite=overwrite)
+        page.check_page(report, overwrite=overwrite)
     documents, code = [], DONE
-    for place, (file, scenario) in enumerate(zip(files, scenarios, strict=True)):
-        with output.progress(scenario.name) as calls:
+    for place, scenario in enumerate(scenarios):
+        with options.progress(scenario.name) as calls:
             result = study(scenario, **choices, **calls)
             if directories or report is not None:
-                given = {name: choices[name] for name in ("seed", "replications")}
-                again = publish.reproducing(file.name, overrides=overrides, **given)
-                publisher = publish.Publisher(result, command=again, with_figures=not no_figures)
+                beside = page.Page(result, with_figures=not no_figures)
             if directories:
                 make_folder(directories[place].parent)
                 command = ["reissue", *sys.argv[1:]]
-                write(result, directories[place], command=command, overwrite=overwrite, beside=publisher)
+                write(result, directories[place], command=command, overwrite=overwrite, beside=beside)
             if report is not None:
-                publish.write_page(publisher.page(), report, overwrite=overwrite)
-                output.show_written(report)
+                page.write_page(beside.html, report, overwrite=overwrite)
+                options.show_written(report)
         if as_json:
             documents.append(result.to_json())
         else:
             click.echo("\n" * (place > 0), nl=False)
-            output.show_summary(result.summary())
+            options.show(result, as_json=False)
             for directory in directories[place : place + 1]:
-                output.show_written(directory)
+                options.show_written(directory)
         code = max(code, exit_code(result), key=(DONE, UNDECIDED, FAILS).index)
     if as_json:
-        output.show_json(documents[0] if len(documents) == 1 else {"runs": documents})
+        options.show_json(documents[0] if len(documents) == 1 else {"runs": documents})
     return code
 
 
@@ -98,34 +93,64 @@ def directories_of(files: Sequence[Path], out: Path | None, *, overwrite: bool) 
 
     if out is None:
         return []
-    if len(files) == 1:
-        check_free(out, overwrite=overwrite)
-        return [out]
-    names = [file.stem for file in files]
-    if len(set(names)) < len(names):
+    directories = [out] if len(files) == 1 else [out / file.stem for file in files]
+    if len(set(directories)) < len(files):
         raise click.UsageError("--out needs scenario files of different names: run them one by one")
-    directories = [out / name for name in names]
-    for directory in directories if out.is_dir() else [out]:
+    for directory in directories if len(files) == 1 or out.is_dir() else [out]:
         check_free(directory, overwrite=overwrite)
     return directories
 
 
-@click.command(
-    epilog=options.examples("reissue run scenarios/delayed_30d.yaml --out result", "reissue report result")
+@options.command(
+    "reissue compare scenarios/automatic_reissue_6_0.yaml scenarios/no_automatic_reissue_4_1.yaml"
 )
+@options.files
+@options.out("DIR", "Write each run to a directory in DIR.")
+@options.overwrite
+@click.option("--measure", help="Rank by this measure; default: the first in which they differ.")
+@options.study
+def compare(
+    files: tuple[Path, ...],
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    overrides: Pairs,
+    **choices: Any,
+) -> int:
+    """Different strategies for the same fleet living the same days: paired differences.
+
+    Every file takes the first one's seed and number of replications, unless you say otherwise.
+    """
+    from sim.studies.compare import compare as study
+    from sim.studies.output import make_folder, write
+
+    if len(files) < 2:
+        raise click.UsageError("a comparison needs at least two scenario files")
+    scenarios = options.read_all(files, overrides)
+    directories = directories_of(files, out, overwrite=overwrite)
+    with options.progress("comparing") as calls:
+        comparison = study(*scenarios, **{**choices, **calls})
+    for directory, result in zip(directories, comparison.results, strict=False):
+        make_folder(directory.parent)
+        write(result, directory, command=["reissue", *sys.argv[1:]], overwrite=overwrite)
+    options.show(comparison, as_json=as_json)
+    return DONE
+
+
+@options.command("reissue run scenarios/delayed_30d.yaml --out result", "reissue report result")
 @click.argument("directory", metavar="DIR", type=options.PATH)
 @click.option("--page", type=options.PATH, metavar="FILE", help="Copy the page to this file.")
-@options.overwrite("Replace an earlier page, and nothing else.")
+@options.overwrite
 def report(directory: Path, page: Path | None, overwrite: bool) -> int:
     """The page of the result in DIR: one HTML file with the answer, figures and tables.
 
     `reissue run FILE --out DIR` wrote it; here it is checked for changes, and copied where you want it.
     """
-    from sim.report.publish import page_in, write_page
+    from sim.report.page import page_in, write_page
     from sim.studies.output import PAGE
 
     content = page_in(directory)
     if page is not None:
         write_page(content, page, overwrite=overwrite)
-    output.show_written(page or directory / PAGE)
+    options.show_written(page or directory / PAGE)
     return DONE

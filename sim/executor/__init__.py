@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sim.errors import visible
+from sim.errors import InputError, visible
 from sim.executor.cache import Cache
 from sim.executor.local import Here, Processes
 from sim.executor.task import Arrays, DamagedError, Results, Task, WorkersError, unpack
@@ -98,11 +98,11 @@ def resources(
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
-        ValueError: `workers` and `cluster` are both given.
+        InputError: `workers` and `cluster` are both given.
         ClusterError: the cluster cannot be used.
     """
     if workers is not None and cluster is not None:
-        raise ValueError("workers are of this machine, a cluster is others: give one of them")
+        raise InputError("workers are of this machine, a cluster is others: give one of them")
     cache = Cache(None if store is None else Path(store)) if keep else None
     if cluster is not None:
         from sim.executor.cluster import Cluster

@@ -2,171 +2,93 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sim.figures import style
-from sim.figures.style import WIDE_IN, Timespan
+from sim.figures.style import BLUE, GREEN, GREY, INK, PALE, PAPER, SKY, VERMILION, Place, Timespan
+from sim.text import evenly
 
-Spans = tuple[tuple[int, int], ...]
+Spans = Sequence[tuple[int, int]]
 """From and to, in seconds from the start; half-open."""
 
-MOST_CERTIFICATES: Final = 24
-"""Certificates that a figure shows; years of short ones have more."""
-MOST_HISTORIES: Final = 12
+MOST_ROWS: Final = 24
+"""Rows that a figure has room for; years of short certificates have more."""
 _FEW_ROWS: Final = 8
-_MOST_TICKS: Final = 1_000
+_MOST_MARKS: Final = 1_000
 _FEW_MARKS: Final = 12
-_EXPIRED: Final[dict[str, Any]] = {"facecolor": style.PAPER, "hatch": "xxxx", "edgecolor": style.VERMILION}
+_BARS: Final[Mapping[str, dict[str, Any]]] = {
+    "valid": {"facecolor": PALE, "edgecolor": GREY},
+    "waits as reserve": {"facecolor": SKY, "edgecolor": BLUE, "hatch": "////"},
+    "is main": {"facecolor": BLUE, "edgecolor": BLUE},
+    "main, but expired": {"facecolor": PAPER, "edgecolor": VERMILION, "hatch": "xxxx"},
+    "on": {"facecolor": PALE, "edgecolor": PALE},
+    "off": {"facecolor": PAPER, "edgecolor": GREY},
+    "lost": {"facecolor": "none", "edgecolor": VERMILION, "hatch": "////"},
+}
+_MARKS: Final[Mapping[str, dict[str, Any]]] = {
+    "expires": {"marker": "|", "markersize": 16, "color": INK, "markeredgewidth": 2.5},
+    "synchronized": {"marker": "|", "markersize": 10, "color": INK, "markeredgewidth": 0.6},
+    "received the reserve": {"marker": "v", "markersize": 9, "color": BLUE, "markeredgecolor": PAPER},
+    "back": {"marker": "o", "markersize": 8, "color": GREEN, "markeredgecolor": PAPER},
+    "back by reinstallation": {"marker": "P", "markersize": 10, "color": GREEN, "markeredgecolor": PAPER},
+}
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateLife:
-    """What becomes of a certificate within a run; instants in seconds from the start.
+class Row:
+    """What becomes of a certificate or a device.
 
     Attributes:
-        generation: its number.
-        not_before_s, not_after_s: its validity, half-open; it may begin before the run and end after it.
-        as_reserve: when it waits as reserve.
-        as_main: when the server presents it.
+        name: anybody's text.
+        bars: when it is what, by a word of `_BARS`; later ones cover earlier ones. They may begin before the
+            run and end after it.
+        marks: instants in seconds from the start, by a word of `_MARKS`.
     """
 
-    generation: int
-    not_before_s: int
-    not_after_s: int
-    as_reserve: Spans
-    as_main: Spans
+    name: str
+    bars: Mapping[str, Spans]
+    marks: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceHistory:
-    """What happens to one device; instants in seconds from the start.
-
-    Attributes:
-        device: its name; anybody's text.
-        off: when it was off.
-        lost: when it was lost; the last one may end with the run.
-        synced, received, reconnected, reinstalled: when that happened.
-    """
-
-    device: str
-    off: Spans
-    lost: Spans
-    synced: tuple[int, ...]
-    received: tuple[int, ...]
-    reconnected: tuple[int, ...]
-    reinstalled: tuple[int, ...]
-
-
-def certificates(
-    timespan: Timespan, lives: tuple[CertificateLife, ...], *, width_in: float = WIDE_IN
+def draw(
+    timespan: Timespan, title: str, rows: Sequence[Row], words: str, *, place: Place = style.NEW
 ) -> Figure:
-    """A row for each certificate: a pale bar while it is valid, on it a hatched one while it waits as reserve
-    and a dark one while it is main; red and crossed where the server presents it after its expiry.
-    """
-    shown = lives[:MOST_CERTIFICATES]
-    height_in = 1.9 + (0.42 if len(shown) <= _FEW_ROWS else 0.22) * max(len(shown), 2)
-    title = "The life of the certificates"
-    if len(shown) < len(lives):
-        title = f"{title} (the first {len(shown)} of {len(lives):,})"
-    figure, (axes,) = style.over_time(timespan, title, width_in=width_in, height_in=height_in)
-    for row, life in enumerate(shown):
-        end_s = life.not_after_s
-        good = tuple((a, min(b, end_s)) for a, b in life.as_main)
-        expired = tuple((max(a, end_s), b) for a, b in life.as_main)
-        _bars(timespan, axes, row, ((life.not_before_s, end_s),), facecolor=style.PALE, edgecolor=style.GREY)
-        _bars(timespan, axes, row, life.as_reserve, facecolor=style.SKY, hatch="////", edgecolor=style.BLUE)
-        _bars(timespan, axes, row, good, facecolor=style.BLUE, edgecolor=style.BLUE)
-        _bars(timespan, axes, row, expired, **_EXPIRED)
-        if 0 <= end_s <= timespan.end_s:
-            at = timespan.date(end_s)
-            axes.plot([at, at], [row - 0.4, row + 0.4], color=style.INK, linewidth=2.5, solid_capstyle="butt")
-    axes.set_yticks(range(len(shown)), [f"no. {life.generation + 1}" for life in shown])
-    axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_ylabel("certificate", fontsize=9)
-    if len(shown) < len(lives):
-        last_s = max(b for life in shown for _, b in (*life.as_main, (0, 1)))
-        axes.set_xlim(timespan.date(0), timespan.date(last_s))
-    if len(shown) <= _FEW_ROWS:
-        style.mark_changes(timespan, axes)
-    keys: list[Patch | Line2D] = [
-        Patch(facecolor=style.PALE, edgecolor=style.GREY, label="valid"),
-        Patch(facecolor=style.SKY, edgecolor=style.BLUE, hatch="////", label="waits as reserve"),
-        Patch(facecolor=style.BLUE, edgecolor=style.BLUE, label="is main"),
-        Line2D([], [], color=style.INK, linestyle="", marker="|", markersize=10, mew=2.5, label="expires"),
-    ]
-    if any(b > life.not_after_s for life in shown for _, b in life.as_main):
-        keys.append(Patch(label="main, but expired", **_EXPIRED))
-    style.legend(figure, keys, width_in=width_in)
-    return style.settle(figure)
-
-
-def histories(timespan: Timespan, devices: tuple[DeviceHistory, ...], *, width_in: float = WIDE_IN) -> Figure:
-    """A row for each device: pale while it is on, empty while it is off, hatched red while it is lost; ticks
-    for synchronizations, marks where it received a reserve, reconnected or was reinstalled.
-    """
-    shown = devices[:MOST_HISTORIES]
-    height_in = 1.9 + 0.62 * max(len(shown), 1)
-    figure, (axes,) = style.over_time(
-        timespan, "What happened to some devices", width_in=width_in, height_in=height_in
-    )
-    for row, device in enumerate(shown):
-        _history(timespan, axes, row, device)
-    axes.set_yticks(
-        range(len(shown)), [style.plain(device.device, round(3.5 * width_in), tail=8) for device in shown]
-    )
-    axes.set_ylim(len(shown) - 0.4, -0.6)
+    """A row of bars and marks for each certificate or device, and what they mean below."""
+    shown = rows[:MOST_ROWS]
+    height_in = 2.0 + (0.45 if len(shown) <= _FEW_ROWS else 0.3) * max(len(shown), 2)
+    if len(shown) < len(rows):
+        title = f"{title} (the first {len(shown)} of {len(rows):,})"
+    (axes,) = style.over_time(timespan, title, place, height_in=height_in)
+    for number, row in enumerate(shown):
+        for word, spans in row.bars.items():
+            inside = [(max(a, 0), min(b, timespan.end_s)) for a, b in spans]
+            bars = [(timespan.date(a), timespan.date(b) - timespan.date(a)) for a, b in inside if b > a]
+            if bars:
+                axes.broken_barh(bars, (number - 0.31, 0.62), linewidth=0.8, **_BARS[word])
+        for word, instants_s in row.marks.items():
+            drawn = evenly([at_s for at_s in instants_s if 0 <= at_s <= timespan.end_s], _MOST_MARKS)
+            mark = dict(_MARKS[word])
+            if len(drawn) > _FEW_MARKS and mark["marker"] != "|":
+                mark["markersize"] = 4
+            axes.plot(timespan.dates(drawn), [number] * len(drawn), linestyle="", zorder=6, **mark)
+    longest = round(4.5 * style.width_in(axes))
+    axes.set_yticks(range(len(shown)), [style.plain(row.name, longest, tail=8) for row in shown])
     axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    if len(shown) < len(rows):
+        last_s = max(b for row in shown for spans in row.bars.values() for _, b in spans)
+        axes.set_xlim(timespan.date(0), timespan.date(min(last_s, timespan.end_s)))
     style.mark_changes(timespan, axes)
-    point: dict[str, Any] = {"linestyle": "", "markersize": 8}
-    keys = [
-        Patch(facecolor=style.PALE, edgecolor=style.PALE, label="on"),
-        Patch(facecolor=style.PAPER, edgecolor=style.GREY, label="off"),
-        Line2D([], [], color=style.INK, marker="|", label="synchronized", **point),
-        Line2D([], [], color=style.BLUE, marker="v", label="received the reserve", **point),
-        Patch(facecolor=style.PAPER, edgecolor=style.VERMILION, hatch="////", label="lost"),
-        Line2D([], [], color=style.GREEN, marker="o", label="back", **point),
-        Line2D([], [], color=style.GREEN, marker="P", label="back by reinstallation", **point),
+    used = {word for row in shown for its in (row.bars, row.marks) for word, there in its.items() if there}
+    keys = [Patch(label=word, **bar) for word, bar in _BARS.items() if word in used]
+    points = [
+        Line2D([], [], linestyle="", label=word, **mark) for word, mark in _MARKS.items() if word in used
     ]
-    style.legend(figure, keys, width_in=width_in)
-    return style.settle(figure)
-
-
-def _history(timespan: Timespan, axes: Axes, row: int, device: DeviceHistory) -> None:
-    end_s = timespan.end_s
-    _bars(timespan, axes, row, ((0, end_s),), facecolor=style.PALE, edgecolor=style.PALE)
-    _bars(timespan, axes, row, device.off, facecolor=style.PAPER, edgecolor=style.GREY)
-    _bars(timespan, axes, row, device.lost, facecolor="none", edgecolor=style.VERMILION, hatch="////")
-    width_s = max(1, end_s // _MOST_TICKS)  # nearer ones cannot be told apart
-    ticks = list({at_s // width_s: at_s for at_s in device.synced}.values())
-    axes.vlines(timespan.dates(ticks), row - 0.16, row + 0.16, color=style.INK, linewidth=0.6)
-    helped = set(device.reinstalled)
-    for instants_s, marker, colour, size in (
-        (device.received, "v", style.BLUE, 9),
-        (tuple(at_s for at_s in device.reconnected if at_s not in helped), "o", style.GREEN, 8),
-        (device.reinstalled, "P", style.GREEN, 10),
-    ):
-        axes.plot(
-            timespan.dates(instants_s),
-            np.full(len(instants_s), row - 0.02),
-            linestyle="",
-            marker=marker,
-            color=colour,
-            markersize=size if len(instants_s) <= _FEW_MARKS else 4,
-            markeredgecolor=style.PAPER,
-            zorder=6,
-        )
-
-
-def _bars(timespan: Timespan, axes: Axes, row: int, spans: Spans, **shape: Any) -> None:
-    """The parts of spans that lie within the run, as bars in a row."""
-    inside = [(max(a, 0), min(b, timespan.end_s)) for a, b in spans]
-    bars = [(timespan.date(a), timespan.date(b) - timespan.date(a)) for a, b in inside if b > a]
-    if bars:
-        axes.broken_barh(bars, (row - 0.31, 0.62), linewidth=0.8, **shape)
+    style.legend(axes, [*keys, *points])
+    return style.settle([axes], words)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,15 +18,15 @@ from typing import Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, ScaledTranslation
 from numpy.typing import ArrayLike, NDArray
 
 from sim.errors import visible
+from sim.figures import FigureError
 from sim.world.order import SECONDS_PER_DAY
 
 Floats = NDArray[np.float64]
@@ -42,10 +42,20 @@ PALE: Final = "#e3e3e3"
 PAPER: Final = "#ffffff"
 _NAMES: Final = ("blue", "vermilion", "green", "sky", "ink", "grey", "pale", "paper")
 _COLOURS: Final = (BLUE, VERMILION, GREEN, SKY, INK, GREY, PALE, PAPER)
+LINES: Final = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":"), (SKY, "-"))
+"""Colour and dashes of the first, second, … of several lines."""
 
 WIDE_IN: Final = 8.0
 NARROW_IN: Final = 4.3
 """Inches across for a desk, and for a telephone; text has the same size in both."""
+_NARROW_AXES_IN: Final = 4.5
+
+Ax = Axes | Sequence[Axes] | None
+"""Axes to draw on, two for a figure of two; None: a figure of its own."""
+Size = tuple[float, float | None] | None
+"""Width and height of a figure in inches; None: as it suits what is drawn."""
+Place = tuple[Ax, Size]
+NEW: Final[Place] = (None, None)
 
 _CHANGES: Final = {
     "reserve specified": "reserve specified",
@@ -55,8 +65,6 @@ _CHANGES: Final = {
     "previous restored": "restored",
 }
 _MOST_CHANGES: Final = 8
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""Day 0 of matplotlib's dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +85,26 @@ class Timespan:
 
     def dates(self, instants_s: ArrayLike) -> Floats:
         """Instants as matplotlib's dates, in days."""
-        first = (self.start - _EPOCH).total_seconds() / SECONDS_PER_DAY
-        return first + np.asarray(instants_s, dtype=np.float64) / SECONDS_PER_DAY
+        return float(date2num(self.start)) + np.asarray(instants_s, dtype=np.float64) / SECONDS_PER_DAY
 
     def date(self, instant_s: float) -> float:
         """One instant as matplotlib's date."""
         return float(self.dates(instant_s))
 
+    def shown(self, instant_s: int) -> str:
+        """One instant for reading, by the clocks of the axis."""
+        moment = self.start.astimezone(UTC) + timedelta(seconds=instant_s)
+        return f"{moment.astimezone(self.start.tzinfo):%a %Y-%m-%d %H:%M}"
+
 
 class Drawing(Figure):
-    """A figure that shows itself in Jupyter, whether or not pyplot was imported."""
+    """A figure that shows itself in Jupyter, whether or not pyplot was imported.
+
+    Attributes:
+        words: what it shows, for readers who do not see it.
+    """
+
+    words = ""
 
     def _repr_png_(self) -> bytes:
         stream = io.BytesIO()
@@ -105,41 +123,47 @@ def plain(text: str, longest: int, *, tail: int = 0) -> str:
     return shown.replace("$", r"\$")
 
 
-def blank(title: str, name: str, *, width_in: float, height_in: float = 3.4) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes, a title, and a name below it in grey."""
-    figure, (axes,) = stacked(title, name, width_in, height_in, (1,))
-    return figure, axes
-
-
 def over_time(
-    timespan: Timespan, title: str, *, width_in: float, height_in: float = 3.4, ratios: tuple[int, ...] = (1,)
-) -> tuple[Figure, list[Axes]]:
-    """A figure over dates: pairs of axes above each other, of these relative heights."""
-    figure, pairs = stacked(title, timespan.name, width_in, height_in, ratios)
-    axes = pairs[-1]
+    timespan: Timespan, title: str, place: Place, *, height_in: float = 3.4, ratios: tuple[int, ...] = (1,)
+) -> list[Axes]:
+    """Pairs of axes over dates, above each other, of these relative heights."""
+    pairs = stacked(title, timespan.name, place, height_in=height_in, ratios=ratios)
     zone = timespan.start.tzinfo
-    locator = AutoDateLocator(tz=zone, minticks=3, maxticks=9 if width_in > NARROW_IN else 7)
-    axes.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, tz=zone)
-    if (timespan.start + timedelta(seconds=timespan.end_s)).month != timespan.start.month:
-        formatter.offset_formats[2] = "%Y"  # ticks name the months; the last one beside the axis misleads
-    axes.xaxis.set_major_formatter(formatter)
-    axes.set_xlim(timespan.date(0), timespan.date(timespan.end_s))
-    axes.set_xlabel(f"date ({zone})", fontsize=9)
-    return figure, pairs
+    for axes in pairs:
+        locator = AutoDateLocator(tz=zone, minticks=3, maxticks=7 if is_narrow(axes) else 9)
+        formatter = ConciseDateFormatter(locator, tz=zone)
+        if (timespan.start + timedelta(seconds=timespan.end_s)).month != timespan.start.month:
+            formatter.offset_formats[2] = "%Y"  # ticks name the months; the last one beside the axis misleads
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(formatter)
+        axes.set_xlim(timespan.date(0), timespan.date(timespan.end_s))
+    pairs[-1].set_xlabel(f"date ({zone})", fontsize=9)
+    return pairs
 
 
 def stacked(
-    title: str, name: str, width_in: float, height_in: float, ratios: tuple[int, ...]
-) -> tuple[Figure, list[Axes]]:
-    """A figure with pairs of axes above each other, of these relative heights; as `blank`."""
-    figure = Drawing(figsize=(width_in, height_in), layout="constrained")
-    grid = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)
-    pairs: list[Axes] = list(grid[:, 0])
-    size = 12 if width_in > NARROW_IN else 10.5
+    title: str, name: str, place: Place, *, height_in: float = 3.4, ratios: tuple[int, ...] = (1,)
+) -> list[Axes]:
+    """Pairs of axes above each other, of these relative heights: a title, and a name below it in grey.
+
+    Raises:
+        FigureError: the axes to draw on are too few or too many.
+    """
+    pairs: list[Axes]
+    ax, figsize = place
+    if ax is None:
+        across, high = figsize or (WIDE_IN, None)
+        figure = Drawing(figsize=(across, high or height_in), layout="constrained")
+        grid = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)
+        pairs = list(grid[:, 0])
+    else:
+        pairs = [ax] if isinstance(ax, Axes) else list(ax)
+        if len(pairs) != len(ratios):
+            raise FigureError(f"ax: this figure is drawn on {len(ratios)} axes, not on {len(pairs)}")
+    size = 10.5 if is_narrow(pairs[0]) else 12
     pairs[0].set_title(title, loc="left", fontsize=size, fontweight="bold", color=INK, pad=33)
     pairs[0].annotate(
-        plain(name, round(7.5 * width_in)),
+        plain(name, round(9.7 * width_in(pairs[0]))),
         (0, 1),
         xycoords="axes fraction",
         xytext=(0, 18),
@@ -155,7 +179,18 @@ def stacked(
         axes.xaxis.label.set_color(INK)
         axes.yaxis.label.set_color(INK)
         axes.set_axisbelow(True)
-    return figure, pairs
+    return pairs
+
+
+def width_in(axes: Axes) -> float:
+    """Inches across, before labels and ticks take theirs."""
+    figure = axes.get_figure(root=True)
+    return 0.0 if figure is None else axes.get_position(original=True).width * figure.get_figwidth()
+
+
+def is_narrow(axes: Axes) -> bool:
+    """Whether there is room for a telephone's figure only."""
+    return width_in(axes) < _NARROW_AXES_IN
 
 
 def count_axis(axes: Axes, most: float) -> None:
@@ -166,12 +201,15 @@ def count_axis(axes: Axes, most: float) -> None:
     axes.grid(axis="y", color=PALE, linewidth=0.8)
 
 
-def legend(figure: Figure, keys: list[Any], *, width_in: float) -> None:
+def legend(axes: Axes, keys: Sequence[Any]) -> None:
     """A legend below the axes, in as many columns as there is room for."""
-    figure.legend(
-        handles=keys,
-        loc="outside lower center",
-        ncols=min(len(keys), 4 if width_in > NARROW_IN else 2),
+    scale = axes.get_figure(root=True).dpi_scale_trans  # type: ignore[union-attr]
+    axes.legend(
+        handles=list(keys),
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=axes.transAxes + ScaledTranslation(0, -38 / 72, scale),
+        ncols=min(len(keys), 2 if is_narrow(axes) else 4),
         frameon=False,
         fontsize=9,
         labelcolor=INK,
@@ -210,9 +248,8 @@ def mark_changes(timespan: Timespan, axes: Axes, *, with_words: bool = True) -> 
 
 def label(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     """A word beside what it names; `settle` puts it where it hides nothing."""
-    narrow = axes.get_figure(root=True).get_figwidth() <= NARROW_IN  # type: ignore[union-attr]
     axes.annotate(
-        fill(text, 26) if narrow else text,
+        fill(text, 26) if is_narrow(axes) else text,
         (x, y),
         xytext=(6, 6),
         textcoords="offset points",
@@ -237,32 +274,29 @@ def note(axes: Axes, text: str) -> None:
 _SIDES: Final = [
     (x * far, y * far, side, height)
     for far in (1, 3, 6)
-    for x, y, side, height in (
-        (6, 5, "left", "bottom"),
-        (-6, 5, "right", "bottom"),
-        (6, -5, "left", "top"),
-        (-6, -5, "right", "top"),
-        (0, 8, "center", "bottom"),
-        (0, -8, "center", "top"),
-    )
+    for x, side in ((6, "left"), (-6, "right"), (0, "center"))
+    for y, height in ((6, "bottom"), (-6, "top"))
 ]
 """Where a label may stand: points right of and above what it names, and which of its own corners is there."""
 
 
-def settle(figure: Figure) -> Figure:
-    """The figure with every label inside its axes, beside the lines and the other labels.
+def settle(pairs: Sequence[Axes], words: str = "") -> Figure:
+    """The figure of some axes, with every label inside its axes, beside the lines and the other labels.
 
-    A word above the axes is moved inside the figure, and left out where another one stands.
+    A word above the axes is moved inside the figure, and left out where another one stands. `words`: what the
+    figure shows, for readers who do not see it.
     """
-    canvas = FigureCanvasAgg(figure)
+    figure = pairs[0].get_figure(root=True)
+    assert figure is not None
+    if isinstance(figure, Drawing):
+        figure.words = words
     figure.draw_without_rendering()
-    renderer = canvas.get_renderer()
-    for axes in figure.axes:
-        inside = axes.get_window_extent(renderer)
+    for axes in pairs:
+        inside = axes.get_window_extent()
         taken: list[Bbox] = []
         texts = [text for text in axes.texts if isinstance(text, Annotation)]
         for text in (each for each in texts if each.get_label() == "change"):
-            box = text.get_window_extent(renderer)
+            box = text.get_window_extent()
             move = max(inside.x0 - box.x0, 0) + min(inside.x1 - box.x1, 0)
             box = box.translated(move, 0)
             if any(box.padded(2).overlaps(other) for other in taken):
@@ -271,24 +305,27 @@ def settle(figure: Figure) -> Figure:
             text.set_position((move * 72 / figure.dpi, 3))
             taken.append(box)
         for text in (each for each in texts if each.get_label() == "label"):
-            taken.append(_place(text, axes, inside, taken, renderer))
+            taken.append(_place(text, axes, inside, taken))
     return figure
 
 
-def _place(text: Annotation, axes: Axes, inside: Bbox, taken: list[Bbox], renderer: Any) -> Bbox:
+def _place(text: Annotation, axes: Axes, inside: Bbox, taken: list[Bbox]) -> Bbox:
     """Put a label on its best side; returns the box it takes."""
     lines = [line.get_path().transformed(line.get_transform()) for line in axes.lines]
     best: tuple[float, int] = (np.inf, 0)
-    for number, (x, y, side, height) in enumerate(_SIDES):
-        text.set(position=(x, y), ha=side, va=height)
-        box = text.get_window_extent(renderer).padded(2)
+    for number, side in enumerate(_SIDES):
+        box = _moved(text, side)
         outside = box.width * box.height - _area(box, inside)
         hidden = sum(_area(box, other) for other in taken)
         crossed = sum(path.intersects_bbox(box, filled=False) for path in lines)
         best = min(best, (10 * hidden + 10 * outside + 200 * crossed + number, number))
-    x, y, side, height = _SIDES[best[1]]
-    text.set(position=(x, y), ha=side, va=height)
-    return text.get_window_extent(renderer).padded(2)
+    return _moved(text, _SIDES[best[1]])
+
+
+def _moved(text: Annotation, side: tuple[int, int, str, str]) -> Bbox:
+    x, y, left, top = side
+    text.set(position=(x, y), ha=left, va=top)
+    return text.get_window_extent().padded(2)
 
 
 def _area(one: Bbox, other: Bbox) -> float:
@@ -336,8 +373,7 @@ def svg_element(figure: Figure, *, name: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
-    text = re.sub(r'(<svg\b[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
     text = re.sub(r'(?<= d=")[^"]*', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)
     for variable, colour in zip(_NAMES, _COLOURS, strict=True):
         text = text.replace(f'fill="{colour}"', f'style="fill: {colour}"')

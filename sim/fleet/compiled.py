@@ -49,7 +49,7 @@ def needs_compilation(*, has_desk: bool) -> bool:
 def start_s(*, has_desk: bool) -> float:
     """About how much processor time the array engine takes before it runs."""
     if needs_compilation(has_desk=has_desk):
-        return 6.0
+        return 6.0 if has_desk else 4.0
     return 0.0 if any(getattr(entry, "signatures", ()) for entry in _ENTRIES) else 0.5
 
 
@@ -91,6 +91,7 @@ def compiled(
     if callees:
         known = {**function.__globals__, **callees}
         function = FunctionType(function.__code__, known, function.__name__)  # type: ignore[assignment]
+    options = {} if is_entry else _linked()
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_directory())
     try:
@@ -102,6 +103,7 @@ def compiled(
             error_model="numpy",
             no_cpython_wrapper=not is_entry,
             no_cfunc_wrapper=True,
+            **options,
         )(function)
     finally:
         numba.config.CACHE_DIR = before
@@ -113,6 +115,16 @@ def compiled(
     if _can_cache():
         _forgive(wrapped._cache)  # type: ignore[attr-defined]
     return wrapped
+
+
+@cache
+def _linked() -> dict[str, Any]:
+    """How to compile what only compiled code calls; as everything else where this numba cannot."""
+    try:
+        from sim.fleet.linking import LinkedCompiler
+    except (ImportError, AttributeError):
+        return {}
+    return {"pipeline_class": LinkedCompiler}
 
 
 inlined = partial(compiled, is_inlined=True)

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.fleet.epochs import Ints
-from sim.fleet.kernels import FAR_S
+from sim.fleet.tables import FAR_S, Ints
 from sim.world.draws import Purpose
 from sim.world.fleet import Fleet
 from sim.world.plan import Chase, Gate, Plan, Push, concerns

@@ -12,67 +12,29 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sim.fleet.compiled import compiled
-from sim.fleet.epochs import (
-    ACCEPTED,
-    ANSWERS,
-    CHANGE,
-    EVERY_S,
-    FROM_S,
-    HANDED_OVER,
-    PLATFORM,
-    PRESENTED,
-    SPECIFIED,
-    VALID,
-    Floats,
-    Ints,
-    Tables,
-)  # fmt: skip
 from sim.fleet.kernels import (
-    ABLE,
     AT_STOP,
-    BEGUN,
-    CALLS,
-    DEVICE,
-    EPOCH,
-    HELPDESK,
-    HELPED,
-    LAST_SYNC_AT,
-    MAIN,
-    OWNER,
-    PROFILE,
     QUEUE,
-    RECEIVED,
-    RECEIVED_AT,
     RECONNECTED,
-    REINSTALLS,
-    RESERVE,
-    STOCK,
     WAS_LOST,
-    Id,
-    Rows,
     Settled,
-    Word,
-    Words,
-    World,
+    accepts,
     copy,
-    duration,
     live,
-    pair,
     reach,
     receive,
     sample_after,
     settle,
     synchronize,
 )  # fmt: skip
+from sim.fleet.stock import OWNER, STOCK, duration, pair
+from sim.fleet.tables import Floats, Ints, Record, Records, Tables
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.draws import Purpose
 
-_OWNER = np.uint64(int(Purpose.OWNER_RESPONDS))
-_TAKES = np.uint64(int(Purpose.REINSTALL_TAKES))
-
-# Rows of the desk's laws; not plain ints, see `kernels.AT_STOP`.
-_UNTIL_READY: Final = np.int64(0)
-_OF_WORK: Final = np.int64(1)
+# Not plain ints, see `kernels.AT_STOP`.
+_OWNER_RESPONDS: Final = np.int64(Purpose.OWNER_RESPONDS)
+_TAKES: Final = np.int64(Purpose.REINSTALL_TAKES)
 
 # What happens at an instant, in this order: a device has reconnected by itself (its sync, phase 4),
 # a reinstallation ends, a ready device joins the queue, free technicians start.
@@ -93,120 +55,101 @@ class Desk(NamedTuple):
 
     Attributes:
         technicians, begins_s: as there.
-        kinds: (2, 3) kind, first value and number of values of `owner_responds` and `takes`.
-        laws: (2, 2) their a and b.
-        values: the values of both, see `Distribution`.
+        laws: (2,) `LAW` of `owner_responds` and `takes`.
+        values: the values of both.
         hours: (windows, 2) when a reinstallation may start.
     """
 
     technicians: int
     begins_s: int
-    kinds: Ints
-    laws: Floats
+    laws: Records
     values: Floats
     hours: Ints
 
 
 @compiled
-def may_reconnect(row: Ints, epochs: Ints, platform: int) -> bool:
-    """Whether the server presents, now or later, a certificate that the device holds and accepts."""
-    for epoch in range(row[EPOCH], len(epochs) - 1):
-        main = epochs[epoch, PRESENTED]
-        if (main == row[MAIN] or main == row[RESERVE]) and accepts(epochs, epoch, platform):
-            return True
-    return False
-
-
-@compiled
-def accepts(epochs: Ints, epoch: int, platform: int) -> bool:
-    """Whether a device of the platform that holds the main certificate is able to authenticate."""
-    return epochs[epoch, VALID] == 1 and epochs[epoch, ACCEPTED + platform] == 1
-
-
-@compiled
-def reinstall(
-    row: Ints, instant_s: int, epochs: Ints, held: Ints, kind: Ints, totals: Ints, world: World
-) -> None:
+def reinstall(row: Record, instant_s: int, tables: Tables, totals: Ints, world: Record) -> None:
     """Both slots hold what the server has, and the device synchronizes if it can (model 6.2)."""
-    epoch = row[EPOCH]
-    row[REINSTALLS] += 1
-    row[HELPED] = 1
-    reserve = epochs[epoch, HANDED_OVER]
-    held_it = reserve >= 0 and (row[MAIN] == reserve or row[RESERVE] == reserve)
-    row[MAIN] = epochs[epoch, PRESENTED]
-    row[RESERVE] = reserve if held_it else NO_CERTIFICATE
-    if row[RECEIVED] < 0 or held[row[RECEIVED], SPECIFIED] > epoch:  # what it held from the start is gone
-        row[RECEIVED] = NO_CERTIFICATE
-        row[RECEIVED_AT] = -1
+    state, kind = tables.states[row.epoch], tables.kinds[row.profile]
+    reserve = state.handed_over
+    row.reinstalls += 1
+    row.helped = True
+    held_it = reserve >= 0 and (row.main == reserve or row.reserve == reserve)
+    row.main = state.presented
+    row.reserve = reserve if held_it else NO_CERTIFICATE
+    if (
+        row.received < 0 or tables.held[row.received].specified > row.epoch
+    ):  # what it held at the start is gone
+        row.received = NO_CERTIFICATE
+        row.received_at_s = -1
     if reserve >= 0 and not held_it:
-        receive(row, instant_s, epochs, totals, world)
-    able = accepts(epochs, epoch, kind[PLATFORM])
-    row[ABLE] = 1 if able else 0
-    if able and epochs[epoch, ANSWERS] == 1:
+        receive(row, instant_s, state, totals, world)
+    row.able = accepts(state, kind)
+    if row.able and state.answers:
         reach(row, instant_s)
-        synchronize(row, instant_s, epochs, kind[EVERY_S], totals, world)
+        synchronize(row, instant_s, state, kind, totals, world)
 
 
 @compiled
 def reconnects_at(
-    row: Ints,
-    trial: Ints,
+    i: int,
+    rows: Records,
+    words: Ints,
     stock: Floats,
-    identity: Id,
     tables: Tables,
-    visits: Ints,
     unseen: Ints,
     unseen_coverage: Ints,
-    world: World,
+    world: Record,
 ) -> int:
-    """When a lost device reconnects if nobody helps it; -1 if not within the run."""
-    epochs, held, kinds, laws, values, masks, pushes = tables
-    kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
-    if not may_reconnect(row, epochs, kind[PLATFORM]):
+    """When lost device `i` reconnects if nobody helps it; -1 if not within the run.
+
+    It does not where the server never again presents a certificate that it holds and accepts.
+    """
+    row, trial = rows[i], rows[-1]
+    kind = tables.kinds[row.profile]
+    for epoch in range(row.epoch, len(tables.states) - 1):
+        state = tables.states[epoch]
+        if (state.presented == row.main or state.presented == row.reserve) and accepts(state, kind):
+            break
+    else:
         return -1
-    copy(row, trial)
-    why = live(
-        trial, stock, identity, world.horizon_s - 1, RECONNECTED,
-        epochs, held, kind, law, values, masks, pushes, visits, unseen, unseen_coverage, world,
-    )  # fmt: skip
-    return trial[LAST_SYNC_AT] if why == RECONNECTED else -1
+    copy(words, i, words, len(rows) - 1)
+    why = live(trial, stock, world.horizon_s - 1, RECONNECTED, tables, unseen, unseen_coverage, world)
+    return trial.last_sync_at_s if why == RECONNECTED else -1
 
 
 @compiled
-def lasts(
-    stock: Floats, identity: Id, purpose: Word, index: int, which: int, desk: Desk, world: World
-) -> int:
-    """A duration of the desk's, in seconds; `which` is a row of its laws."""
-    u, v = pair(identity, purpose, index, stock, world)
-    kind, law = desk.kinds[which], desk.laws[which]
-    return duration(kind[0], law[0], law[1], desk.values[kind[1] : kind[1] + kind[2]], u, v)
+def lasts(row: Record, stock: Floats, purpose: int, index: int, desk: Desk, world: Record) -> int:
+    """A duration of the desk's, in seconds."""
+    u, v = pair(row.identity, purpose, index, stock, world)
+    law = desk.laws[purpose - _OWNER_RESPONDS]
+    return duration(law.code, law.a, law.b, desk.values[law.first : law.last], u, v)
 
 
 def work(
-    rows: Rows,
+    rows: Records,
+    words: Ints,
     desk: Desk,
-    identities: Words,
     tables: Tables,
-    visits: Ints,
     totals: Ints,
     coverage: Ints,
     unseen: Ints,
     unseen_coverage: Ints,
     settled: Settled,
-    world: World,
+    world: Record,
 ) -> None:
     """Let the desk work through the calls of the lost devices until the end of the run.
 
     Args:
-        rows: (n, PLACES), each at its first loss.
+        rows: (n + 1,) `ROW`, each at its first loss; the last is room for a life that is only tried out.
+        words: `words_of` these.
         desk: technicians and laws.
-        identities, tables, visits, totals, coverage, world: as for `run_devices`.
+        tables, totals, coverage, world: as for `run_devices`.
         settled: for what became of them.
         unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
-    epochs, held, kinds, laws, values, masks, pushes = tables
-    last_s, n = world.horizon_s - 1, len(rows)
-    trial, stock = np.empty(rows.shape[1], dtype=np.int64), np.zeros(STOCK)
+    states, last_s, n = tables.states, world.horizon_s - 1, len(rows) - 1
+    stock = np.zeros(STOCK)
     stock[0, OWNER] = -1.0
     status = np.zeros(n, dtype=np.int64)
     version = np.zeros(n, dtype=np.int64)  # of a row's events; those of an older version are overtaken
@@ -217,9 +160,9 @@ def work(
     events.clear()
     turns.clear()
     calls.clear()
-    for epoch in range(1, len(epochs) - 1):
-        if epochs[epoch, CHANGE] != 0:
-            heapq.heappush(events, (epochs[epoch, FROM_S], _START, -1, -1, 0))
+    for epoch in range(1, len(states) - 1):
+        if states[epoch].change != 0:
+            heapq.heappush(events, (states[epoch].from_s, _START, -1, -1, 0))
     for window in range(len(desk.hours)):
         if desk.hours[window, 0] <= last_s:
             heapq.heappush(events, (desk.hours[window, 0], _START, -1, -1, 0))
@@ -231,24 +174,21 @@ def work(
         if len(calls) > 0:
             i = calls.pop()
             row = rows[i]
-            identity = identities[row[DEVICE]]
             status[i] = _CALLED
             version[i] += 1
-            ready_s = epochs[row[EPOCH], FROM_S] + desk.begins_s
-            ready_s += lasts(stock, identity, _OWNER, row[CALLS], _UNTIL_READY, desk, world)
-            row[CALLS] += 1
+            ready_s = states[row.epoch].from_s + desk.begins_s
+            ready_s += lasts(row, stock, _OWNER_RESPONDS, row.calls, desk, world)
+            row.calls += 1
             if ready_s <= last_s:
-                heapq.heappush(events, (ready_s, _JOIN, row[DEVICE], i, version[i]))
-            alone_s = reconnects_at(
-                row, trial, stock, identity, tables, visits, unseen, unseen_coverage, world
-            )
+                heapq.heappush(events, (ready_s, _JOIN, row.number, i, version[i]))
+            alone_s = reconnects_at(i, rows, words, stock, tables, unseen, unseen_coverage, world)
             if alone_s >= 0:
-                heapq.heappush(events, (alone_s, _WITHDRAW, row[DEVICE], i, version[i]))
+                heapq.heappush(events, (alone_s, _WITHDRAW, row.number, i, version[i]))
             continue
 
         now_s, what, device, i, of_version = heapq.heappop(events)
-        sample = sample_after(now_s, totals, world)
-        while epoch_now < len(epochs) - 2 and epochs[epoch_now + 1, FROM_S] <= now_s:
+        sample = sample_after(now_s, world)
+        while epoch_now < len(states) - 2 and states[epoch_now + 1].from_s <= now_s:
             epoch_now += 1
         if what == _START:
             put_off.clear()
@@ -256,52 +196,42 @@ def work(
                 window += 1
             if window == len(desk.hours) or desk.hours[window, 0] > now_s:
                 continue
-            while free > 0 and len(turns) > 0 and epochs[epoch_now, VALID] == 1:
+            while free > 0 and len(turns) > 0 and states[epoch_now].valid:
                 turn = heapq.heappop(turns)
                 i = turn[3]
                 row = rows[i]
                 if version[i] != turn[4]:
                     continue
-                if not accepts(epochs, epoch_now, kinds[row[PROFILE], PLATFORM]):
+                if not accepts(states[epoch_now], tables.kinds[row.profile]):
                     put_off.append(turn)
                     continue
                 free -= 1
                 status[i] = _IN_WORK
-                ends_s = now_s + lasts(
-                    stock, identities[row[DEVICE]], _TAKES, row[BEGUN], _OF_WORK, desk, world
-                )
-                row[BEGUN] += 1
-                row[HELPDESK] += min(ends_s, world.horizon_s) - now_s
+                ends_s = now_s + lasts(row, stock, _TAKES, row.begun, desk, world)
+                row.begun += 1
+                row.helpdesk_s += min(ends_s, world.horizon_s) - now_s
                 totals[QUEUE, sample] -= 1
                 if ends_s <= last_s:
-                    heapq.heappush(events, (ends_s, _END, row[DEVICE], i, version[i]))
+                    heapq.heappush(events, (ends_s, _END, row.number, i, version[i]))
             for turn in put_off:
                 heapq.heappush(turns, turn)
             continue
         if version[i] != of_version:
             continue
         row = rows[i]
-        identity = identities[device]
-        kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
         joins = what == _JOIN
         if what == _WITHDRAW:
             if status[i] == _IN_WORK:
                 continue
             if status[i] == _QUEUED:
                 totals[QUEUE, sample] -= 1
-            live(
-                row, stock, identity, last_s, RECONNECTED,
-                epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
-            )  # fmt: skip
+            live(row, stock, last_s, RECONNECTED, tables, totals, coverage, world)
         elif what == _END:
-            live(
-                row, stock, identity, now_s, AT_STOP,
-                epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
-            )  # fmt: skip
-            reinstall(row, now_s, epochs, held, kind, totals, world)
+            live(row, stock, now_s, AT_STOP, tables, totals, coverage, world)
+            reinstall(row, now_s, tables, totals, world)
             free += 1
             heapq.heappush(events, (now_s, _START, -1, -1, 0))
-            joins = row[ABLE] == 0
+            joins = not row.able
         if what != _JOIN:
             version[i] += 1
         if joins:
@@ -310,29 +240,19 @@ def work(
             totals[QUEUE, sample] += 1
             heapq.heappush(events, (now_s, _START, -1, -1, 0))
             if what == _END:
-                alone_s = reconnects_at(
-                    row, trial, stock, identity, tables, visits, unseen, unseen_coverage, world
-                )
+                alone_s = reconnects_at(i, rows, words, stock, tables, unseen, unseen_coverage, world)
                 if alone_s >= 0:
                     heapq.heappush(events, (alone_s, _WITHDRAW, device, i, version[i]))
             continue
         status[i] = _NONE
-        why = live(
-            row, stock, identity, last_s, WAS_LOST,
-                epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
-        )  # fmt: skip
+        why = live(row, stock, last_s, WAS_LOST, tables, totals, coverage, world)
         if why == WAS_LOST:
             calls.append(i)
 
     for i in range(n):
         row = rows[i]
-        kind, law = kinds[row[PROFILE]], laws[row[PROFILE]]
-        identity = identities[row[DEVICE]]
-        live(
-            row, stock, identity, last_s, AT_STOP,
-                epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
-        )  # fmt: skip
-        settle(row, kind[EVERY_S], settled, totals, world)
+        live(row, stock, last_s, AT_STOP, tables, totals, coverage, world)
+        settle(row, tables.kinds[row.profile], settled, totals, world)
 
 
 work = compiled(work, is_entry=True, allocates=True)

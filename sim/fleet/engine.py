@@ -5,42 +5,32 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.fleet.coupled import Columns, timeline_of
 from sim.fleet.desk import Desk, work
-from sim.fleet.epochs import (
-    COVERAGE,
-    FROM_S,
-    HANDED_OVER,
-    STRIDE,
-    STRIDE_ROW,
-    Ints,
-    Tables,
-    law_of,
-    tables_of,
-)
 from sim.fleet.kernels import (
     CONNECTED,
-    DEVICE,
-    FAR_S,
     FIRST_STRIDE,
     HOLDING,
     LOST_NOW,
     MIDDLE_COLUMNS,
     NARROW_COLUMNS,
-    PLACES,
     QUEUE,
-    STOCK,
+    ROW,
+    START,
     SYNC_COUNT,
     WIDE_COLUMNS,
     Settled,
-    World,
+    rows_for,
     run_devices,
+    words_of,
 )  # fmt: skip
+from sim.fleet.stock import BATCH, STOCK, WORLD
+from sim.fleet.tables import FAR_S, LAW, Ints, Record, Records, Tables, law_of, tables_of
 from sim.world.fleet import Fleet
 from sim.world.outcome import Devices, Outcome
 from sim.world.plan import Plan, Recovery
@@ -111,16 +101,16 @@ class _Run(NamedTuple):
     ) -> tuple[Tables, Columns, Ints, Ints]:
         """Let all devices live up to an instant: tables, columns, totals and coverage."""
         plan, fleet, roster = self.plan, self.fleet, self.fleet.roster
-        tables = tables_of(plan, timeline, roster.profiles, fleet.draws)
-        world = World(
-            k0=fleet.draws.k0,
-            k1=fleet.draws.k1,
-            sample_s=plan.sample_s,
-            samples_per_s=1.0 / plan.sample_s,
-            horizon_s=horizon_s,
-            first_reserve=timeline.first_reserve,
-            latest_reserve=latest_reserve,
-            until_received=until_received,
+        tables = tables_of(plan, timeline, roster.profiles, fleet.draws, visits)
+        samples = -(-horizon_s // plan.sample_s)
+        (world,) = np.array(
+            [
+                (
+                    *(fleet.draws.k0, fleet.draws.k1, BATCH, plan.sample_s, 1.0 / plan.sample_s, samples),
+                    *(horizon_s, timeline.first_reserve, latest_reserve, until_received),
+                )
+            ],
+            dtype=WORLD,
         )
         settled = Settled(
             np.zeros((len(WIDE_COLUMNS), len(fleet)), dtype=np.int64),
@@ -129,16 +119,18 @@ class _Run(NamedTuple):
         )
         totals, coverage = _totals(tables, world)
         recovers = plan.recovery is not None
-        waiting: list[Ints] = []
+        waiting: list[Records] = []
 
-        def run(first: int) -> tuple[Ints, Ints, Ints]:
+        def run(first: int) -> tuple[Ints, Ints, Records]:
             last = min(first + self.chunk, len(fleet))
             own, held = _totals(tables, world)
-            paused = np.empty((last - first if recovers else 0, PLACES), dtype=np.int64)
+            paused = np.empty(last - first if recovers else 0, dtype=ROW)
             starts = _starts(fleet, slice(first, last))
-            who = (first, last, starts, roster.identity)
-            row, stock = np.empty(PLACES, dtype=np.int64), np.full(STOCK, -1.0)
-            count = run_devices(*who, tables, visits, own, held, settled, paused, row, stock, world)
+            rows, stock = rows_for(tables.states[0]), np.full(STOCK, -1.0)
+            count = run_devices(
+                *(first, starts, roster.identity, tables, own, held, settled, words_of(paused)),
+                *(rows, words_of(rows), stock, world),
+            )
             return own, held, paused[:count].copy()
 
         with ThreadPoolExecutor(self.threads) as pool:
@@ -154,13 +146,12 @@ class _Run(NamedTuple):
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        if plan.recovery is not None and waiting:
-            rows = np.concatenate(waiting)
-            waiting.clear()
-            rows = rows[np.argsort(rows[:, DEVICE])]
-            unseen = _totals(tables, world)
-            desk = _desk(plan.recovery)
-            work(rows, desk, roster.identity, tables, visits, totals, coverage, *unseen, settled, world)
+        rows = np.concatenate([*waiting, np.zeros(1, dtype=ROW)])
+        waiting.clear()
+        if plan.recovery is not None and len(rows) > 1:
+            rows[:-1] = rows[np.argsort(rows["number"][:-1])]
+            unseen, desk = _totals(tables, world), _desk(plan.recovery)
+            work(rows, words_of(rows), desk, tables, totals, coverage, *unseen, settled, world)
         return tables, _columns(settled), totals, coverage
 
 
@@ -171,8 +162,7 @@ def _desk(recovery: Recovery) -> Desk:
     return Desk(
         recovery.technicians,
         recovery.begins_s,
-        kinds=np.array([law_of(law, values) for law in both], dtype=np.int64),
-        laws=np.array([[law.a, law.b] for law in both], dtype=np.float64),
+        laws=np.array([law_of(law, values) for law in both], dtype=LAW),
         values=np.array(values, dtype=np.float64),
         hours=np.array(hours, dtype=np.int64).reshape(-1, 2),
     )
@@ -186,31 +176,23 @@ def _columns(settled: Settled) -> Columns:
     return {**dict(wide), **narrow, **are_bool}
 
 
-def _starts(fleet: Fleet, devices: slice) -> Ints:
-    """Where some devices stand at the start, in the order of `kernels.START_PROFILE` and so on."""
+def _starts(fleet: Fleet, devices: slice) -> Records:
+    """Where some devices stand at the start."""
     roster = fleet.roster
-    columns: tuple[NDArray[Any], ...] = (
-        roster.profile,
-        fleet.phase_s,
-        fleet.starts_on,
-        fleet.first_spell_s,
-        roster.silent,
-        roster.holds_reserve,
-        roster.never_connected,
-    )
-    starts = np.empty((devices.stop - devices.start, len(columns)), dtype=np.int64)
-    for number, column in enumerate(columns):
-        starts[:, number] = column[devices]
+    starts = np.empty(devices.stop - devices.start, dtype=START)
+    for name in ("profile", "silent", "holds_reserve", "never_connected"):
+        starts[name] = getattr(roster, name)[devices]
+    for name in ("phase_s", "starts_on", "first_spell_s"):
+        starts[name] = getattr(fleet, name)[devices]
     return starts
 
 
-def _totals(tables: Tables, world: World) -> tuple[Ints, Ints]:
+def _totals(tables: Tables, world: Record) -> tuple[Ints, Ints]:
     """Empty totals and coverage; see `kernels.SYNC_COUNT` and `kernels.live`."""
-    samples = -(-world.horizon_s // world.sample_s)
-    strides = int(tables.kinds[:, STRIDE_ROW].max(initial=0)) + 1
-    changes = int(tables.epochs[:-1, COVERAGE].max()) + 1
+    strides = int(tables.kinds["stride_row"].max(initial=0)) + 1
+    changes = int(tables.states["coverage"][:-1].max()) + 1
     return (
-        np.zeros((FIRST_STRIDE + strides, samples + 1), dtype=np.int64),
+        np.zeros((FIRST_STRIDE + strides, world.samples + 1), dtype=np.int64),
         np.zeros((changes, len(tables.kinds)), dtype=np.int64),
     )
 
@@ -228,13 +210,13 @@ def _outcome(
     totals = totals[:, :-1]
     syncs = totals[SYNC_COUNT]
     for row, stride in set(
-        zip(tables.kinds[:, STRIDE_ROW].tolist(), tables.kinds[:, STRIDE].tolist(), strict=True)
+        zip(tables.kinds["stride_row"].tolist(), tables.kinds["stride"].tolist(), strict=True)
     ):
         for offset in range(stride):
             syncs[offset::stride] += np.cumsum(totals[FIRST_STRIDE + row, offset::stride])
     at_s = np.arange(totals.shape[1], dtype=np.int64) * plan.sample_s
-    state_at = np.searchsorted(tables.epochs[:-1, FROM_S], at_s, side="right") - 1
-    has_reserve = tables.epochs[state_at, HANDED_OVER] >= 0
+    state_at = np.searchsorted(tables.states["from_s"][:-1], at_s, side="right") - 1
+    has_reserve = tables.states["handed_over"][state_at] >= 0
     named = dict(columns)
     is_lost = named.pop("is_lost")
     del named["holds"]

@@ -1,8 +1,7 @@
-"""The life of a device as compiled code: the same rules as `processes/device.py`, on one row of integers.
+"""The life of a device as compiled code: the same rules as `processes/device.py`, on one row of numbers.
 
 Everything here is plain scalar code that numba compiles and Python also runs (`NUMBA_DISABLE_JIT=1`).
-A device's state is one int64 row; the constants below name its places. Compiled code is kept in a cache
-whose key covers every source it is made of (see `compiled.py`).
+Compiled code is kept in a cache whose key covers every source it is made of (see `compiled.py`).
 """
 
 from __future__ import annotations
@@ -13,165 +12,123 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.fleet.compiled import compiled, inlined
-from sim.fleet.epochs import (
-    ACCEPTED,
-    ACTIVATED,
-    ADDRESS,
-    ANSWERS,
-    CATCHES_UP,
-    CHANGE,
-    COVERAGE,
-    EVERY_S,
+from sim.fleet.stock import (
+    BATCH,
+    CATCH_UP,
+    JITTER,
+    NUMBER,
+    OFF_SPELL,
+    ON_SPELL,
+    SUCCESS,
+    WIDE,
+    WORD,
+    blocks,
+    claim,
+    draw_lengths,
+    is_set,
+    lowest,
+    ones,
+    pair,
+    single,
+)  # fmt: skip
+from sim.fleet.tables import (
     EXPIRED,
-    FIRST_MASK,
-    FIRST_PUSH,
-    FROM_S,
-    HANDED_OVER,
-    HANDED_UNTIL_S,
+    FAR_S,
     IMMEDIATE,
-    JITTER_S,
-    LAST_MASK,
-    LAST_PUSH,
-    MASK_FROM_S,
-    MASK_INDEX,
-    MASK_KEY,
-    MASK_PURPOSE,
-    MASK_SHARE,
-    MASK_TO_S,
     NEVER_ON,
-    OFF_LAW,
-    OFF_PARAMETERS,
-    ON_LAW,
-    ON_PARAMETERS,
-    PLATFORM,
-    PRESENCE,
-    PRESENTED,
-    PUSH_AT_S,
-    PUSH_LIFETIME_S,
-    PUSH_REACHES,
-    REPLACED,
     RESTORED,
     SPELLS,
-    STRIDE,
-    STRIDE_ROW,
-    SUCCESS,
-    TURNS,
-    VALID,
-    WRITTEN,
     Floats,
     Ints,
+    Record,
+    Records,
     Tables,
+    record,
 )  # fmt: skip
-from sim.world import distributions as world_distributions
-from sim.world import draws as world_draws
 from sim.world.certificates import NO_CERTIFICATE
+from sim.world.draws import Purpose
 
-Ints8 = NDArray[np.int8]
-Ints32 = NDArray[np.int32]
-Id = np.uint64
-Word = np.uint64
-Words = NDArray[Word]
-Rows = NDArray[np.int64]
+ROW: Final = record(
+    identity=np.uint64,  # of its draws
+    number=np.int64,  # of the device
+    profile=np.int64,
+    phase_s=np.int64,
+    epoch=np.int64,  # the state of the server
+    attempt=np.int64,  # number of the next attempt of the schedule
+    due_s=np.int64,  # when it is due
+    is_on=np.bool_,
+    spell_ends_s=np.int64,
+    on_spells=np.int64,  # spells drawn so far
+    off_spells=np.int64,
+    comings=np.int64,  # times it came on
+    missed=np.bool_,
+    extra_at_s=np.int64,  # an attempt beside the schedule that is still to be made, -1 for none ...
+    extra_purpose=np.int64,  # ... and the draw for its success
+    extra_index=np.int64,
+    main=np.int64,  # slots
+    reserve=np.int64,
+    able=np.bool_,
+    received=np.int64,
+    received_at_s=np.int64,
+    lost=np.bool_,
+    lost_since_s=np.int64,
+    helped=np.bool_,
+    lost_at_s=np.int64,
+    cause=np.int64,
+    noticed_at_s=np.int64,
+    reconnected_at_s=np.int64,
+    reconnected_by=np.int64,
+    times_lost=np.int64,
+    lost_for_s=np.int64,
+    syncs=np.int64,
+    last_sync_at_s=np.int64,
+    reinstalls=np.int64,
+    helpdesk_s=np.int64,  # of work on it
+    calls=np.int64,
+    begun=np.int64,  # reinstallations begun
+    unreachable=np.bool_,  # whether an attempt was
+    unreachable_since_s=np.int64,  # first attempt of the row that lasts
+    unreachable_for_s=np.int64,
+    wake_at_s=np.int64,  # the next second in which a push or a visit comes
+    pushed_until_s=np.int64,  # a push waits for it to come on up to then
+    visits_helped=np.int64,
+    on_itself=np.bool_,  # whether it would be on without masks; used where there are some
+    turns_itself_s=np.int64,  # when that turns
+    next_mask=np.int64,  # the first that has not been looked at
+    masked_from_s=np.int64,  # the time that masks cover now or next
+    masked_to_s=np.int64,
+)
+"""A device. Instants in seconds, -1 for never."""
 
-# Places in a device's row. Instants in seconds, -1 for never.
-EPOCH: Final = 0
-ATTEMPT: Final = 1  # number of the next attempt of the schedule
-DUE: Final = 2  # when it is due
-IS_ON: Final = 3
-SPELL_ENDS: Final = 4
-ON_SPELLS: Final = 5  # spells drawn so far
-OFF_SPELLS: Final = 6
-COMINGS: Final = 7  # times it came on
-MISSED: Final = 8
-CATCH_UP_AT: Final = 9  # a catch-up that is still to be made, -1 for none
-MAIN: Final = 10  # slots
-RESERVE: Final = 11
-ABLE: Final = 12
-RECEIVED: Final = 13
-RECEIVED_AT: Final = 14
-LOST: Final = 15
-LOST_SINCE: Final = 16
-HELPED: Final = 17
-LOST_AT: Final = 18
-CAUSE: Final = 19
-NOTICED_AT: Final = 20
-RECONNECTED_AT: Final = 21
-RECONNECTED_BY: Final = 22
-TIMES_LOST: Final = 23
-LOST_FOR: Final = 24
-SYNCS: Final = 25
-LAST_SYNC_AT: Final = 26
-REINSTALLS: Final = 27
-HELPDESK: Final = 28  # seconds of work on it
-CALLS: Final = 29
-BEGUN: Final = 30  # reinstallations begun
-PROFILE: Final = 31
-DEVICE: Final = 32
-PHASE_S: Final = 33
-UNREACHABLE: Final = 34  # whether an attempt was
-UNREACHABLE_SINCE: Final = 35  # first attempt of the row that lasts
-UNREACHABLE_FOR: Final = 36
-WAKE_AT: Final = 37  # the next second in which a push or a visit comes
-PUSHED_UNTIL: Final = 38  # a push waits for it to come on up to then
-VISITS_HELPED: Final = 39
-ZEROED: Final = 40  # those after it are set before they are looked at
-EXTRA_PURPOSE: Final = 40  # draws for the success of what `CATCH_UP_AT` announces
-EXTRA_INDEX: Final = 41
-ON_ITSELF: Final = 42  # whether it would be on without masks; used where there are some
-TURNS_ITSELF: Final = 43  # when that turns
-NEXT_MASK: Final = 44  # the first that has not been looked at
-MASKED_FROM: Final = 45  # the time that masks cover now or next
-MASKED_TO: Final = 46
-PLACES: Final = 47
+START: Final = record(
+    profile=np.int64,
+    phase_s=np.int64,
+    starts_on=np.bool_,
+    first_spell_s=np.int64,
+    silent=np.bool_,
+    holds_reserve=np.bool_,
+    never_connected=np.bool_,
+)
+"""Where a device stands at the start; see `Fleet` and `Roster`."""
 
 # Why `live` came back, and other arguments. Not plain ints: numba would compile anew for each of them.
-_ONE: Final = np.int64(1)
 _AT_START: Final = np.int64(0)
+_BLANK: Final = np.int64(0)
+_LIVES: Final = np.int64(1)
 _BEFORE: Final = np.int64(-1)
 AT_STOP: Final = np.int64(0)
 WAS_LOST: Final = np.int64(1)
 RECONNECTED: Final = np.int64(2)
 HAS_RESERVE: Final = np.int64(3)
 
-FAR_S: Final = 1 << 62
-"""Later than any instant."""
-
-_JITTER = np.uint64(int(world_draws.Purpose.JITTER))
-_SUCCESS = np.uint64(int(world_draws.Purpose.SUCCESS))
-_ON_SPELL = np.uint64(int(world_draws.Purpose.ON_SPELL))
-_OFF_SPELL = np.uint64(int(world_draws.Purpose.OFF_SPELL))
-CATCH_UP: Final = np.int64(world_draws.Purpose.CATCH_UP_SUCCESS)
-CATCH_UP_AFTER_MASK: Final = np.int64(world_draws.Purpose.CATCH_UP_AFTER_MASK)
-PUSH_SUCCESS: Final = np.int64(world_draws.Purpose.PUSH_SUCCESS)
-VISIT: Final = np.int64(world_draws.Purpose.VISIT)
-_PUSH = np.uint64(int(world_draws.Purpose.PUSH))
-_M0 = np.uint64(0xD2511F53)
-_M1 = np.uint64(0xCD9E8D57)
-_W0 = np.uint32(0x9E3779B9)
-_W1 = np.uint32(0xBB67AE85)
-_LOW32 = np.uint64(0xFFFFFFFF)
-_32 = np.uint64(32)
-_11 = np.uint64(11)
+CATCH_UP_AFTER_MASK: Final = np.int64(Purpose.CATCH_UP_AFTER_MASK)
+PUSH: Final = np.int64(Purpose.PUSH)
+PUSH_SUCCESS: Final = np.int64(Purpose.PUSH_SUCCESS)
+VISIT: Final = np.int64(Purpose.VISIT)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
-_TO_UNIT = 2.0**-53
 
-# Rows of a device's stock of draws, one after the other: those of a purpose, `BATCH` blocks at a time, ...
-SUCCESSES: Final = np.int64(0)
-JITTERS: Final = np.int64(1)
-ON_LENGTHS: Final = np.int64(2)
-OFF_LENGTHS: Final = np.int64(3)
-CATCH_UPS: Final = np.int64(4)
-PURPOSES: Final = 5
-BATCH: Final = 8
-NUMBER: Final = 2 * BATCH  # column of the number of the batch; before it the left uniforms, then the right
-OWNER: Final = 2 * BATCH + 1  # of the first row: the device
-WIDE: Final = 5  # ... and those of `WORD` attempts: success left, right, jitter left, right
-WORD: Final = 64
-STOCK: Final = (WIDE + 4, WORD // 2)
-
-
-# Rows of the totals, (4 + strides, N + 1) int64 over N samples; the last place of each row is waste.
+# Rows of the totals, (5 + strides, N + 1) int64 over N samples; the last place of each row is waste.
 # All but the first are differences from sample to sample, those of the strides a stride apart.
 SYNC_COUNT: Final = 0
 CONNECTED: Final = 1
@@ -181,124 +138,8 @@ QUEUE: Final = 4
 FIRST_STRIDE: Final = 5
 
 
-class World(NamedTuple):
-    """Key of the draws, sampling, horizon, first and latest reserve; whether a life ends when it receives
-    that; `BATCH`, which LLVM must not know: it would unroll the loop, and compute one block at a time."""
-
-    k0: np.uint64
-    k1: np.uint64
-    sample_s: int
-    samples_per_s: float
-    horizon_s: int
-    first_reserve: int
-    latest_reserve: int
-    until_received: bool
-    batch: int = BATCH
-
-
-duration = compiled(
-    world_distributions.duration,
-    whole_seconds=compiled(world_distributions.whole_seconds),
-    finite_exp=compiled(world_distributions.finite_exp),
-    standard_normal=compiled(world_distributions.standard_normal),
-)
-
-
-@compiled
-def blocks(
-    identity: Id, purpose: Word, first: int, count: int, left: Floats, right: Floats, world: World
-) -> None:
-    """Two uniforms on [0, 1) for each of `count` blocks of a purpose: `Draws.pairs`, the same numbers.
-
-    In 32-bit words, and into two arrays: only in this form are several blocks computed at once.
-    """
-    low, high, what = np.uint32(identity & _LOW32), np.uint32(identity >> _32), np.uint32(purpose)
-    for i in range(count):
-        c0, c1, c2, c3 = np.uint32(first + i), what, low, high
-        k0, k1 = np.uint32(world.k0), np.uint32(world.k1)
-        for _ in range(10):
-            p0, p1 = _M0 * np.uint64(c0), _M1 * np.uint64(c2)
-            c0, c1 = np.uint32(p1 >> _32) ^ c1 ^ k0, np.uint32(p1)
-            c2, c3 = np.uint32(p0 >> _32) ^ c3 ^ k1, np.uint32(p0)
-            k0, k1 = np.uint32(k0 + _W0), np.uint32(k1 + _W1)
-        left[i] = np.float64(((np.uint64(c0) << _32) | np.uint64(c1)) >> _11) * _TO_UNIT
-        right[i] = np.float64(((np.uint64(c2) << _32) | np.uint64(c3)) >> _11) * _TO_UNIT
-
-
-@compiled
-def pair(identity: Id, purpose: Word, index: int, stock: Floats, world: World) -> tuple[float, float]:
-    """Two uniforms on [0, 1): block `index` of a purpose."""
-    blocks(identity, purpose, index, _ONE, stock[WIDE], stock[WIDE + 1], world)
-    return stock[WIDE, 0], stock[WIDE + 1, 0]
-
-
-@compiled
-def claim(stock: Floats, device: int) -> None:
-    """The stock is this device's, and empty if it was another's."""
-    if stock[0, OWNER] != device:
-        stock[0, OWNER] = device
-        for row in range(PURPOSES):
-            stock[row, NUMBER] = -1.0
-
-
 @inlined
-def place_of(stock: Floats, row: int, identity: Id, purpose: Word, block: int, world: World) -> int:
-    """The column of a block of a purpose in the stock, which is filled where it is not there."""
-    batch = block // BATCH
-    if stock[row, NUMBER] != batch:
-        blocks(identity, purpose, batch * BATCH, world.batch, stock[row], stock[row, BATCH:], world)
-        stock[row, NUMBER] = batch
-    return block - batch * BATCH
-
-
-@inlined
-def single(stock: Floats, row: int, identity: Id, purpose: Word, index: int, world: World) -> float:
-    """Uniform number `index` of a purpose, two to a block."""
-    place = place_of(stock, row, identity, purpose, index >> 1, world)
-    return stock[row, place + BATCH * (index & 1)]
-
-
-@compiled
-def draw_lengths(
-    stock: Floats, row: int, identity: Id, index: int, kind: Ints, law: Floats, values: Floats, world: World
-) -> None:
-    """Fill `ON_LENGTHS` or `OFF_LENGTHS` with a batch of spells, that of number `index` included."""
-    purpose, at, parameter = _ON_SPELL, ON_LAW, ON_PARAMETERS
-    if row == OFF_LENGTHS:
-        purpose, at, parameter = _OFF_SPELL, OFF_LAW, OFF_PARAMETERS
-    code, a, b = kind[at], law[parameter], law[parameter + 1]
-    own, first = values[kind[at + 1] : kind[at + 1] + kind[at + 2]], index - index % BATCH
-    place_of(stock, row, identity, purpose, index, world)
-    for i in range(world.batch):
-        if code != WRITTEN:
-            stock[row, i] = duration(code, a, b, own, stock[row, i], stock[row, i + BATCH])
-        elif first + i < len(own):
-            stock[row, i] = own[first + i]
-
-
-@inlined
-def ones(word: Word) -> int:
-    """How many bits are set (Warren, Hacker's Delight, 2nd edition, section 5-1)."""
-    word -= (word >> _1) & np.uint64(0x5555555555555555)
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@inlined
-def lowest(word: Word) -> int:
-    """The number of the lowest bit that is set."""
-    return ones((word & (_0 - word)) - _1)
-
-
-@inlined
-def is_set(word: Word, bit: int) -> bool:
-    """Whether a bit is set."""
-    return (word >> np.uint64(bit)) & _1 == _1
-
-
-@inlined
-def sample_after(instant_s: int, totals: Ints, world: World) -> int:
+def sample_after(instant_s: int, world: Record) -> int:
     """The first sample at or after an instant; the waste behind the last, if there is none.
 
     By way of doubles, whose error is below the distance to a whole number, so that one mend is enough.
@@ -306,135 +147,147 @@ def sample_after(instant_s: int, totals: Ints, world: World) -> int:
     sample = int(instant_s * world.samples_per_s)
     if sample * world.sample_s < instant_s:
         sample += 1
-    return min(sample, totals.shape[1] - 1)
+    return min(sample, world.samples)
 
 
 @inlined
-def due_at(row: Ints, stock: Floats, identity: Id, attempt: int, kind: Ints, world: World) -> int:
+def due_at(row: Record, stock: Floats, attempt: int, kind: Record, world: Record) -> int:
     """When an attempt of the schedule is due (model 5.2)."""
-    due_s = row[PHASE_S] + attempt * kind[EVERY_S]
-    if kind[JITTER_S] > 0:
-        u = single(stock, JITTERS, identity, _JITTER, attempt, world)
-        due_s += int(u * (kind[JITTER_S] + 1))
+    due_s = row.phase_s + attempt * kind.every_s
+    if kind.jitter_s > 0:
+        due_s += int(single(row, stock, JITTER, attempt, world) * (kind.jitter_s + 1))
     return due_s
 
 
-@compiled
-def hold_from(row: Ints, instant_s: int, epochs: Ints, totals: Ints, world: World) -> None:
-    """The device holds the epoch's reserve from now until that is no longer the reserve."""
-    totals[HOLDING, sample_after(instant_s, totals, world)] += 1
-    totals[HOLDING, sample_after(epochs[row[EPOCH], HANDED_UNTIL_S], totals, world)] -= 1
+@inlined
+def go_on_from(row: Record, stock: Floats, attempt: int, kind: Record, world: Record) -> None:
+    """This attempt of the schedule is the next."""
+    row.attempt = attempt
+    row.due_s = due_at(row, stock, attempt, kind, world)
+
+
+@inlined
+def accepts(state: Record, kind: Record) -> bool:
+    """Whether a device that holds the main certificate is able to authenticate."""
+    return state.valid and state.accepted & kind.platform != 0
 
 
 @compiled
-def receive(row: Ints, instant_s: int, epochs: Ints, totals: Ints, world: World) -> None:
+def hold_from(instant_s: int, state: Record, totals: Ints, world: Record) -> None:
+    """A device holds the state's reserve from now until that is no longer the reserve."""
+    totals[HOLDING, sample_after(instant_s, world)] += 1
+    totals[HOLDING, sample_after(state.handed_until_s, world)] -= 1
+
+
+@compiled
+def receive(row: Record, instant_s: int, state: Record, totals: Ints, world: Record) -> None:
     """The server's reserve is written to the reserve slot (model 4.2)."""
-    reserve = epochs[row[EPOCH], HANDED_OVER]
-    row[RESERVE] = reserve
-    if row[RECEIVED] != reserve:
-        row[RECEIVED] = reserve
-        row[RECEIVED_AT] = instant_s
-    hold_from(row, instant_s, epochs, totals, world)
+    row.reserve = state.handed_over
+    if row.received != state.handed_over:
+        row.received = state.handed_over
+        row.received_at_s = instant_s
+    hold_from(instant_s, state, totals, world)
 
 
 @inlined
-def connect(row: Ints, instant_s: int, every_s: int, totals: Ints, world: World) -> None:
+def connect(row: Record, instant_s: int, kind: Record, totals: Ints, world: Record) -> None:
     """Count the device as connected from this synchronization on, unless it still is from the last."""
-    if row[LAST_SYNC_AT] < 0 or instant_s - row[LAST_SYNC_AT] > 2 * every_s:
-        disconnect(row, every_s, totals, world)
-        totals[CONNECTED, sample_after(instant_s, totals, world)] += 1
+    if row.last_sync_at_s < 0 or instant_s - row.last_sync_at_s > 2 * kind.every_s:
+        disconnect(row, kind, totals, world)
+        totals[CONNECTED, sample_after(instant_s, world)] += 1
 
 
 @inlined
-def disconnect(row: Ints, every_s: int, totals: Ints, world: World) -> None:
+def disconnect(row: Record, kind: Record, totals: Ints, world: Record) -> None:
     """Count the device as connected up to two periods after its last synchronization, and no longer."""
-    if row[LAST_SYNC_AT] >= 0:
-        totals[CONNECTED, sample_after(row[LAST_SYNC_AT] + 2 * every_s + 1, totals, world)] -= 1
+    if row.last_sync_at_s >= 0:
+        totals[CONNECTED, sample_after(row.last_sync_at_s + 2 * kind.every_s + 1, world)] -= 1
 
 
 @inlined
-def count_sync(row: Ints, instant_s: int, every_s: int, totals: Ints, world: World) -> None:
+def count_sync(row: Record, instant_s: int, kind: Record, totals: Ints, world: Record) -> None:
     """One synchronization more."""
-    totals[SYNC_COUNT, sample_after(instant_s, totals, world)] += 1
-    connect(row, instant_s, every_s, totals, world)
-    row[SYNCS] += 1
-    row[LAST_SYNC_AT] = instant_s
+    totals[SYNC_COUNT, sample_after(instant_s, world)] += 1
+    connect(row, instant_s, kind, totals, world)
+    row.syncs += 1
+    row.last_sync_at_s = instant_s
 
 
 @compiled
-def synchronize(row: Ints, instant_s: int, epochs: Ints, every_s: int, totals: Ints, world: World) -> bool:
+def synchronize(
+    row: Record, instant_s: int, state: Record, kind: Record, totals: Ints, world: Record
+) -> bool:
     """The server accepted it now; true if a lost device is reconnected by it (model 5.4 d)."""
-    epoch = row[EPOCH]
-    if row[MAIN] != epochs[epoch, PRESENTED]:
-        row[MAIN] = epochs[epoch, PRESENTED]
-        row[RESERVE] = NO_CERTIFICATE
-    if epochs[epoch, HANDED_OVER] >= 0 and row[RESERVE] != epochs[epoch, HANDED_OVER]:
-        receive(row, instant_s, epochs, totals, world)
-    count_sync(row, instant_s, every_s, totals, world)
-    if row[LOST] == 0:
+    if row.main != state.presented:
+        row.main = state.presented
+        row.reserve = NO_CERTIFICATE
+    if state.handed_over >= 0 and row.reserve != state.handed_over:
+        receive(row, instant_s, state, totals, world)
+    count_sync(row, instant_s, kind, totals, world)
+    if not row.lost:
         return False
-    if row[RECONNECTED_AT] < 0:
-        row[RECONNECTED_AT] = instant_s
-        row[RECONNECTED_BY] = 2 if row[HELPED] == 1 else 1
-    row[LOST_FOR] += instant_s - row[LOST_SINCE]
-    row[LOST] = 0
-    totals[LOST_NOW, sample_after(instant_s, totals, world)] -= 1
+    if row.reconnected_at_s < 0:
+        row.reconnected_at_s = instant_s
+        row.reconnected_by = 2 if row.helped else 1
+    row.lost_for_s += instant_s - row.lost_since_s
+    row.lost = False
+    totals[LOST_NOW, sample_after(instant_s, world)] -= 1
     return True
 
 
-@compiled
-def reach(row: Ints, instant_s: int) -> None:
+@inlined
+def reach(row: Record, instant_s: int) -> None:
     """An attempt reaches the server: a row of unreachable ones ends (model 8)."""
-    if row[UNREACHABLE_SINCE] >= 0:
-        row[UNREACHABLE_FOR] += instant_s - row[UNREACHABLE_SINCE]
-        row[UNREACHABLE_SINCE] = -1
+    if row.unreachable_since_s >= 0:
+        row.unreachable_for_s += instant_s - row.unreachable_since_s
+        row.unreachable_since_s = -1
 
 
 @compiled
-def count_regular(row: Ints, until_s: int, kind: Ints, totals: Ints, world: World) -> None:
+def count_regular(row: Record, until_s: int, kind: Record, totals: Ints, world: Record) -> None:
     """All attempts due up to `until_s` are synchronizations, one every period, and nothing else."""
-    every_s = kind[EVERY_S]
-    first_s = row[DUE]
+    every_s, first_s = kind.every_s, row.due_s
     syncs = (until_s - first_s) // every_s + 1
-    connect(row, first_s, every_s, totals, world)
-    row[ATTEMPT] += syncs
-    row[DUE] += syncs * every_s
-    row[SYNCS] += syncs
-    row[LAST_SYNC_AT] = row[DUE] - every_s
-    first = sample_after(first_s, totals, world)
-    if kind[STRIDE] == 0:
+    connect(row, first_s, kind, totals, world)
+    row.attempt += syncs
+    row.due_s += syncs * every_s
+    row.syncs += syncs
+    row.last_sync_at_s = row.due_s - every_s
+    if kind.stride == 0:
         for i in range(syncs):
-            totals[SYNC_COUNT, sample_after(first_s + i * every_s, totals, world)] += 1
-        return
-    stride_row = FIRST_STRIDE + kind[STRIDE_ROW]
-    totals[stride_row, first] += 1
-    if first + syncs * kind[STRIDE] < totals.shape[1] - 1:
-        totals[stride_row, first + syncs * kind[STRIDE]] -= 1
+            totals[SYNC_COUNT, sample_after(first_s + i * every_s, world)] += 1
+    else:
+        count_stride(sample_after(first_s, world), syncs, kind, totals, world)
+
+
+@inlined
+def count_stride(first: int, syncs: int, kind: Record, totals: Ints, world: Record) -> None:
+    """Synchronizations in the sample `first` and, a stride apart, in those that follow."""
+    past = first + syncs * kind.stride
+    totals[FIRST_STRIDE + kind.stride_row, first] += 1
+    if past < world.samples:
+        totals[FIRST_STRIDE + kind.stride_row, past] -= 1
 
 
 @inlined
 def sync_steadily(
-    row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, law: Floats, totals: Ints, world: World
+    row: Record, stock: Floats, until_s: int, kind: Record, totals: Ints, world: Record
 ) -> None:
     """Attempts due up to `until_s`, one at least, are synchronizations where they succeed, and no more."""
-    if kind[JITTER_S] == 0 and law[SUCCESS] == 1.0:
+    if kind.jitter_s == 0 and kind.success == 1.0:
         count_regular(row, until_s, kind, totals, world)
         return
-    end = (until_s - row[PHASE_S]) // kind[EVERY_S] + 1
-    if kind[JITTER_S] > 0 and due_at(row, stock, identity, end - 1, kind, world) > until_s:
+    end = (until_s - row.phase_s) // kind.every_s + 1
+    if kind.jitter_s > 0 and due_at(row, stock, end - 1, kind, world) > until_s:
         end -= 1
-    if end - row[ATTEMPT] >= WORD // 2:
-        sync_many(row, stock, identity, end, kind, law, totals, world)
+    if end - row.attempt >= WORD // 2:
+        sync_many(row, stock, end, kind, totals, world)
     else:
-        for attempt in range(row[ATTEMPT], end):
-            if law[SUCCESS] < 1.0:
-                u = single(stock, SUCCESSES, identity, _SUCCESS, attempt, world)
-                if u >= law[SUCCESS]:
-                    continue
-            due_s = due_at(row, stock, identity, attempt, kind, world)
-            count_sync(row, due_s, kind[EVERY_S], totals, world)
-    row[ATTEMPT] = end
-    row[DUE] = due_at(row, stock, identity, end, kind, world)
+        for attempt in range(row.attempt, end):
+            if kind.success < 1.0 and single(row, stock, SUCCESS, attempt, world) >= kind.success:
+                continue
+            count_sync(row, due_at(row, stock, attempt, kind, world), kind, totals, world)
+    go_on_from(row, stock, end, kind, world)
 
 
 @inlined
@@ -447,39 +300,34 @@ def due_within(first_s: int, i: int, every_s: int, jitter_s: int, jitters: Float
 
 
 @compiled
-def sync_many(
-    row: Ints, stock: Floats, identity: Id, end: int, kind: Ints, law: Floats, totals: Ints, world: World
-) -> None:
+def sync_many(row: Record, stock: Floats, end: int, kind: Record, totals: Ints, world: Record) -> None:
     """Attempts up to number `end`, a word of bits at a time: which of them succeed.
 
     Only where several in a row failed can the device have counted as not connected.
     """
-    every_s, jitter_s, stride = kind[EVERY_S], kind[JITTER_S], kind[STRIDE]
+    every_s, jitter_s, stride = kind.every_s, kind.jitter_s, kind.stride
     left, right, jitters = stock[WIDE], stock[WIDE + 1], stock[WIDE + 2 :]
-    first = row[ATTEMPT] - (row[ATTEMPT] & 1)
-    tried = ~_0 - np.uint64(row[ATTEMPT] & 1)
+    first = row.attempt - (row.attempt & 1)
+    tried = ~_0 - np.uint64(row.attempt & 1)
     while first < end:
         count = min(end - first, WORD)
         half = (count + 1) // 2
-        first_s = row[PHASE_S] + first * every_s
+        first_s = row.phase_s + first * every_s
         if count < WORD:
             tried &= (_1 << np.uint64(count)) - _1
         word = tried
-        if law[SUCCESS] < 1.0:
-            blocks(identity, _SUCCESS, first // 2, half, left, right, world)
+        if kind.success < 1.0:
+            blocks(row.identity, SUCCESS, first // 2, half, left, right, world)
             lefts, rights = _0, _0
             for i in range(half):
-                lefts |= np.uint64(left[i] < law[SUCCESS]) << np.uint64(2 * i)
-                rights |= np.uint64(right[i] < law[SUCCESS]) << np.uint64(2 * i)
+                lefts |= np.uint64(left[i] < kind.success) << np.uint64(2 * i)
+                rights |= np.uint64(right[i] < kind.success) << np.uint64(2 * i)
             word &= lefts | (rights << _1)
         if jitter_s > 0:
-            blocks(identity, _JITTER, first // 2, half, jitters[0], jitters[1], world)
+            blocks(row.identity, JITTER, first // 2, half, jitters[0], jitters[1], world)
         if jitter_s == 0 and stride > 0:
-            sample = sample_after(first_s, totals, world)
-            begin, past = sample + lowest(tried) * stride, sample + count * stride
-            totals[FIRST_STRIDE + kind[STRIDE_ROW], begin] += 1
-            if past < totals.shape[1] - 1:
-                totals[FIRST_STRIDE + kind[STRIDE_ROW], past] -= 1
+            sample, begin = sample_after(first_s, world), lowest(tried)
+            count_stride(sample + begin * stride, count - begin, kind, totals, world)
             failed = tried & ~word
             while failed != _0:
                 totals[SYNC_COUNT, sample + lowest(failed) * stride] -= 1
@@ -487,8 +335,8 @@ def sync_many(
         else:
             for i in range(count):
                 due_s = due_within(first_s, i, every_s, jitter_s, jitters)
-                totals[SYNC_COUNT, sample_after(due_s, totals, world)] += is_set(word, i)
-        row[SYNCS] += ones(word)
+                totals[SYNC_COUNT, sample_after(due_s, world)] += is_set(word, i)
+        row.syncs += ones(word)
         back = word & ~(word << _1)
         if jitter_s == 0:
             back &= ~(word << np.uint64(2))
@@ -498,354 +346,294 @@ def sync_many(
             while last >= 0 and not is_set(word, last):
                 last -= 1
             if last >= 0:
-                row[LAST_SYNC_AT] = due_within(first_s, last, every_s, jitter_s, jitters)
+                row.last_sync_at_s = due_within(first_s, last, every_s, jitter_s, jitters)
             if back == _0:
                 break
-            connect(row, due_within(first_s, i, every_s, jitter_s, jitters), every_s, totals, world)
+            connect(row, due_within(first_s, i, every_s, jitter_s, jitters), kind, totals, world)
             back &= back - _1
         tried = ~_0
         first += WORD
 
 
 @inlined
-def pass_over(row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, world: World) -> None:
+def pass_over(row: Record, stock: Floats, until_s: int, kind: Record, world: Record) -> None:
     """Attempts due up to `until_s` change nothing; the next is the first after it."""
-    surely = (until_s + 1 - kind[JITTER_S] - row[PHASE_S]) // kind[EVERY_S]
-    row[ATTEMPT] = max(row[ATTEMPT], surely)
-    row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
-    while row[DUE] <= until_s:
-        row[ATTEMPT] += 1
-        row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
+    surely = (until_s + 1 - kind.jitter_s - row.phase_s) // kind.every_s
+    go_on_from(row, stock, max(row.attempt, surely), kind, world)
+    while row.due_s <= until_s:
+        go_on_from(row, stock, row.attempt + 1, kind, world)
 
 
 @compiled
 def cross(
-    row: Ints, epochs: Ints, held: Ints, platform: int, totals: Ints, coverage: Ints, world: World
+    row: Record, states: Records, held: Records, kind: Record, totals: Ints, coverage: Ints, world: Record
 ) -> bool:
     """The next control instant: true if the device is lost by it (model 5.5)."""
-    row[EPOCH] += 1
-    epoch = row[EPOCH]
-    main = epochs[epoch, PRESENTED]
-    holds = main == row[MAIN] or main == row[RESERVE]
+    before = states[row.epoch]
+    row.epoch += 1
+    state = states[row.epoch]
+    holds = state.presented == row.main or state.presented == row.reserve
     is_lost = False
-    if epochs[epoch, COVERAGE] >= 0 and holds:
-        coverage[epochs[epoch, COVERAGE], row[PROFILE]] += 1
-    if epochs[epoch, CHANGE] != 0:
-        able = holds and epochs[epoch, VALID] == 1 and epochs[epoch, ACCEPTED + platform] == 1
-        is_lost = row[ABLE] == 1 and not able
-        row[ABLE] = 1 if able else 0
+    if state.coverage >= 0 and holds:
+        coverage[state.coverage, row.profile] += 1
+    if state.change != 0:
+        able = holds and accepts(state, kind)
+        is_lost = row.able and not able
+        row.able = able
         if is_lost:
-            lose(row, holds, epochs, held, totals, world)
-    reserve = epochs[epoch, HANDED_OVER]
-    is_new = reserve >= 0 and epochs[epoch - 1, HANDED_OVER] != reserve
-    if is_new and (reserve == row[MAIN] or reserve == row[RESERVE]):
-        hold_from(row, epochs[epoch, FROM_S], epochs, totals, world)
+            lose(row, holds, state, held, totals, world)
+    is_new = state.handed_over >= 0 and before.handed_over != state.handed_over
+    if is_new and (state.handed_over == row.main or state.handed_over == row.reserve):
+        hold_from(state.from_s, state, totals, world)
     return is_lost
 
 
 @compiled
-def lose(row: Ints, holds: bool, epochs: Ints, held: Ints, totals: Ints, world: World) -> None:
+def lose(row: Record, holds: bool, state: Record, held: Records, totals: Ints, world: Record) -> None:
     """The device stops being able to authenticate."""
-    epoch = row[EPOCH]
-    now_s = epochs[epoch, FROM_S]
-    row[TIMES_LOST] += 1
-    row[HELPED] = 0
-    if row[LOST] == 0:
-        row[LOST] = 1
-        row[LOST_SINCE] = now_s
-        totals[LOST_NOW, sample_after(now_s, totals, world)] += 1
-    if row[LOST_AT] >= 0:
+    row.times_lost += 1
+    row.helped = False
+    if not row.lost:
+        row.lost = True
+        row.lost_since_s = state.from_s
+        totals[LOST_NOW, sample_after(state.from_s, world)] += 1
+    if row.lost_at_s >= 0:
         return
-    row[LOST_AT] = now_s
-    if epochs[epoch, CHANGE] == IMMEDIATE:
-        row[CAUSE] = 4
-    elif epochs[epoch, CHANGE] == RESTORED:
-        row[CAUSE] = 5
-    elif epochs[epoch, CHANGE] == EXPIRED or epochs[epoch, VALID] == 0:
-        row[CAUSE] = 3
+    row.lost_at_s = state.from_s
+    if state.change == IMMEDIATE:
+        row.cause = 4
+    elif state.change == RESTORED:
+        row.cause = 5
+    elif state.change == EXPIRED or not state.valid:
+        row.cause = 3
     elif holds:
-        row[CAUSE] = 6
-    elif row[RESERVE] >= 0 and held[row[RESERVE], REPLACED] <= epoch:
-        row[CAUSE] = 2
+        row.cause = 6
+    elif row.reserve >= 0 and held[row.reserve].replaced <= row.epoch:
+        row.cause = 2
     else:
-        row[CAUSE] = 1
+        row.cause = 1
 
 
 @compiled
-def is_hit(stock: Floats, identity: Id, mask: Floats, world: World) -> bool:
-    """Whether a mask takes the device (model 12)."""
-    if mask[MASK_SHARE] >= 1.0:
-        return True
-    key = np.uint64(mask[MASK_KEY]) | (np.uint64(mask[MASK_KEY + 1]) << _32)
-    u, _ = pair(identity ^ key, np.uint64(mask[MASK_PURPOSE]), int(mask[MASK_INDEX]), stock, world)
-    return u < mask[MASK_SHARE]
-
-
-@compiled
-def next_mask(row: Ints, stock: Floats, identity: Id, kind: Ints, masks: Floats, world: World) -> None:
-    """The next unbroken time that masks cover, into `MASKED_FROM` and `MASKED_TO`."""
-    row[MASKED_FROM] = FAR_S
-    row[MASKED_TO] = FAR_S
-    while row[NEXT_MASK] < kind[LAST_MASK]:
-        mask = masks[row[NEXT_MASK]]
-        from_s, to_s = int(mask[MASK_FROM_S]), int(mask[MASK_TO_S])
-        if row[MASKED_FROM] < FAR_S and from_s > row[MASKED_TO]:
+def next_mask(row: Record, stock: Floats, kind: Record, masks: Records, world: Record) -> None:
+    """The next unbroken time that masks cover, from `masked_from_s` to `masked_to_s`."""
+    row.masked_from_s = FAR_S
+    row.masked_to_s = FAR_S
+    while row.next_mask < kind.last_mask:
+        mask = masks[row.next_mask]
+        if row.masked_from_s < FAR_S and mask.from_s > row.masked_to_s:
             break
-        row[NEXT_MASK] += 1
-        if not is_hit(stock, identity, mask, world):
-            continue
-        if row[MASKED_FROM] == FAR_S:
-            row[MASKED_FROM] = from_s
-            row[MASKED_TO] = to_s
+        row.next_mask += 1
+        if mask.share < 1.0:
+            u, _ = pair(row.identity ^ mask.key, mask.purpose, mask.number, stock, world)
+            if u >= mask.share:
+                continue
+        if row.masked_from_s == FAR_S:
+            row.masked_from_s = mask.from_s
+            row.masked_to_s = mask.to_s
         else:
-            row[MASKED_TO] = max(row[MASKED_TO], to_s)
+            row.masked_to_s = max(row.masked_to_s, mask.to_s)
 
 
 @compiled
-def begin_masked(row: Ints, stock: Floats, identity: Id, kind: Ints, masks: Floats, world: World) -> None:
-    """Where a device stands at second 0 that masks may cover."""
-    row[ON_ITSELF] = row[IS_ON]
-    row[TURNS_ITSELF] = row[SPELL_ENDS] if kind[TURNS] == 1 else FAR_S
-    row[NEXT_MASK] = kind[FIRST_MASK]
-    next_mask(row, stock, identity, kind, masks, world)
-    look_through(row, _AT_START)
-
-
-@compiled
-def look_through(row: Ints, instant_s: int) -> None:
+def look_through(row: Record, instant_s: int) -> None:
     """Whether it is on now, under the masks, and up to when at least."""
-    is_masked = row[MASKED_FROM] <= instant_s
-    row[IS_ON] = 1 if row[ON_ITSELF] == 1 and not is_masked else 0
-    row[SPELL_ENDS] = min(row[TURNS_ITSELF], row[MASKED_TO] if is_masked else row[MASKED_FROM])
+    is_masked = row.masked_from_s <= instant_s
+    row.is_on = row.on_itself and not is_masked
+    row.spell_ends_s = min(row.turns_itself_s, row.masked_to_s if is_masked else row.masked_from_s)
 
 
 @inlined
-def own_spell(
-    row: Ints, stock: Floats, identity: Id, is_on: bool, kind: Ints, law: Floats, values: Floats, world: World
-) -> int:
+def own_spell(row: Record, stock: Floats, is_on: bool, tables: Tables, world: Record) -> int:
     """The length of the spell that begins now, of being on or off but for masks."""
-    which = ON_LENGTHS if is_on else OFF_LENGTHS
-    index = row[ON_SPELLS] if is_on else row[OFF_SPELLS]
+    purpose = ON_SPELL if is_on else OFF_SPELL
+    index = row.on_spells if is_on else row.off_spells
     if is_on:
-        row[ON_SPELLS] += 1
-        row[COMINGS] += 1
+        row.on_spells += 1
+        row.comings += 1
     else:
-        row[OFF_SPELLS] += 1
-    if stock[which, NUMBER] != index // BATCH:
-        draw_lengths(stock, which, identity, index, kind, law, values, world)
-    return int(stock[which, index % BATCH])
+        row.off_spells += 1
+    of = purpose - ON_SPELL
+    if stock[of, NUMBER] != index // BATCH:
+        draw_lengths(row, stock, purpose, index, tables.laws[row.profile, of], tables.values, world)
+    return int(stock[of, index % BATCH])
 
 
 @inlined
-def turn(
-    row: Ints,
-    stock: Floats,
-    identity: Id,
-    kind: Ints,
-    law: Floats,
-    values: Floats,
-    masks: Floats,
-    world: World,
-) -> bool:
+def turn(row: Record, stock: Floats, kind: Record, tables: Tables, world: Record) -> bool:
     """A spell ends, or a mask begins or ends: whether it comes on by it, by itself."""
-    turned_s = row[SPELL_ENDS]
-    if kind[FIRST_MASK] == kind[LAST_MASK]:
-        row[IS_ON] = 1 - row[IS_ON]
-        row[SPELL_ENDS] += own_spell(row, stock, identity, row[IS_ON] == 1, kind, law, values, world)
-        return row[IS_ON] == 1
+    turned_s = row.spell_ends_s
+    if kind.first_mask == kind.last_mask:
+        row.is_on = not row.is_on
+        row.spell_ends_s += own_spell(row, stock, row.is_on, tables, world)
+        return row.is_on
     comes_on_itself = False
-    if row[TURNS_ITSELF] == turned_s:
-        row[ON_ITSELF] = 1 - row[ON_ITSELF]
-        row[TURNS_ITSELF] += own_spell(row, stock, identity, row[ON_ITSELF] == 1, kind, law, values, world)
-        comes_on_itself = row[ON_ITSELF] == 1
-    if row[MASKED_TO] == turned_s:
-        next_mask(row, stock, identity, kind, masks, world)
+    if row.turns_itself_s == turned_s:
+        row.on_itself = not row.on_itself
+        row.turns_itself_s += own_spell(row, stock, row.on_itself, tables, world)
+        comes_on_itself = row.on_itself
+    if row.masked_to_s == turned_s:
+        next_mask(row, stock, kind, tables.masks, world)
     look_through(row, turned_s)
     return comes_on_itself
 
 
 @inlined
 def next_attempt(
-    row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, law: Floats, values: Floats,
-    masks: Floats, world: World,
-) -> int:  # fmt: skip
+    row: Record, stock: Floats, until_s: int, kind: Record, tables: Tables, world: Record
+) -> int:
     """When it tries next, later than `until_s` if not by then; spells are lived through on the way.
 
-    An attempt beside the schedule is announced in `CATCH_UP_AT`.
+    An attempt beside the schedule is announced in `extra_at_s`.
     """
-    while row[IS_ON] == 0 or row[DUE] >= row[SPELL_ENDS]:
-        turned_s, was_on = row[SPELL_ENDS], row[IS_ON]
+    while not row.is_on or row.due_s >= row.spell_ends_s:
+        turned_s, was_on = row.spell_ends_s, row.is_on
         if turned_s > until_s:
             return FAR_S
-        comes_on_itself = turn(row, stock, identity, kind, law, values, masks, world)
-        if row[IS_ON] == was_on:
+        comes_on_itself = turn(row, stock, kind, tables, world)
+        if row.is_on == was_on:
             continue
-        if was_on == 1:
-            row[MISSED] = 0
+        if was_on:
+            row.missed = False
             continue
-        skip_to(row, stock, identity, turned_s, kind, world)
+        if row.due_s < turned_s:
+            row.missed = True
+            pass_over(row, stock, turned_s - 1, kind, world)
         purpose = CATCH_UP if comes_on_itself else CATCH_UP_AFTER_MASK
-        index = row[COMINGS] - 1 if comes_on_itself else 2 * turned_s
+        index = row.comings - 1 if comes_on_itself else 2 * turned_s
         if come_on(row, turned_s, kind, purpose, index):
             return turned_s
-    return row[DUE]
+    return row.due_s
 
 
 @compiled
-def go_quietly(
-    row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, law: Floats, values: Floats,
-    masks: Floats, world: World,
-) -> None:  # fmt: skip
+def go_quietly(row: Record, stock: Floats, until_s: int, kind: Record, tables: Tables, world: Record) -> None:
     """Spells and attempts up to `until_s`, of which nothing comes."""
-    past_s = until_s if row[IS_ON] == 1 else -1
-    while row[SPELL_ENDS] <= until_s:
-        turned_s, was_on = row[SPELL_ENDS], row[IS_ON]
-        turn(row, stock, identity, kind, law, values, masks, world)
-        if row[IS_ON] != was_on:
-            past_s = turned_s - 1 if was_on == 1 else until_s
-            row[MISSED] = 0
-            row[PUSHED_UNTIL] = -1
-    pass_over(row, stock, identity, past_s, kind, world)
+    past_s = until_s if row.is_on else -1
+    while row.spell_ends_s <= until_s:
+        turned_s, was_on = row.spell_ends_s, row.is_on
+        turn(row, stock, kind, tables, world)
+        if row.is_on != was_on:
+            past_s = turned_s - 1 if was_on else until_s
+            row.missed = False
+            row.pushed_until_s = -1
+    pass_over(row, stock, past_s, kind, world)
 
 
 @compiled
 def go_steadily(
-    row: Ints, stock: Floats, identity: Id, until_s: int, kind: Ints, law: Floats, values: Floats,
-    masks: Floats, totals: Ints, world: World,
-) -> None:  # fmt: skip
+    row: Record, stock: Floats, until_s: int, kind: Record, tables: Tables, totals: Ints, world: Record
+) -> None:
     """Spells and attempts up to `until_s`, which are synchronizations where they succeed, and no more."""
     while True:
-        at_s = next_attempt(row, stock, identity, until_s, kind, law, values, masks, world)
+        at_s = next_attempt(row, stock, until_s, kind, tables, world)
         if at_s > until_s:
             return
-        if row[CATCH_UP_AT] < 0:
-            sync_steadily(row, stock, identity, min(row[SPELL_ENDS] - 1, until_s), kind, law, totals, world)
+        if row.extra_at_s < 0:
+            sync_steadily(row, stock, min(row.spell_ends_s - 1, until_s), kind, totals, world)
             continue
-        row[CATCH_UP_AT] = -1
-        if succeeds_beside(row, stock, identity, law, world):
-            count_sync(row, at_s, kind[EVERY_S], totals, world)
+        row.extra_at_s = -1
+        if succeeds_beside(row, stock, kind, world):
+            count_sync(row, at_s, kind, totals, world)
 
 
 @compiled
-def succeeds_beside(row: Ints, stock: Floats, identity: Id, law: Floats, world: World) -> bool:
+def succeeds_beside(row: Record, stock: Floats, kind: Record, world: Record) -> bool:
     """Whether an attempt beside the schedule succeeds."""
-    if law[SUCCESS] == 1.0 or row[EXTRA_PURPOSE] == VISIT:
+    if kind.success == 1.0 or row.extra_purpose == VISIT:
         return True
-    purpose = np.uint64(row[EXTRA_PURPOSE])
-    if row[EXTRA_PURPOSE] == CATCH_UP:
-        return single(stock, CATCH_UPS, identity, purpose, row[EXTRA_INDEX], world) < law[SUCCESS]
-    left, right = pair(identity, purpose, row[EXTRA_INDEX] >> 1, stock, world)
-    return (right if row[EXTRA_INDEX] & 1 else left) < law[SUCCESS]
-
-
-@inlined
-def skip_to(row: Ints, stock: Floats, identity: Id, instant_s: int, kind: Ints, world: World) -> None:
-    """Attempts due before the instant are missed."""
-    if row[DUE] >= instant_s:
-        return
-    row[MISSED] = 1
-    pass_over(row, stock, identity, instant_s - 1, kind, world)
+    if row.extra_purpose == CATCH_UP:
+        return single(row, stock, CATCH_UP, row.extra_index, world) < kind.success
+    left, right = pair(row.identity, row.extra_purpose, row.extra_index >> 1, stock, world)
+    return (right if row.extra_index & 1 else left) < kind.success
 
 
 @compiled
-def set_wake(row: Ints, after_s: int, kind: Ints, pushes: Floats, visits: Ints) -> None:
-    """The next second in which a push or a visit comes, into `WAKE_AT`."""
-    wake_s = FAR_S
-    for place in range(kind[FIRST_PUSH], kind[LAST_PUSH]):
-        push_s = int(pushes[place, PUSH_AT_S])
+def set_wake(row: Record, after_s: int, kind: Record, tables: Tables) -> None:
+    """The next second in which a push or a visit comes, into `wake_at_s`."""
+    row.wake_at_s = FAR_S
+    for place in range(kind.first_push, kind.last_push):
+        push_s = tables.pushes[place].at_s
         if push_s > after_s:
-            wake_s = min(wake_s, push_s)
-    for chase in range(len(visits)):
-        visit_s = visits[chase, row[DEVICE]]
+            row.wake_at_s = min(row.wake_at_s, push_s)
+    for chase in range(len(tables.visits)):
+        visit_s = tables.visits[chase, row.number]
         if visit_s > after_s:
-            wake_s = min(wake_s, visit_s)
-    row[WAKE_AT] = wake_s
+            row.wake_at_s = min(row.wake_at_s, visit_s)
 
 
 @compiled
-def wake(
-    row: Ints, stock: Floats, identity: Id, at_s: int, kind: Ints, pushes: Floats, visits: Ints, world: World
-) -> None:
+def wake(row: Record, stock: Floats, at_s: int, kind: Record, tables: Tables, world: Record) -> None:
     """Pushes and visits of a second (model 10); its own next attempt is then, or later, at `at_s`."""
-    now_s = row[WAKE_AT]
+    now_s = row.wake_at_s
     is_asked, is_visited = False, False
-    for place in range(kind[FIRST_PUSH], kind[LAST_PUSH]):
-        push = pushes[place]
-        if int(push[PUSH_AT_S]) != now_s:
+    for place in range(kind.first_push, kind.last_push):
+        push = tables.pushes[place]
+        if push.at_s != now_s:
             continue
-        u, _ = pair(identity, _PUSH, now_s, stock, world)
-        if u >= push[PUSH_REACHES]:
+        u, _ = pair(row.identity, PUSH, now_s, stock, world)
+        if u >= push.success:
             continue
-        if row[IS_ON] == 1:
+        if row.is_on:
             is_asked = True
         else:
-            row[PUSHED_UNTIL] = max(row[PUSHED_UNTIL], now_s + int(push[PUSH_LIFETIME_S]))
-    for chase in range(len(visits)):
-        if visits[chase, row[DEVICE]] == now_s:
+            row.pushed_until_s = max(row.pushed_until_s, now_s + push.lifetime_s)
+    for chase in range(len(tables.visits)):
+        if tables.visits[chase, row.number] == now_s:
             is_visited = True
-    set_wake(row, now_s, kind, pushes, visits)
+    set_wake(row, now_s, kind, tables)
     if is_visited:  # in the place of its own attempt
-        if row[CATCH_UP_AT] < 0 and row[IS_ON] == 1 and row[DUE] == now_s:
-            row[ATTEMPT] += 1
-            row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
-        row[CATCH_UP_AT] = now_s
-        row[EXTRA_PURPOSE] = VISIT
+        if row.extra_at_s < 0 and row.is_on and row.due_s == now_s:
+            go_on_from(row, stock, row.attempt + 1, kind, world)
+        announce(row, now_s, VISIT, _AT_START)
     elif is_asked and at_s > now_s:
-        row[CATCH_UP_AT] = now_s
-        row[EXTRA_PURPOSE] = PUSH_SUCCESS
-        row[EXTRA_INDEX] = 2 * now_s
+        announce(row, now_s, PUSH_SUCCESS, 2 * now_s)
 
 
-@inlined
-def come_on(row: Ints, turned_s: int, kind: Ints, purpose: int, index: int) -> bool:
+@compiled
+def announce(row: Record, at_s: int, purpose: int, index: int) -> None:
+    """An attempt beside the schedule is still to be made."""
+    row.extra_at_s = at_s
+    row.extra_purpose = purpose
+    row.extra_index = index
+
+
+@compiled
+def come_on(row: Record, turned_s: int, kind: Record, purpose: int, index: int) -> bool:
     """Coming on now: true if it makes an attempt beside its schedule, to catch up or since it was pushed."""
-    is_pushed = row[PUSHED_UNTIL] >= turned_s
-    row[PUSHED_UNTIL] = -1
-    if row[DUE] == turned_s:
+    is_pushed = row.pushed_until_s >= turned_s
+    row.pushed_until_s = -1
+    if row.due_s == turned_s:
         return False
-    if row[MISSED] == 1 and kind[CATCHES_UP] == 1:
-        row[EXTRA_PURPOSE] = purpose
-        row[EXTRA_INDEX] = index
+    if row.missed and kind.catches_up:
+        announce(row, turned_s, purpose, index)
     elif is_pushed:
-        row[EXTRA_PURPOSE] = PUSH_SUCCESS
-        row[EXTRA_INDEX] = 2 * turned_s
+        announce(row, turned_s, PUSH_SUCCESS, 2 * turned_s)
     else:
         return False
-    row[CATCH_UP_AT] = turned_s
     return True
 
 
 @compiled
 def live(
-    row: Ints,
+    row: Record,
     stock: Floats,
-    identity: Id,
     stop_s: int,
     stop_on: int,
-    epochs: Ints,
-    held: Ints,
-    kind: Ints,
-    law: Floats,
-    values: Floats,
-    masks: Floats,
-    pushes: Floats,
-    visits: Ints,
+    tables: Tables,
     totals: Ints,
     coverage: Ints,
-    world: World,
+    world: Record,
 ) -> int:
     """Let the device live up to and including the attempts of `stop_s`.
 
     Args:
         row: its state.
         stock: `STOCK` of draws that were made ahead.
-        identity: of its draws.
         stop_s: last second; below the horizon.
         stop_on: `WAS_LOST`, `RECONNECTED` or `HAS_RESERVE` (the latest one) to come back as soon as that
             happens, else `AT_STOP`.
-        epochs, held, values, masks, pushes: of the `Tables`.
-        visits: (chases, devices) instants of the visits that find a device, `FAR_S` where there is none.
-        kind, law: the device's rows of the `Tables`.
+        tables: the plan and the profiles.
         totals: what it adds to.
         coverage: (changes, profiles) devices that held the certificate about to become main.
         world: key, sampling, horizon.
@@ -853,93 +641,77 @@ def live(
     Returns:
         why it came back: one of the four.
     """
-    platform, every_s = kind[PLATFORM], kind[EVERY_S]
-    has_spells = kind[PRESENCE] == SPELLS
-    last_epoch = len(epochs) - 2
-    claim(stock, row[DEVICE])
+    states, held, kind = tables.states, tables.held, tables.kinds[row.profile]
+    has_spells = kind.presence == SPELLS
+    last_epoch = len(states) - 2
+    claim(stock, row.number)
     while True:
-        wake_s = row[WAKE_AT]
-        at_s = row[CATCH_UP_AT]
+        wake_s = row.wake_at_s
+        at_s = row.extra_at_s
         if at_s < 0 and has_spells:
-            last_s = min(stop_s, wake_s)
-            at_s = next_attempt(row, stock, identity, last_s, kind, law, values, masks, world)
+            at_s = next_attempt(row, stock, min(stop_s, wake_s), kind, tables, world)
         elif at_s < 0:
-            at_s = row[DUE] if row[IS_ON] == 1 else FAR_S
+            at_s = row.due_s if row.is_on else FAR_S
         if at_s >= wake_s and wake_s <= stop_s:
-            wake(row, stock, identity, at_s, kind, pushes, visits, world)
+            wake(row, stock, at_s, kind, tables, world)
             continue
         limit_s = min(at_s, stop_s)
-        while row[EPOCH] < last_epoch and epochs[row[EPOCH] + 1, FROM_S] <= limit_s:
-            if cross(row, epochs, held, platform, totals, coverage, world) and stop_on == WAS_LOST:
+        while row.epoch < last_epoch and states[row.epoch + 1].from_s <= limit_s:
+            if cross(row, states, held, kind, totals, coverage, world) and stop_on == WAS_LOST:
                 return WAS_LOST
         if at_s > stop_s:
             return AT_STOP
-        epoch = row[EPOCH]
-        main, reserve = epochs[epoch, PRESENTED], epochs[epoch, HANDED_OVER]
-        holds = main == row[MAIN] or main == row[RESERVE]
+        state = states[row.epoch]
+        holds = state.presented == row.main or state.presented == row.reserve
         if holds:
-            is_answered = epochs[epoch, ANSWERS] == 1
-        elif row[RESERVE] >= 0 and held[row[RESERVE], ACTIVATED] <= epoch:
-            is_answered = epochs[epoch, held[row[RESERVE], ADDRESS]] == 1
+            is_answered = state.answers
         else:
-            is_answered = epochs[epoch, held[row[MAIN], ADDRESS]] == 1
+            has_been_main = row.reserve >= 0 and held[row.reserve].activated <= row.epoch
+            dialled = row.reserve if has_been_main else row.main
+            is_answered = tables.answered[row.epoch, held[dialled].address]
         if is_answered:
             reach(row, at_s)
         else:
-            row[UNREACHABLE] = 1
-            if row[UNREACHABLE_SINCE] < 0:
-                row[UNREACHABLE_SINCE] = at_s
-        accepts = holds and epochs[epoch, VALID] == 1 and epochs[epoch, ACCEPTED + platform] == 1
-        notices = row[LOST] == 1 and row[RECONNECTED_AT] < 0 and row[NOTICED_AT] < 0
-        is_steady = row[MAIN] == main and (reserve < 0 or row[RESERVE] == reserve) and row[LOST] == 0
+            row.unreachable = True
+            if row.unreachable_since_s < 0:
+                row.unreachable_since_s = at_s
+        is_accepted = holds and accepts(state, kind)
+        notices = row.lost and row.reconnected_at_s < 0 and row.noticed_at_s < 0
+        has_all = row.main == state.presented and (state.handed_over < 0 or row.reserve == state.handed_over)
 
-        is_idle = not is_answered or not (accepts or notices)
-        if row[CATCH_UP_AT] < 0:  # what no longer changes anything is done at a stroke
-            if is_idle or (accepts and is_steady):
-                until_s = min(epochs[epoch + 1, FROM_S] - 1, min(stop_s, wake_s - 1))
-                if not has_spells and is_idle:
-                    pass_over(row, stock, identity, until_s, kind, world)
-                elif not has_spells:
-                    sync_steadily(row, stock, identity, until_s, kind, law, totals, world)
+        is_idle = not is_answered or not (is_accepted or notices)
+        if row.extra_at_s < 0:  # what no longer changes anything is done at a stroke
+            if is_idle or (is_accepted and has_all and not row.lost):
+                until_s = min(states[row.epoch + 1].from_s - 1, min(stop_s, wake_s - 1))
+                if is_idle and has_spells:
+                    go_quietly(row, stock, until_s, kind, tables, world)
                 elif is_idle:
-                    go_quietly(row, stock, identity, until_s, kind, law, values, masks, world)
+                    pass_over(row, stock, until_s, kind, world)
+                elif has_spells:
+                    go_steadily(row, stock, until_s, kind, tables, totals, world)
                 else:
-                    go_steadily(row, stock, identity, until_s, kind, law, values, masks, totals, world)
+                    sync_steadily(row, stock, until_s, kind, totals, world)
                 continue
-            succeeds = law[SUCCESS] == 1.0
+            succeeds = kind.success == 1.0
             if not succeeds:
-                u = single(stock, SUCCESSES, identity, _SUCCESS, row[ATTEMPT], world)
-                succeeds = u < law[SUCCESS]
-            row[ATTEMPT] += 1
-            row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
+                succeeds = single(row, stock, SUCCESS, row.attempt, world) < kind.success
+            go_on_from(row, stock, row.attempt + 1, kind, world)
         else:
-            row[CATCH_UP_AT] = -1
-            succeeds = succeeds_beside(row, stock, identity, law, world)
-            is_visit = row[EXTRA_PURPOSE] == VISIT
-            if is_visit and is_answered and accepts and reserve >= 0 and row[RESERVE] != reserve:
-                row[VISITS_HELPED] += 1
+            row.extra_at_s = -1
+            succeeds = succeeds_beside(row, stock, kind, world)
+            if row.extra_purpose == VISIT and is_answered and is_accepted:
+                row.visits_helped += state.handed_over >= 0 and row.reserve != state.handed_over
 
         if not (is_answered and succeeds):
             continue
-        if accepts:
-            is_back = synchronize(row, at_s, epochs, every_s, totals, world)
+        if is_accepted:
+            is_back = synchronize(row, at_s, state, kind, totals, world)
             if is_back and stop_on == RECONNECTED:
                 return RECONNECTED
-            if stop_on == HAS_RESERVE and row[RECEIVED] == world.latest_reserve:
+            if stop_on == HAS_RESERVE and row.received == world.latest_reserve:
                 return HAS_RESERVE
         elif notices:
-            row[NOTICED_AT] = at_s
-
-
-# Columns of the rows with which devices start; see `Fleet` and `Roster`.
-START_PROFILE: Final = 0
-START_PHASE_S: Final = 1
-STARTS_ON: Final = 2
-START_SPELL_S: Final = 3
-STARTS_SILENT: Final = 4
-STARTS_HOLDING: Final = 5
-NEVER_CONNECTED: Final = 6
-START_COLUMNS: Final = 7
+            row.noticed_at_s = at_s
 
 
 WIDE_COLUMNS: Final = (
@@ -955,150 +727,142 @@ class Settled(NamedTuple):
     `holds` the latest reserve. The names of the rows stand above."""
 
     wide: Ints
-    middle: Ints32
-    narrow: Ints8
+    middle: NDArray[np.int32]
+    narrow: NDArray[np.int8]
 
 
 @compiled
-def copy(row: Ints, into: Ints) -> None:
-    """A state into another row; not an assignment of arrays, which takes seconds to compile."""
-    for place in range(PLACES):
-        into[place] = row[place]
+def copy(words: Ints, of: int, into: Ints, to: int) -> None:
+    """A row into another, as words: numba would copy a record byte by byte."""
+    for place in range(words.shape[1]):
+        into[to, place] = words[of, place]
 
 
-@compiled
-def begin(
-    row: Ints,
-    stock: Floats,
-    device: int,
-    identity: Id,
-    start: Ints,
-    epochs: Ints,
-    kind: Ints,
-    masks: Floats,
-    pushes: Floats,
-    visits: Ints,
-    world: World,
-) -> None:
-    """A device's state before anything happens."""
-    for place in range(ZEROED):
-        row[place] = 0
-    row[PROFILE] = start[START_PROFILE]
-    row[DEVICE] = device
-    claim(stock, device)
-    row[PHASE_S] = start[START_PHASE_S]
-    row[IS_ON] = start[STARTS_ON]
-    row[SPELL_ENDS] = start[START_SPELL_S]
-    row[MISSED] = start[STARTS_SILENT]
-    row[CATCH_UP_AT] = -1
-    row[MAIN] = epochs[0, PRESENTED]
-    row[RESERVE] = NO_CERTIFICATE
-    row[RECEIVED] = NO_CERTIFICATE
-    row[RECEIVED_AT] = -1
-    if start[STARTS_HOLDING] == 1:
-        row[RESERVE] = world.first_reserve
-        row[RECEIVED] = world.first_reserve
-        row[RECEIVED_AT] = 0
-    row[ABLE] = epochs[0, ACCEPTED + kind[PLATFORM]]
-    row[LOST_AT] = -1
-    row[NOTICED_AT] = -1
-    row[RECONNECTED_AT] = -1
-    row[LAST_SYNC_AT] = -1
-    row[UNREACHABLE_SINCE] = -1
-    row[PUSHED_UNTIL] = -1
-    row[WAKE_AT] = FAR_S
-    if kind[FIRST_PUSH] < kind[LAST_PUSH] or len(visits) > 0:
-        set_wake(row, _BEFORE, kind, pushes, visits)
-    row[DUE] = due_at(row, stock, identity, row[ATTEMPT], kind, world)
-    if kind[PRESENCE] == SPELLS and kind[FIRST_MASK] < kind[LAST_MASK]:
-        begin_masked(row, stock, identity, kind, masks, world)
-    if start[NEVER_CONNECTED] == 1:
-        row[MAIN] = NO_CERTIFICATE
-        row[RESERVE] = NO_CERTIFICATE
-        row[RECEIVED] = NO_CERTIFICATE
-        row[RECEIVED_AT] = -1
-        row[ABLE] = 0
+def words_of(rows: Records) -> Ints:
+    """The same memory as words of 64 bits, (n, words)."""
+    return rows.view(np.int64).reshape(len(rows), ROW.itemsize // 8)
 
 
-@compiled
-def settle(row: Ints, every_s: int, into: Settled, totals: Ints, world: World) -> None:
+def rows_for(state: Record) -> Records:
+    """Two rows to work with: that of a device before anything happens, in the server's first state, and room
+    for one that lives."""
+    rows = np.zeros(2, dtype=ROW)
+    for name in _NEVER:
+        rows[name] = -1
+    rows["main"] = state.presented
+    rows["wake_at_s"] = FAR_S
+    return rows
+
+
+_NEVER: Final = (
+    *("extra_at_s", "reserve", "received", "received_at_s", "lost_at_s", "noticed_at_s", "reconnected_at_s"),
+    *("last_sync_at_s", "unreachable_since_s", "pushed_until_s"),
+)
+
+
+@inlined
+def begin(row: Record, stock: Floats, start: Record, kind: Record, tables: Tables, world: Record) -> None:
+    """What a device starts with, beside what all do; its number and identity are there."""
+    claim(stock, row.number)
+    row.profile = start.profile
+    row.phase_s = start.phase_s
+    row.is_on = start.starts_on
+    row.spell_ends_s = start.first_spell_s
+    row.missed = start.silent
+    if start.never_connected:
+        row.main = NO_CERTIFICATE
+        return
+    if start.holds_reserve:
+        row.reserve = world.first_reserve
+        row.received = world.first_reserve
+        row.received_at_s = 0
+    row.able = tables.states[0].accepted & kind.platform != 0
+    if kind.first_push < kind.last_push or len(tables.visits) > 0:
+        set_wake(row, _BEFORE, kind, tables)
+    go_on_from(row, stock, row.attempt, kind, world)
+    if kind.presence == SPELLS and kind.first_mask < kind.last_mask:
+        row.on_itself = row.is_on
+        row.turns_itself_s = row.spell_ends_s if kind.turns else FAR_S
+        row.next_mask = kind.first_mask
+        next_mask(row, stock, kind, tables.masks, world)
+        look_through(row, _AT_START)
+
+
+@inlined
+def settle(row: Record, kind: Record, into: Settled, totals: Ints, world: Record) -> None:
     """Write what became of a device at the end of the run; where its life ends early, only when that was."""
-    wide, middle, narrow, place = into.wide, into.middle, into.narrow, row[DEVICE]
-    received = row[RECEIVED] == world.latest_reserve and row[RECEIVED_AT] >= 0
-    wide[0, place] = row[RECEIVED_AT] if received else -1
+    wide, middle, narrow, place = into.wide, into.middle, into.narrow, row.number
+    received = row.received == world.latest_reserve and row.received_at_s >= 0
+    wide[0, place] = row.received_at_s if received else -1
     if world.until_received:
         return
-    disconnect(row, every_s, totals, world)
-    wide[1, place] = row[LOST_AT]
-    wide[2, place] = row[NOTICED_AT]
-    wide[3, place] = row[RECONNECTED_AT]
-    wide[4, place] = row[LOST_FOR] + (world.horizon_s - row[LOST_SINCE] if row[LOST] == 1 else 0)
-    wide[5, place] = row[SYNCS]
-    wide[6, place] = row[LAST_SYNC_AT]
-    wide[7, place] = row[HELPDESK]
-    since_s = row[UNREACHABLE_SINCE] if row[UNREACHABLE_SINCE] >= 0 else world.horizon_s
-    wide[8, place] = row[UNREACHABLE_FOR] + world.horizon_s - since_s
-    middle[0, place] = row[TIMES_LOST]
-    middle[1, place] = row[REINSTALLS]
-    middle[2, place] = row[VISITS_HELPED]
-    narrow[0, place] = row[CAUSE]
-    narrow[1, place] = row[RECONNECTED_BY]
-    narrow[2, place] = row[UNREACHABLE]
-    holds = row[MAIN] == world.latest_reserve or row[RESERVE] == world.latest_reserve
-    narrow[3, place] = 1 if holds else 0
-    narrow[4, place] = row[LOST]
+    disconnect(row, kind, totals, world)
+    wide[1, place] = row.lost_at_s
+    wide[2, place] = row.noticed_at_s
+    wide[3, place] = row.reconnected_at_s
+    wide[4, place] = row.lost_for_s + (world.horizon_s - row.lost_since_s if row.lost else 0)
+    wide[5, place] = row.syncs
+    wide[6, place] = row.last_sync_at_s
+    wide[7, place] = row.helpdesk_s
+    since_s = row.unreachable_since_s if row.unreachable_since_s >= 0 else world.horizon_s
+    wide[8, place] = row.unreachable_for_s + world.horizon_s - since_s
+    middle[0, place] = row.times_lost
+    middle[1, place] = row.reinstalls
+    middle[2, place] = row.visits_helped
+    narrow[0, place] = row.cause
+    narrow[1, place] = row.reconnected_by
+    narrow[2, place] = row.unreachable
+    narrow[3, place] = row.main == world.latest_reserve or row.reserve == world.latest_reserve
+    narrow[4, place] = row.lost
 
 
 def run_devices(
     first: int,
-    last: int,
-    starts: Rows,
-    identities: Words,
+    starts: Records,
+    identities: NDArray[np.uint64],
     tables: Tables,
-    visits: Ints,
     totals: Ints,
     coverage: Ints,
     settled: Settled,
-    paused: Rows,
-    row: Ints,
+    paused: Ints,
+    rows: Records,
+    words: Ints,
     stock: Floats,
-    world: World,
+    world: Record,
 ) -> int:
-    """Let devices `first` to `last` live; those that call for help wait at their loss.
+    """Let the devices from number `first` on live; those that call for help wait at their loss.
 
     Args:
-        starts: (last - first, `START_COLUMNS`) where they stand at the start.
-        identities: of all devices.
-        visits: as for `live`.
+        starts: (devices,) `START`.
+        identities: of all devices of the fleet.
         settled: for what became of those that do not call.
-        paused: (last - first, PLACES) for the rows of those that call; (0, PLACES) without a help desk.
-        row: (PLACES,) to work with.
+        paused: `words_of` one row for each device, for those that call; of none without a help desk.
+        rows: see `rows_for`.
+        words: `words_of` these.
         stock: `STOCK` to work with.
 
     Returns:
         how many rows of `paused` were filled.
     """
-    epochs, held, kinds, laws, values, masks, pushes = tables
     waiting = 0
-    for device in range(first, last):
-        start = starts[device - first]
-        kind, law = kinds[start[START_PROFILE]], laws[start[START_PROFILE]]
-        begin(row, stock, device, identities[device], start, epochs, kind, masks, pushes, visits, world)
-        if start[NEVER_CONNECTED] == 1:
-            settle(row, kind[EVERY_S], settled, totals, world)
-            continue
-        stop_on = WAS_LOST if len(paused) > 0 and kind[PRESENCE] != NEVER_ON else AT_STOP
+    row = rows[_LIVES]
+    for number in range(len(starts)):
+        start = starts[number]
+        kind = tables.kinds[start.profile]
+        copy(words, _BLANK, words, _LIVES)
+        row.number = first + number
+        row.identity = identities[first + number]
+        begin(row, stock, start, kind, tables, world)
+        stop_on = WAS_LOST if len(paused) > 0 and kind.presence != NEVER_ON else AT_STOP
         if world.until_received:
             stop_on = HAS_RESERVE
-        why = live(
-            row, stock, identities[device], world.horizon_s - 1, stop_on,
-            epochs, held, kind, law, values, masks, pushes, visits, totals, coverage, world,
-        )  # fmt: skip
+        last_s = -1 if start.never_connected else world.horizon_s - 1  # -1: it does nothing
+        why = live(row, stock, last_s, stop_on, tables, totals, coverage, world)
         if why == WAS_LOST:
-            copy(row, paused[waiting])
+            copy(words, _LIVES, paused, waiting)
             waiting += 1
         else:
-            settle(row, kind[EVERY_S], settled, totals, world)
+            settle(row, kind, settled, totals, world)
     return waiting
 
 

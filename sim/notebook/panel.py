@@ -1,31 +1,36 @@
-"""The what-if panel: controls of ipywidgets around `Answers`."""
+"""The what-if panel: what it asks, what every delay loses (model 9.1), and its controls of ipywidgets."""
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import ipywidgets as widgets
+import numpy as np
+from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.notebook import answers
-from sim.notebook.answers import Answers, Habits, with_habits
+from sim.results.critical import CriticalDelays
+from sim.results.measures import Selection
+from sim.scenario.prepare import prepare, presence_of
 from sim.scenario.problems import ScenarioError
 from sim.scenario.scenario import Scenario
-from sim.summary.card import escaped, to_html
-from sim.text import plural, shortened
+from sim.scenario.values import format_share
+from sim.studies.absences import scaled, written_spells
+from sim.studies.delays import CurveError, Waits, critical_delays_s, step_of
+from sim.studies.experiment import Experiment
+from sim.summary import Column, Summary, Table, notes
+from sim.summary.answer import to_html
+from sim.text import evenly, percent, plural, shortened, span
+from sim.world.fleet import Spells
+from sim.world.order import SECONDS_PER_DAY
 
-_WIDTH: Final = 560
-_HEIGHT: Final = 210
-_LEFT: Final = 62
-_RIGHT: Final = 14
-_TOP: Final = 12
-_BOTTOM: Final = 38
-_ORANGE: Final = "#d55e00"
-_WIDE = {"description_width": "9.5em"}
+_RUNS: Final = 25
+"""A panel asks again and again; by this many runs the engine is chosen."""
+_SYNC: Final = ("every", "success", "catch_up")
+Habits = dict[str, Any]
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
@@ -41,46 +46,49 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, scenario: Scenario, *, reissue: int | None = None, up_to_days: int = 60) -> None:
-        self._scenario, self._step = answers.step_meant(scenario, reissue)
-        self._days = min(up_to_days, answers.longest_days(self._scenario, self._step))
-        self._habits = {number: Habits.of(self._scenario, number) for number in range(len(scenario.fleet))}
-        self._is_showing = False
-        self.answers = self._answers()
-        wide = widgets.Layout(width="26em")
+        self._scenario, self._step = step_meant(scenario, reissue)
+        self._days = min(up_to_days, longest_days(self._scenario, self._step))
+        self._habits = {number: habits_of(self._scenario, number) for number in range(len(scenario.fleet))}
+        self.answers = self._answers(self._scenario.seed, self._habits)
+        style, wide = {"description_width": "9.5em"}, widgets.Layout(width="26em")
+        slow: dict[str, Any] = {"continuous_update": False, "style": style, "layout": wide}
         self.delay = widgets.IntSlider(
-            value=min(self._own_delay(), self._days),
+            value=self._own_delay(),
             min=1,
             max=self._days,
             description="delay (days)",
-            style=_WIDE,
+            style=style,
             layout=widgets.Layout(width="40em", max_width="100%"),
         )
         names = [(shortened(group.name, 40), number) for number, group in enumerate(scenario.fleet)]
-        self.group = widgets.Dropdown(options=names, description="group", style=_WIDE, layout=wide)
-        slow: dict[str, Any] = {"continuous_update": False, "style": _WIDE, "layout": wide}
+        self.group = widgets.Dropdown(options=names, description="group", style=style, layout=wide)
         self.every = widgets.Text(description="sync every", placeholder="6h", **slow)
         self.success = widgets.Text(description="attempts succeed", placeholder="98%", **slow)
         self.away = widgets.FloatSlider(
             min=0.1, max=99.9, step=0.1, description="% of time away", readout_format=".1f", **slow
         )
         self.longer = widgets.FloatLogSlider(
-            base=2, min=-3, max=3, step=0.25, value=1, description="absences ×", readout_format=".2f", **slow
+            base=2, min=-3, max=3, step=0.25, description="absences ×", readout_format=".2f", **slow
         )
-        self.catch_up = widgets.Checkbox(description="catches up what it missed", style=_WIDE, layout=wide)
+        self.catch_up = widgets.Checkbox(description="catches up what it missed", style=style, layout=wide)
         self.draw = widgets.BoundedIntText(
-            min=0, max=2**53 - 1, value=self._scenario.seed, description="seed", style=_WIDE, layout=wide
+            min=0, max=2**53 - 1, value=self._scenario.seed, description="seed", style=style, layout=wide
         )
-        self._answer = widgets.HTML()
-        self._trouble = widgets.HTML()
-        self.trouble = ""
+        self._controls = {
+            "every": self.every,
+            "success": self.success,
+            "away": self.away,
+            "longer": self.longer,
+            "catch_up": self.catch_up,
+        }
+        self._answer, self._trouble = widgets.HTML(), widgets.HTML()
         self._show_habits()
         self._show_answer()
         self.delay.observe(lambda _: self._show_answer(), "value")
         self.group.observe(lambda _: self._show_habits(), "value")
-        habits = (self.every, self.success, self.away, self.longer, self.catch_up)
-        for control in (*habits, self.draw):
+        for control in (*self._controls.values(), self.draw):
             control.observe(lambda _: self._ask(), "value")
-        left = widgets.VBox([self.group, *habits, self.draw, self._trouble])
+        left = widgets.VBox([self.group, *self._controls.values(), self.draw, self._trouble])
         below = widgets.HBox([left, self._answer], layout=widgets.Layout(flex_flow="row wrap"))
         super().__init__([self.delay, below])
 
@@ -88,41 +96,31 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def scenario(self) -> Scenario:
         """The scenario that the controls describe, for `sim.run`."""
         key = f"strategy.{self._step}.reissue.activate"
-        scenario = with_habits(self._scenario, self._habits, self._seed)
+        scenario = with_habits(self._scenario, self._habits, self.draw.value)
         return scenario.changed({key: f"after {self.delay.value}d"})
 
     @property
     def lost(self) -> int:
         """Devices that lose the server at this activation."""
-        return sum(self.answers.lost_by_group(self.delay.value).values())
-
-    @property
-    def _seed(self) -> int:
-        return self.draw.value if hasattr(self, "draw") else self._scenario.seed
+        return sum(int(lost[self.delay.value - 1]) for lost in self.answers.lost.values())
 
     def _own_delay(self) -> int:
         written = self._scenario.strategy[self._step].reissue
         assert written is not None
         after_s = written.activate.after
-        return self._days if after_s is None else max(1, after_s // 86_400)
+        return self._days if after_s is None else min(max(1, after_s // SECONDS_PER_DAY), self._days)
 
-    def _answers(self, seed: int | None = None, habits: dict[int, Habits] | None = None) -> Answers:
-        seed = self._scenario.seed if seed is None else seed
-        scenario = with_habits(self._scenario, habits or self._habits, seed)
-        experiment = answers.experiment_of(scenario, self._step, self._days)
-        experiment.notify(lambda sentence: print(sentence, file=sys.stderr, flush=True))
-        return answers.answers_of(experiment, self._step, self._days)
+    def _answers(self, seed: int, habits: dict[int, Habits]) -> Answers:
+        return answers_of(with_habits(self._scenario, habits, seed), self._step, self._days)
 
     def _show_habits(self) -> None:
         """Put the habits of the chosen group into the controls, which is not a question."""
         if self.group.value is None:
             return
-        habits = self._habits[self.group.value]
-        self._is_showing = True
-        self.every.value, self.success.value = habits.every, habits.success
-        self.catch_up.value, self.longer.value = habits.catch_up, habits.longer
-        self.away.value = 0.1 if habits.away_percent is None else habits.away_percent
-        self.away.disabled = self.longer.disabled = habits.away_percent is None
+        habits, self._is_showing = self._habits[self.group.value], True
+        for name, control in self._controls.items():
+            control.value = 0.1 if habits[name] is None else habits[name]
+        self.away.disabled = self.longer.disabled = habits["away"] is None
         self._is_showing = False
         self._complain("")
 
@@ -131,115 +129,187 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         if self._is_showing or self.group.value is None:
             return
         number = self.group.value
-        before = self._habits[number]
-        habits = replace(
-            before,
-            every=self.every.value.strip(),
-            success=self.success.value.strip(),
-            catch_up=self.catch_up.value,
-            away_percent=None if before.away_percent is None else self.away.value,
-            longer=self.longer.value,
-        )
+        values = {name: control.value for name, control in self._controls.items()}
+        habits: Habits = {**values, "every": values["every"].strip(), "success": values["success"].strip()}
+        if self._habits[number]["away"] is None:
+            habits["away"] = None
         wanted = {**self._habits, number: habits}
         try:
             answers = self._answers(self.draw.value, wanted)
         except InputError as error:
-            self._complain(_words(error))
+            problems = error.problems if isinstance(error, ScenarioError) else ()  # without their places
+            self._complain("; ".join(problem.message for problem in problems) or str(error))
             return
         self._habits, self.answers = wanted, answers
         self._complain("")
         self._show_answer()
 
     def _complain(self, words: str) -> None:
-        self.trouble = words
-        kept = "The answer is still that of the values before."
-        self._trouble.value = (
-            f'<div role="alert" style="border-left:4px solid #d55e00;padding-left:.8em;max-width:24em;'
-            f'line-height:1.4">{escaped(words)}<br>{kept}</div>'
-            if words
-            else ""
-        )
+        kept = notes("The answer is still that of the values before.")
+        card = to_html(Summary("This cannot be", words, (kept,), tone="bad"))
+        self.trouble, self._trouble.value = words, f'<div role="alert">{card}</div>' if words else ""
 
     def _show_answer(self) -> None:
-        self._answer.value = self._card()
-
-    def _card(self) -> str:
-        days = self.delay.value
-        summary = self.answers.summary(self._scenario.name, days)
-        return to_html(summary, drawing=curve_svg(self.answers.curve(), days))
+        self._answer.value = to_html(self.answers.summary(self._scenario.name, self.delay.value))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The live panel, and the answer as it stands for viewers without a kernel."""
         shows = super()._repr_mimebundle_(**kwargs)
         data, *rest = shows if isinstance(shows, tuple) else (shows,)
-        data = {**data, "text/html": self._card(), "text/plain": repr(self)}
+        data = {**data, "text/html": self._answer.value, "text/plain": repr(self)}
         return (data, *rest) if rest else data
 
     def __repr__(self) -> str:
-        days = self.delay.value
-        devices = sum(self.answers.devices.values())
-        return f"<what if: {self.lost:,} of {devices:,} devices lost after {plural(days, 'day')}>"
+        devices, delay = sum(self.answers.devices.values()), plural(self.delay.value, "day")
+        return f"<what if: {self.lost:,} of {devices:,} devices lost after {delay}>"
 
 
-def _words(error: InputError) -> str:
-    """What is wrong, without the places in a file that the panel's user does not see."""
-    if isinstance(error, ScenarioError):
-        return "; ".join(problem.message for problem in error.problems)
-    return str(error)
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What each activation delay loses, of a scenario and one of its reissues.
 
-
-def curve_svg(lost: Sequence[int], chosen: int) -> str:
-    """Lost devices over the delay in whole days from 1 on, with the chosen day marked.
-
-    Args:
-        lost: one number for each day.
-        chosen: a day from 1 on.
+    Attributes:
+        devices: how many each group has, by its name.
+        lost: how many of them lose the server at the activation after 1, 2, … days; int64, shape (days,).
     """
-    top = _round_up(max(lost))
-    across = max(len(lost) - 1, 1)
 
-    def x(day: float) -> float:
-        return _LEFT + (day - 1) / across * (_WIDTH - _LEFT - _RIGHT)
+    devices: Mapping[str, int]
+    lost: Mapping[str, NDArray[np.int64]]
 
-    def y(value: float) -> float:
-        return _HEIGHT - _BOTTOM - value / top * (_HEIGHT - _TOP - _BOTTOM)
+    def summary(self, title: str, days: int) -> Summary:
+        """What a delay of so many days loses, and what some others do."""
+        curve, devices = np.sum(list(self.lost.values()), axis=0).tolist(), sum(self.devices.values())
+        rows = [(name, self.devices[name], int(lost[days - 1])) for name, lost in self.lost.items()]
+        if len(rows) > 1:
+            rows.append(("all", devices, curve[days - 1]))
+        counts = Column("devices", "count"), Column("lost", "count")
+        shares = tuple((*row, row[2] / row[1] if row[1] else None) for row in rows)
+        some = sorted({*evenly(range(1, len(curve) + 1), 9), days})
+        delays = tuple(
+            (f"{day} (here)" if day == days else f"{day}", curve[day - 1], curve[day - 1] / max(*curve, 1))
+            for day in some
+        )
+        columns = Column("delay (days)"), Column("lost", "count"), Column("", "bar")
+        return Summary(
+            title,
+            f"After {plural(days, 'day')}, {curve[days - 1]:,} of {devices:,} devices lose the server "
+            f"({percent(shares[-1][3])}).",
+            (
+                Table((Column("group"), *counts, Column("share", "share")), shares, has_total=len(rows) > 1),
+                Table(columns, delays),
+                notes("Losses at this activation; a help desk comes after them."),
+            ),
+            tone="bad" if curve[days - 1] else "good",
+        )
 
-    line = " ".join(f"{x(day):.1f},{y(value):.1f}" for day, value in enumerate(lost, start=1))
-    here = lost[chosen - 1]
+
+def longest_days(scenario: Scenario, step: int) -> int:
+    """Whole days from a reissue to the expiry of the main certificate, after which no delay can last.
+
+    Raises:
+        CurveError: there is less than a day.
+    """
+    prepared = prepare(scenario)
+    written = prepared.scenario.strategy[step].reissue
+    assert written is not None
+    left_s = prepared.scenario.expiry_s - prepared.instant_of(step)
+    days = left_s // SECONDS_PER_DAY
+    if written.valid_for is not None:
+        days = min(days, (written.valid_for - 1) // SECONDS_PER_DAY)
+    if days < 1:
+        raise CurveError(
+            "the reissue comes less than a day before the main certificate expires: nothing is left to choose"
+        )
+    return int(days)
+
+
+def answers_of(scenario: Scenario, step: int, days: int) -> Answers:
+    """Run once, and know the losses of every delay of up to so many days.
+
+    Raises:
+        CurveError: more happens to the main certificate than this one activation.
+    """
+    prepared = prepare(scenario)
+    plan = prepared.plan.with_delay(step, days * SECONDS_PER_DAY)
+    specified_s = plan.reissue(step).at_s
+    plan = replace(plan, recovery=None)  # the help desk helps those that are lost already
+    end_s = specified_s + days * SECONDS_PER_DAY + 1  # what follows changes nothing
+    experiment = Experiment.of(prepared.with_plan(plan).until(end_s), runs=_RUNS)
+    experiment.notify(lambda sentence: print(sentence, file=sys.stderr, flush=True))
+    waits = Waits.of(experiment.prepared, step, np.arange(1, days + 1, dtype=np.int64) * SECONDS_PER_DAY)
+    if waits is None:
+        raise CurveError(
+            "something else happens to the main certificate before this reserve becomes main, so that the "
+            "delays do not share one run: sim.curve tries each of them"
+        )
     parts = [
-        *(
-            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" '
-            f'stroke="currentColor" stroke-opacity=".2"/>'
-            f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:,.0f}</text>'
-            for value in (0, top / 2, top)
-        ),
-        *(
-            f'<text x="{x(day):.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{day}</text>'
-            for day in _ticks(len(lost))
-        ),
-        f'<text x="{(_LEFT + _WIDTH) / 2:.0f}" y="{_HEIGHT - 4}" text-anchor="middle">'
-        "activation delay (days)</text>",
-        f'<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="2"/>',
-        f'<line x1="{x(chosen):.1f}" x2="{x(chosen):.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" '
-        f'stroke="{_ORANGE}" stroke-dasharray="4 3"/>',
-        f'<circle cx="{x(chosen):.1f}" cy="{y(here):.1f}" r="5" fill="{_ORANGE}"/>',
+        (experiment.roster(within), critical_delays_s(experiment, 0, within, specified_s))
+        for within in experiment.parts
     ]
-    label = f"Lost devices by activation delay: {here:,} after {chosen} days"
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" style="max-width:100%;height:auto" '
-        f'role="img" aria-label="{label}" font-size="12" fill="currentColor" font-family="sans-serif">'
-        f"<title>{label}</title>{''.join(parts)}</svg>"
-    )
+    found = {
+        name: CriticalDelays.of_delays(parts, refused_by=waits.refused_by, selection=Selection(group=name))
+        for name in parts[0][0].groups
+    }
+    lost = {name: waits.lost(delays) for name, delays in found.items()}
+    return Answers({name: delays.size for name, delays in found.items()}, lost)
 
 
-def _round_up(most: int) -> float:
-    """A round number of at least 2 and at least the most."""
-    if most <= 2:
-        return 2
-    power = 10 ** math.floor(math.log10(most))
-    return float(next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= most))
+def step_meant(scenario: Scenario, number: int | None) -> tuple[Scenario, int]:
+    """The scenario and the index of the reissue that is meant; one is added where there is none.
+
+    Raises:
+        CurveError: there are several, and none is named; or there is no such reissue.
+    """
+    if number is None and not any(step.reissue is not None for step in scenario.strategy):
+        added = {"at": "start", "reissue": {"activate": "at expiry"}}
+        scenario = scenario.changed({"strategy": [*scenario.document.get("strategy", ()), added]})
+    return scenario, step_of(scenario, number)
 
 
-def _ticks(days: int) -> list[int]:
-    step = next(step for step in (1, 5, 10, 20, 50, 100) if days / step <= 10)
-    return [day for day in range(1, days + 1) if day == 1 or (day % step == 0)]
+def habits_of(scenario: Scenario, number: int) -> Habits:
+    """How the devices of a group live: `every`, `success` and `catch_up` of its synchronizations, as the
+    language writes them; `away`: per cent of the time, to a tenth, None without spells; `longer`: how many
+    times as long as the scenario says its absences are, for the same share of the time.
+    """
+    sync, presence = scenario.fleet[number].sync, _spells(scenario, number)
+    return {
+        "every": span(sync.every),
+        "success": format_share(sync.success),
+        "catch_up": sync.catch_up,
+        "away": None if presence is None else round(100 * (1 - presence.on_share), 1),
+        "longer": 1.0,
+    }
+
+
+def with_habits(scenario: Scenario, habits: Mapping[int, Habits], seed: int) -> Scenario:
+    """The scenario with other habits of groups, by their index; what is as before is left as it is written.
+
+    Raises:
+        InputError: a value is impossible; the message says what would be right.
+    """
+    changes: dict[str, Any] = {} if seed == scenario.seed else {"seed": seed}
+    for number, wanted in habits.items():
+        before, key = habits_of(scenario, number), f"fleet.{number}"
+        changed = {name for name in wanted if wanted[name] != before[name]}
+        changes |= {f"{key}.sync.{name}": wanted[name] for name in _SYNC if name in changed}
+        if changed & {"away", "longer"}:
+            changes[f"{key}.presence"] = _presence(scenario, number, wanted, is_share="away" in changed)
+    return scenario.changed(changes) if changes else scenario
+
+
+def _presence(scenario: Scenario, number: int, wanted: Habits, *, is_share: bool) -> dict[str, Any]:
+    """Spells whose absences are longer and, with `is_share`, off for the wanted share of the time."""
+    presence, written, longer = _spells(scenario, number), written_spells(scenario, number), wanted["longer"]
+    if presence is None or written is None:
+        raise InputError("a group that is always or never on has no absences to change")
+    stretch = longer
+    if is_share:
+        share = wanted["away"] / 100
+        stretch = longer * presence.off.mean_s * (1 - share) / share / presence.on.mean_s
+    return {"on": scaled(written["on"], stretch), "off": scaled(written["off"], longer)}
+
+
+def _spells(scenario: Scenario, number: int) -> Spells | None:
+    """The spells of a group, which its list may show; None without any."""
+    presence = presence_of(scenario, scenario.fleet[number], scenario.inventories.get(number))
+    return presence if isinstance(presence, Spells) else None

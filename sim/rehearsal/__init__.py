@@ -1,4 +1,1 @@
-"""The plan played for real: a TLS server on loopback, devices that connect, and the model beside them.
-
-`sim.rehearsal.study` puts the parts together; nothing is imported here, since OpenSSL takes time to load.
-"""
+"""The plan played with real TLS, and the model beside it; nothing is imported here: OpenSSL loads slowly."""

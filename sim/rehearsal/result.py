@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from OpenSSL import SSL
 
-from sim.rehearsal.phone import Meeting, counts_not_after_in
-from sim.rehearsal.script import Encounter
+from sim.processes.recording import Slots
+from sim.rehearsal.phone import COUNTS_NOT_AFTER_IN, Meeting, Verdict
 from sim.scenario.scenario import Scenario
-from sim.summary import Column, Notes, Summary, Table, notes
+from sim.summary import Column, Summary, Table, notes
 from sim.summary.answer import Answer
 from sim.text import iso
+from sim.world.fleet import Profile
 from sim.world.server import Event
 
 LIBRARY: Final = "OpenSSL of cryptography"
@@ -23,6 +23,27 @@ MOST_ROWS: Final = 40
 """Rows of a summary's table; JSON has all."""
 MOST_DISAGREEMENTS: Final = 10
 """Disagreements that a summary names one by one."""
+
+Kind = Literal["attempt", "probe", "reinstall"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encounter:
+    """One attempt of a device, or a probe, as the model says it goes.
+
+    Attributes:
+        at_s: instant.
+        device: index among the devices of the rehearsal.
+        kind: `attempt`, `probe` (changes nothing), or `reinstall` (slots filled, then an attempt).
+        verdict: how it ends.
+        after: slots when it has ended.
+    """
+
+    at_s: int
+    device: int
+    kind: Kind
+    verdict: Verdict
+    after: Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +53,8 @@ class Played:
     Attributes:
         encounter: what the model says.
         fingerprint: the certificate presented.
-        meeting: how the device met the server; None: in the second of notAfter, which this OpenSSL counts in.
+        meeting: how the device met the server; None: no connection was made, in the second of notAfter, which
+            this OpenSSL counts in.
         slots: fingerprints that the device holds afterwards: main, reserve; None: an empty slot.
         expected_slots: those that the model says.
     """
@@ -42,11 +64,6 @@ class Played:
     meeting: Meeting | None
     slots: tuple[str | None, str | None]
     expected_slots: tuple[str | None, str | None]
-
-    @property
-    def is_judged(self) -> bool:
-        """Whether a connection was made."""
-        return self.meeting is not None
 
     @property
     def agrees(self) -> bool:
@@ -63,26 +80,22 @@ class Rehearsal(Answer):
     Attributes:
         scenario: the scenario as it was played.
         devices: names of those that took part.
-        groups: the group of each.
-        platforms: the platform of each.
+        profiles: the profile of each.
         fleet_devices: how many the scenario has.
         played: every encounter, in order.
-        attempts: attempts of these devices in the simulation, of which the script is an extract.
+        attempts: attempts of these devices in the simulation, of which the encounters are an extract.
         failed: how many of these failed on the way (model 5.4 b): no TLS in them.
         events: what the server and the operator did.
-        certificates: fingerprints by generation.
     """
 
     scenario: Scenario
     devices: tuple[str, ...]
-    groups: tuple[str, ...]
-    platforms: tuple[str, ...]
+    profiles: tuple[Profile, ...]
     fleet_devices: int
     played: tuple[Played, ...]
     attempts: int
     failed: int
     events: tuple[Event, ...]
-    certificates: dict[int, str]
 
     @property
     def disagreements(self) -> tuple[Played, ...]:
@@ -95,79 +108,67 @@ class Rehearsal(Answer):
         return not self.disagreements
 
     @property
-    def is_vacuous(self) -> bool:
-        """Whether no connection was made at all."""
-        return not any(each.is_judged for each in self.played)
+    def connections(self) -> int:
+        """How many were made; 0: nothing is shown either way."""
+        return sum(each.meeting is not None for each in self.played)
 
     @property
     def not_judged(self) -> int:
         """Encounters in the second of notAfter, which this OpenSSL counts in and the model does not."""
-        return sum(not each.is_judged for each in self.played)
-
-    def at(self, instant_s: int) -> datetime:
-        """The date of an instant."""
-        return self.scenario.at(instant_s)
+        return len(self.played) - self.connections
 
     def rows(self) -> list[dict[str, Any]]:
         """The connections, counted by control instant and kind of device, in order; as they stand in JSON."""
         starts = sorted({0, *(event.at_s for event in self.events)})
-        ends: dict[tuple[int, str, str], Counter[Meeting]] = {}
-        presented: dict[tuple[int, str, str], dict[str, None]] = {}
+        met: dict[tuple[int, str, str], list[tuple[str, Meeting]]] = defaultdict(list)
         for each in self.played:
-            device = each.encounter.device
+            profile = self.profiles[each.encounter.device]
             from_s = starts[bisect_right(starts, each.encounter.at_s) - 1]
-            key = (from_s, self.groups[device], self.platforms[device])
             if each.meeting is not None:
-                ends.setdefault(key, Counter())[each.meeting] += 1
-                presented.setdefault(key, {})[each.fingerprint] = None
+                met[from_s, profile.group, profile.platform].append((each.fingerprint, each.meeting))
         return [
             {
-                "from": iso(self.at(key[0])),
-                "events": [event.name for event in self.events if event.at_s == key[0]],
-                "presented": list(presented[key]),
-                "group": key[1],
-                "platform": key[2],
-                "ends": [{**asdict(meeting), "connections": n} for meeting, n in ends[key].items()],
+                "from": iso(self.scenario.at(from_s)),
+                "events": [event.name for event in self.events if event.at_s == from_s],
+                "presented": list(dict.fromkeys(fingerprint for fingerprint, _ in meetings)),
+                "group": group,
+                "platform": platform,
+                "ends": [
+                    {**asdict(meeting), "connections": connections}
+                    for meeting, connections in Counter(meeting for _, meeting in meetings).items()
+                ],
             }
-            for key in sorted(ends)
+            for (from_s, group, platform), meetings in sorted(met.items())
         ]
-
-    # --- words -----------------------------------------------------------------------------------
 
     def summary(self) -> Summary:
         """The rehearsal for reading; of a long table the first rows, of many disagreements the first ones."""
-        connections = len(self.played) - self.not_judged
-        about = (
-            f"{len(self.devices):,} of {self.fleet_devices:,} devices; {connections:,} TLS connections on "
-            f"127.0.0.1, which stand for {self.attempts:,} attempts; by {_version()}"
-        )
-        parts: list[Table | Notes] = []
-        if self.not_judged:
-            parts.append(
-                notes(
-                    f"{self.not_judged:,} connections in the very second of a notAfter were not made: this "
-                    "OpenSSL counts that second in, and the model (1.4) does not"
-                )
-            )
-        wrong = [self._sentence(each) for each in self.disagreements[:MOST_DISAGREEMENTS]]
-        if len(self.disagreements) > len(wrong):
-            wrong.append(f"and {len(self.disagreements) - len(wrong):,} more")
+        wrong = self.disagreements
         if wrong:
-            parts.append(notes(*wrong, title="Disagreements", is_list=True))
+            answer = f"{len(wrong):,} connections went otherwise than the simulation says."
+        elif self.connections:
+            answer = "Agreed: every connection went as the simulation says."
+        else:
+            answer = "Nothing was rehearsed: no device ever connects."
+        left_out = (
+            f"{self.not_judged:,} connections in the very second of a notAfter were not made: this OpenSSL "
+            "counts that second in, and the model (1.4) does not"
+        )
+        sentences = (self._sentence(each) for each in wrong[:MOST_DISAGREEMENTS])
         return Summary(
             title=self.scenario.name,
-            answer=self._answer(),
-            parts=(self._table(), *parts),
-            about=about,
-            tone="bad" if not self.agrees else "open" if self.is_vacuous else "good",
+            answer=answer,
+            parts=(
+                self._table(),
+                notes(*([left_out] if self.not_judged else [])),
+                notes(*sentences, title="Disagreements", is_list=True),
+            ),
+            about=(
+                f"{len(self.devices):,} of {self.fleet_devices:,} devices; {self.connections:,} TLS "
+                f"connections on 127.0.0.1, which stand for {self.attempts:,} attempts; by {_version()}"
+            ),
+            tone="bad" if wrong else "good" if self.connections else "open",
         )
-
-    def _answer(self) -> str:
-        if self.agrees:
-            if self.is_vacuous:
-                return "Nothing was rehearsed: no device ever connects."
-            return "Agreed: every connection went as the simulation says."
-        return f"{len(self.disagreements):,} connections went otherwise than the simulation says."
 
     def _table(self) -> Table:
         titles = ("From", "What happened", "Certificate", "Group", "Platform", "Connections")
@@ -189,7 +190,7 @@ class Rehearsal(Answer):
         """A disagreement: which device, when, what it was shown, and who says what."""
         encounter, meeting = played.encounter, played.meeting
         where = (
-            f"{self.devices[encounter.device]} at {self.at(encounter.at_s):%Y-%m-%d %H:%M:%S} "
+            f"{self.devices[encounter.device]} at {self.scenario.at(encounter.at_s):%Y-%m-%d %H:%M:%S} "
             f"({encounter.kind}), presented {played.fingerprint}: "
         )
         if meeting is not None and meeting.verdict != encounter.verdict:
@@ -203,8 +204,6 @@ class Rehearsal(Answer):
             f"should hold {expected}"
         )
 
-    # --- JSON ------------------------------------------------------------------------------------
-
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue rehearse --json` prints."""
         return {
@@ -213,16 +212,16 @@ class Rehearsal(Answer):
             "agrees": self.agrees,
             "devices": list(self.devices),
             "fleet_devices": self.fleet_devices,
-            "connections": len(self.played) - self.not_judged,
+            "connections": self.connections,
             "not_judged": self.not_judged,
             "attempts": self.attempts,
             "attempts_failed": self.failed,
-            "libraries": {LIBRARY: {"version": _version(), "accepts_at_not_after": counts_not_after_in()}},
+            "libraries": {LIBRARY: {"version": _version(), "accepts_at_not_after": COUNTS_NOT_AFTER_IN}},
             "rows": self.rows(),
             "disagreements": [
                 {
                     "device": self.devices[each.encounter.device],
-                    "at": iso(self.at(each.encounter.at_s)),
+                    "at": iso(self.scenario.at(each.encounter.at_s)),
                     "kind": each.encounter.kind,
                     "certificate": each.fingerprint,
                     "model": each.encounter.verdict,

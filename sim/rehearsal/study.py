@@ -1,30 +1,50 @@
-"""`rehearse`: from a scenario to a rehearsal of its plan with real TLS (model 4, 5)."""
+"""`rehearse`: which devices of a fleet meet the real server, when, and what the model says of it.
+
+The process engine runs, and its devices record how their attempts end. Equal attempts are represented by
+the first and the last. Beside them there are probes: at every control instant, and a second before and after,
+one device of every kind is asked whether it would be accepted.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Hashable
+from datetime import timedelta
+from functools import partial
+from itertools import chain, count
+from operator import attrgetter, itemgetter
 from typing import Final
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from sim.errors import InputError
-from sim.rehearsal.phone import Held, Phone, counts_not_after_in
-from sim.rehearsal.result import Played, Rehearsal
-from sim.rehearsal.script import Encounter, sample_of, script_of
-from sim.rehearsal.server import Credential, LoopbackServer, credentials_of
+from sim.processes.engine import simulate
+from sim.processes.recording import Happening, RecordedDevice, Recorder
+from sim.rehearsal.phone import COUNTS_NOT_AFTER_IN, Phone, Verdict
+from sim.rehearsal.result import Encounter, Kind, Played, Rehearsal
+from sim.rehearsal.server import LOOPBACK, LoopbackServer, credentials_of
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment, Progress, checked, shown
-from sim.world.fleet import Fleet, Roster
+from sim.text import evenly
+from sim.world.fleet import Fleet
+from sim.world.outcome import NEVER, Outcome
 from sim.world.plan import Plan
 from sim.world.timeline import Timeline
 
 DEVICES: Final = 20
 """How many devices take part, unless told otherwise."""
-MOST_ENCOUNTERS: Final = 2_500
-"""With more connections than this fewer devices take part: a connection takes 3 to 10 ms."""
-MOST_ATTEMPTS: Final = 1_000_000
-"""The process engine lives through this many attempts, and writes them down, in some seconds."""
+MOST_PROBED: Final = 50
+"""Of more switches than this, and of more control instants, evenly spread ones are probed."""
+
+_VERDICTS: Final[dict[str, Verdict]] = {
+    "synced": "accepted",
+    "refused": "refused",
+    "unreachable": "unreachable",
+}
 
 
 @checked
@@ -43,16 +63,14 @@ def rehearse(
     from one attempt to the next. Only the first replication is played.
 
     Args:
-        scenario: its plan is played.
-        devices: how many devices take part at most; fewer, if there would be too many connections.
+        devices: how many devices take part at most; each connection takes 3 to 10 ms.
         seed: instead of the scenario's.
         progress: called now and then with the share that is done; True: a line shows it.
         notice: called with a sentence before a wait that needs a reason.
 
     Raises:
         ScenarioError: the scenario cannot be run, or a certificate that it would present has no key.
-        LoopbackError: this machine does not let a server listen on 127.0.0.1.
-        InputError: an argument is impossible.
+        InputError: an argument is impossible, or this machine does not let a server listen on 127.0.0.1.
     """
     if devices < 1:
         raise InputError("at least one device takes part in a rehearsal")
@@ -62,84 +80,140 @@ def rehearse(
     prepared.refuse_levers_that_couple("a rehearsal")
     experiment = Experiment.of(prepared)
     experiment.notify(notice)
-    plan, timeline = experiment.plan, experiment.prepared.timeline
-    credentials = credentials_of(experiment.prepared)
+    timeline, credentials = prepared.timeline, credentials_of(prepared)
     whole = next(experiment.outcomes(0))  # of a fleet that takes several parts, the first
-    roster = whole.roster
-    draws = experiment.draws(0)
-    chosen = sample_of(whole, devices=min(devices, _affordable(plan, roster)))
-    while True:
-        fleet = Fleet.start(roster.only(chosen), draws)
-        script = script_of(plan, fleet, timeline)
-        if len(script.encounters) <= MOST_ENCOUNTERS or len(chosen) <= 1:
-            break
-        chosen = sample_of(whole, devices=len(chosen) // 2)
-    names = [roster.name(device) for device in chosen.tolist()]
-    with LoopbackServer(credentials) as server:
-        phones = list(_phones(fleet, names, timeline, credentials))
-        played = []
-        for number, encounter in enumerate(script.encounters):
-            played.append(_play(server, phones[encounter.device], encounter, timeline, scenario.start))
-            if (show := shown(progress)) is not None:
-                show((number + 1) / len(script.encounters))
-    profiles = [roster.profiles[number] for number in roster.profile[chosen].tolist()]
+    chosen = sample_of(whole, devices=devices)
+    fleet = Fleet.start(whole.roster.only(chosen), experiment.draws(0))
+    profiles = [fleet.roster.profiles[number] for number in fleet.roster.profile]
+    main, reserve = credentials[timeline.states[0].main], credentials[timeline.first_reserve]
+    phones = [
+        Phone(main, reserve if holds_reserve else None, platform=profile.platform)
+        for holds_reserve, profile in zip(fleet.roster.holds_reserve, profiles, strict=True)
+    ]
+    encounters, attempts = script_of(prepared.plan, fleet, timeline)
+    show, played = shown(progress), list[Played]()
+    try:
+        with LoopbackServer(credentials) as server:
+            for encounter in encounters:
+                played.append(_play(server, phones[encounter.device], encounter, timeline, scenario))
+                if show is not None:
+                    show(len(played) / len(encounters))
+    except OSError as error:
+        message = f"{LOOPBACK} cannot be listened to or dialled here: {error.strerror or error}"
+        raise InputError(message) from None
     return Rehearsal(
         scenario=scenario,
-        devices=tuple(names),
-        groups=tuple(profile.group for profile in profiles),
-        platforms=tuple(profile.platform for profile in profiles),
+        devices=tuple(whole.roster.name(device) for device in chosen.tolist()),
+        profiles=tuple(profiles),
         fleet_devices=experiment.size,
         played=tuple(played),
-        attempts=script.attempts,
-        failed=script.failed,
+        attempts=attempts.total(),
+        failed=attempts["failed"],
         events=timeline.events,
-        certificates={each.generation: each.fingerprint for each in credentials.values()},
     )
-
-
-def _affordable(plan: Plan, roster: Roster) -> int:
-    """How many devices the process engine lives through in some seconds; at least one."""
-    every_s = min((profile.every_s for profile in roster.profiles), default=1)
-    return max(1, MOST_ATTEMPTS * every_s // plan.horizon_s)
-
-
-def _phones(
-    fleet: Fleet, names: Sequence[str], timeline: Timeline, credentials: Mapping[int, Credential]
-) -> Iterator[Phone]:
-    """The devices as they are at the start (model 5.1)."""
-    roster = fleet.roster
-    main = credentials[timeline.states[0].main]
-    for index, name in enumerate(names):
-        reserve = credentials[timeline.first_reserve] if roster.holds_reserve[index] else None
-        platform = roster.profiles[roster.profile[index]].platform
-        yield Phone(name, Held.of(main), None if reserve is None else Held.of(reserve), platform=platform)
 
 
 def _play(
-    server: LoopbackServer, phone: Phone, encounter: Encounter, timeline: Timeline, start: datetime
+    server: LoopbackServer, phone: Phone, encounter: Encounter, timeline: Timeline, scenario: Scenario
 ) -> Played:
     """One encounter over TLS, after the server has done what it does up to this instant (model 2)."""
-    number = bisect_right(timeline.states, encounter.at_s, key=lambda state: state.from_s) - 1
-    state = timeline.states[number]
-    if server.state is not state:
-        server.become(state)
-    if encounter.kind == "reinstall":
-        phone.reinstall(Held.of(server.main), None if server.reserve is None else Held.of(server.reserve))
-    at, presented = start + timedelta(seconds=encounter.at_s), server.main.fingerprint
+    number = bisect_right(timeline.states, encounter.at_s, key=attrgetter("from_s")) - 1
+    server.become(timeline.states[number])
+    if encounter.kind == "reinstall":  # both slots hold what the server has (model 6.2)
+        phone.main, phone.reserve = server.main, server.reserve
+    at, presented = scenario.start + timedelta(seconds=encounter.at_s), server.main.fingerprint
     activated = (generation for generation, first in timeline.activated.items() if first <= number)
-    ever_presented = {server.credentials[generation].fingerprint for generation in activated}
-    address = phone.dials(presented=presented, ever_presented=ever_presented)
-    meeting = None
-    if not (server.is_open(address) and server.main.not_after == at and counts_not_after_in()):
-        meeting = phone.meet(server, address, at=at, synchronizes=encounter.kind != "probe")
-    main, reserve = (server.credentials.get(generation) for generation in encounter.after)
-    return Played(
-        encounter=encounter,
-        fingerprint=presented,
-        meeting=meeting,
-        slots=phone.slots,
-        expected_slots=(
-            None if main is None else main.fingerprint,
-            None if reserve is None else reserve.fingerprint,
-        ),
+    address = phone.dials(
+        presented=presented,
+        ever_presented={server.credentials[generation].fingerprint for generation in activated},
     )
+    meeting = None
+    is_end = server.main.certificate.not_valid_after_utc == at
+    if not (is_end and COUNTS_NOT_AFTER_IN and server.is_open(address)):
+        meeting = phone.meet(server, address, at=at, synchronizes=encounter.kind != "probe")
+    main, reserve = encounter.after
+    expected = Phone(server.credentials[main], server.credentials.get(reserve))
+    return Played(encounter, presented, meeting, slots=phone.slots, expected_slots=expected.slots)
+
+
+# --- what the model says -------------------------------------------------------------------------------
+
+
+def script_of(plan: Plan, fleet: Fleet, timeline: Timeline) -> tuple[list[Encounter], Counter[str]]:
+    """What the process engine says of a fleet: encounters in its order of events, and how attempts ended.
+
+    Of the attempts some `failed` on the way, so that no certificate was looked at (model 5.4 b).
+    """
+    control_s, probes_s = _instants(timeline, plan.horizon_s)
+    attempts: Counter[str] = Counter()
+    sequence = count()
+    stretches: dict[Hashable, list[tuple[int, Encounter]]] = {}
+
+    def keep(happening: Happening) -> None:
+        """Keep the first and the last of attempts that are alike; of probes that are alike, the first."""
+        at_s, device, what = happening.at_s, happening.device, happening.what
+        kind: Kind
+        match what:
+            case "synced" | "refused" | "unreachable" if happening.detail != "reinstall":
+                attempts[what] += 1
+                kind, alike = "attempt", (device, bisect_right(control_s, at_s), happening.before)
+            case "failed":
+                attempts[what] += 1
+                return
+            case "reinstalled":
+                kind, alike = "reinstall", (device, at_s, happening.after)
+            case "probed":
+                platform = fleet.roster.profiles[fleet.roster.profile[device]].platform
+                kind, alike = "probe", (platform, at_s, happening.after)
+            case _:
+                return
+        verdict = _VERDICTS[what if kind == "attempt" else happening.detail]
+        encounter = Encounter(at_s, device, kind, verdict, happening.after)
+        stretch = stretches.setdefault((kind, alike), [])
+        if not (stretch and kind == "probe"):
+            stretch[1:] = [(next(sequence), encounter)]
+
+    simulate(plan, fleet, kind=partial(RecordedDevice, Recorder(keep, probes_s=probes_s)))
+    in_order = sorted(chain.from_iterable(stretches.values()), key=itemgetter(0))
+    return [encounter for _, encounter in in_order], attempts
+
+
+def _instants(timeline: Timeline, horizon_s: int) -> tuple[list[int], list[int]]:
+    """When the server changes, or the validity of one of its certificates; and seconds around some of these.
+
+    Both ascend and are within the run. Switches of the certificate come before other changes.
+    """
+    instants = {state.from_s for state in timeline.states}
+    for certificate in timeline.server.certificates:
+        instants |= {certificate.not_before_s, certificate.not_after_s}
+    control_s = sorted(instant for instant in instants if 0 <= instant < horizon_s)
+    switches_s = sorted({after.from_s for _, after in timeline.switches})
+    chosen = evenly(switches_s, MOST_PROBED) + evenly(control_s, MOST_PROBED)
+    around = {instant + step for instant in chosen for step in (-1, 0, 1)}
+    return control_s, sorted(instant for instant in around if 0 <= instant < horizon_s)
+
+
+def sample_of(outcome: Outcome, *, devices: int) -> NDArray[np.int64]:
+    """Indices of at most `devices` devices, in device order: some of every group, and of every fate in it.
+
+    Turn by turn every group gives one device of its next fate, rare ones first; of one fate those come first
+    that received the reserve last.
+    """
+    told = outcome.devices
+    frame = pd.DataFrame(
+        {
+            "group": outcome.roster.group,
+            "profile": outcome.roster.profile,
+            "cause": told.lost_cause,
+            "way_back": told.reconnected_by,
+            "times_lost": np.minimum(told.times_lost, 2),
+            "is_lost": outcome.is_lost,
+            "has_received": told.reserve_received_at_s != NEVER,
+        }
+    )
+    latest_first = frame.iloc[np.argsort(-told.reserve_received_at_s, kind="stable")]
+    fates = latest_first.groupby(list(frame.columns))
+    in_turn = latest_first.assign(turn=fates.cumcount(), like_it=fates["group"].transform("size"))
+    in_turn = in_turn.sort_values(["turn", "like_it"], kind="stable")
+    turn_of_group = in_turn.groupby("group").cumcount().sort_values(kind="stable")
+    return np.sort(turn_of_group.index.to_numpy()[:devices])

@@ -7,11 +7,11 @@ add an alias here; `messages.py` words what pydantic finds wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime, tzinfo
 from functools import partial
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -21,24 +21,26 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetPydanticSchema,
+    ModelWrapValidatorHandler,
     Tag,
+    ValidationError,
     model_validator,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from sim.pki.names import certified_name
 from sim.scenario import instants
+from sim.scenario.problems import Mistake
 from sim.scenario.values import (
     PATTERN_DURATION,
     PATTERN_SHARE,
     is_one_line,
     kind_of,
     parse_duration,
+    parse_share,
     plain,
-    read_duration,
-    read_share,
 )
-from sim.text import closest, quoted, shortened, span
+from sim.text import quoted, span
 from sim.world.certificates import LONGEST_LIFE_S
 
 FIRST_YEAR: Final = 1970
@@ -66,27 +68,23 @@ SHARE_SCHEMA: Final[dict[str, Any]] = {
 
 # --- sections ------------------------------------------------------------------------------------------
 
-IN_SECTION: Final = "\0section"
-IN_OTHER: Final = "\0other section"
-IN_WORD: Final = "\0word"
-"""Marks in pydantic's error paths that stand for a choice and not for a key."""
-
 
 class Section(BaseModel):
     """A section of a scenario: frozen, strict, no unknown keys; a key without a value counts as absent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
-    example: ClassVar[str] = ""
+    example: ClassVar[str] = "{}"
     """What a message shows where this section belongs."""
     bare_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that mean something without a value."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _take(cls, written: object) -> object:
+    def _read(cls, written: object, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """The section; each mistake says in its context to which section it belongs."""
         if not isinstance(written, Mapping):
-            return written
+            raise ValueError(f"{kind_of(written)} is not a section: write {cls.example}")
         known = cls.attributes()
         taken: dict[object, object] = {}
         for key, value in written.items():
@@ -94,7 +92,17 @@ class Section(BaseModel):
                 taken[key] = tuple(value) if isinstance(value, list) else value
             elif key in cls.bare_keys:
                 taken[key] = {}
-        return taken
+        try:
+            section = read(taken)
+        except ValidationError as error:
+            raise _failure(cls, [(each["loc"], each) for each in error.errors(include_url=False)]) from None
+        if misfits := [(each.path, {"type": "misfit", "mistake": each}) for each in section.misfits()]:
+            raise _failure(cls, misfits)
+        return section
+
+    def misfits(self) -> Iterator[Mistake]:
+        """What does not fit together in the section, once its values are right; paths begin here."""
+        yield from ()
 
     @property
     def written(self) -> dict[str, object]:
@@ -115,9 +123,48 @@ class Section(BaseModel):
         return {field.alias or name: name for name, field in cls.model_fields.items()}
 
 
+def names_twice(named: Sequence[Any], key: str) -> Iterator[Mistake]:
+    """The sections of a list whose name an earlier one has."""
+    seen: set[str] = set()
+    for number, each in enumerate(named):
+        if each.name in seen:
+            message = f"the name {quoted(each.name)} is already taken: give each its own"
+            yield Mistake((key, number, "name"), message)
+        seen.add(each.name)
+
+
+def _failure(section: type[Section], errors: list[tuple[tuple[str | int, ...], Any]]) -> ValidationError:
+    """The errors with the section that they are about, which pydantic does not tell."""
+    marked = [
+        (at, each["ctx"] if each["type"] == "marked" else {"section": section, "error": each})
+        for at, each in errors
+    ]
+    return ValidationError.from_exception_data(
+        section.__name__,
+        [
+            {"type": PydanticCustomError("marked", "wrong", context), "loc": at, "input": None}
+            for at, context in marked
+        ],
+    )
+
+
+IN_SECTION: Final = "\0section"
+IN_OTHER: Final = "\0other section"
+IN_WORD: Final = "\0word"
+"""Marks in pydantic's error paths that stand for a choice and not for a key."""
+
+
 def form_of(value: object) -> str:
     """Whether something is written as a section or as a word, for values that may be either."""
     return IN_SECTION if isinstance(value, Mapping | Section) else IN_WORD
+
+
+_Word = TypeVar("_Word")
+_Section = TypeVar("_Section")
+WordOr = Annotated[
+    Annotated[_Word, Tag(IN_WORD)] | Annotated[_Section, Tag(IN_SECTION)], Discriminator(form_of)
+]
+"""A word (or number), or a section."""
 
 
 def read_by(read: Callable[[Any], object], json: Mapping[str, Any]) -> GetPydanticSchema:
@@ -133,7 +180,7 @@ def read_by(read: Callable[[Any], object], json: Mapping[str, Any]) -> GetPydant
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReadAs:
     """Marks a field that is written as one type and turned into another.
 
@@ -146,20 +193,12 @@ class ReadAs:
     make: Callable[[Any], object]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """What is written is checked first; what is made already is taken."""
-
-        def read(value: object, check: Callable[[object], object]) -> object:
-            is_made = isinstance(source, type) and isinstance(value, source)
-            return value if is_made else self.make(check(value))
-
-        return core_schema.no_info_wrap_validator_function(
-            read,
+        """What is written is checked first."""
+        return core_schema.no_info_after_validator_function(
+            self.make,
             handler.generate_schema(self.written),
             serialization=core_schema.simple_ser_schema("any"),
         )
-
-    def __hash__(self) -> int:
-        return id(self)
 
 
 # --- texts and numbers ---------------------------------------------------------------------------------
@@ -168,10 +207,8 @@ class ReadAs:
 def _one_line(value: str) -> str:
     if not is_one_line(value):
         raise ValueError(f"{quoted(value)} has a control character or a line break: write it on one line")
-    if not value.strip():
-        raise ValueError(f"{quoted(value)} is blank: write a text, or leave the key out")
-    if value != value.strip():
-        raise ValueError(f"{quoted(value)} has blanks around it: write {quoted(value.strip())}")
+    if value != value.strip() or not value:
+        raise ValueError(f"{quoted(value)} is blank, or has blanks around it: write the text alone")
     return value
 
 
@@ -179,10 +216,9 @@ Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_l
 """One line of text."""
 FilePath = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_one_line)]
 """A relative path, below the scenario's folder."""
-
-
 Header = Annotated[str, Field(min_length=1, max_length=1000)]
 """The header of a column, as it is in the file."""
+Platform = Literal["android", "ios", "aurora"]
 
 
 def _yes_or_no(value: object) -> bool:
@@ -190,19 +226,14 @@ def _yes_or_no(value: object) -> bool:
         return value
     if value in ("yes", "no"):
         return value == "yes"
-    folded = value.lower() if isinstance(value, str) else ""
-    advice = folded if folded in ("yes", "no") else "yes or no"
-    raise ValueError(f"{kind_of(value)} is neither yes nor no: write {advice}")
+    raise ValueError(f"{kind_of(value)} is neither yes nor no: write yes or no")
 
 
 YesNo = Annotated[bool, read_by(_yes_or_no, {"enum": [True, False, "yes", "no"]})]
 
-Share = Annotated[float, read_by(read_share, SHARE_SCHEMA)]
-PositiveShare = Annotated[float, read_by(partial(read_share, above_zero=True), SHARE_SCHEMA)]
-Confidence = Annotated[
-    float,
-    read_by(partial(read_share, above_zero=True, below_one=True), SHARE_SCHEMA),
-]
+Share = Annotated[float, read_by(parse_share, SHARE_SCHEMA)]
+PositiveShare = Annotated[float, read_by(partial(parse_share, above_zero=True), SHARE_SCHEMA)]
+Confidence = Annotated[float, read_by(partial(parse_share, above_zero=True, below_one=True), SHARE_SCHEMA)]
 
 
 # --- time ----------------------------------------------------------------------------------------------
@@ -211,56 +242,45 @@ Confidence = Annotated[
 def _instant(value: object) -> instants.Instant:
     if isinstance(value, str):
         return instants.parse_instant(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000_000:
-        raise ValueError(f"{value} alone is not an instant: write day {value}")
     raise ValueError(f"{kind_of(value)} is not an instant: {instants.HOW}")
 
 
-def _moment(value: object) -> datetime:
-    if isinstance(value, str):
-        moment = instants.parse_moment(value)
-    elif isinstance(value, datetime):
-        moment = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
-    elif isinstance(value, date):
-        moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    else:
+def read_moment(value: object, *, zone: tzinfo) -> datetime:
+    """The date or the date and time at which a run may start; without an offset it is in `zone`.
+
+    Raises:
+        ValueError: it is not one; the message says what to write instead.
+    """
+    if not isinstance(value, str):
         raise ValueError(f"{kind_of(value)} is not a date: {instants.HOW_DATE}")
+    moment = instants.parse_moment(value, zone=zone)
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         years = f"write a year from {FIRST_YEAR} to {LAST_YEAR}"
         raise ValueError(f"the year {moment.year} is out of range: {years}")
     return moment
 
 
-_life = partial(
-    read_duration,
-    least_s=1,
-    most_s=LONGEST_LIFE_S,
-    why=", and no certificate is valid for more than 397 days",
-)
-
-Duration = Annotated[int, read_by(read_duration, DURATION_SCHEMA)]
-"""Whole seconds, 0 included."""
-Period = Annotated[int, read_by(partial(read_duration, least_s=1), DURATION_SCHEMA)]
-"""Whole seconds, at least 1."""
-CertificateLife = Annotated[int, read_by(_life, DURATION_SCHEMA)]
-Instant = Annotated[instants.Instant, read_by(_instant, INSTANT_SCHEMA)]
-Moment = Annotated[datetime, read_by(_moment, MOMENT_SCHEMA)]
-
-
 def _phase(value: object) -> object:
-    if value in ("random", "even"):
-        return value
-    if isinstance(value, str) and (meant := closest(value, ("random", "even"))) is not None:
-        raise ValueError(f"{quoted(value)} is not understood here: did you mean {meant}?")
-    return read_duration(value)
+    try:
+        return value if value in ("random", "even") else parse_duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; or random, or even") from None
 
 
+Duration = Annotated[int, read_by(parse_duration, DURATION_SCHEMA)]
+"""Whole seconds, 0 included."""
+Period = Annotated[int, read_by(partial(parse_duration, least_s=1), DURATION_SCHEMA)]
+"""Whole seconds, at least 1."""
+CertificateLife = Annotated[
+    int, read_by(partial(parse_duration, least_s=1, most_s=LONGEST_LIFE_S), DURATION_SCHEMA)
+]
+Instant = Annotated[instants.Instant, read_by(_instant, INSTANT_SCHEMA)]
+Moment = Annotated[datetime, read_by(lambda value: value, MOMENT_SCHEMA)]
+"""Read by `read_moment`, which needs the time zone."""
 Phase = Annotated[
     Literal["random", "even"] | int,
     read_by(_phase, {"anyOf": [{"enum": ["random", "even"]}, DURATION_SCHEMA]}),
 ]
-
-
 Timezone = Annotated[
     str, read_by(instants.read_zone, {"type": "string", "examples": ["Europe/Berlin", "America/New_York"]})
 ]
@@ -271,6 +291,17 @@ TimeOfDay = Annotated[
     int,
     read_by(instants.read_time, {"type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}", "examples": ["07:00"]}),
 ]
+
+
+class Interval(Section):
+    """A span of time."""
+
+    example: ClassVar[str] = "{from: day 20, for: 12d}"
+
+    from_: Instant = Field(alias="from", examples=["day 20"])
+    """When it begins."""
+    for_: Period = Field(alias="for", examples=["12d"])
+    """How long it lasts, in seconds."""
 
 
 class WeeklyHours(Section):
@@ -284,11 +315,6 @@ class WeeklyHours(Section):
     """When they begin."""
     to: TimeOfDay = Field(examples=["18:00"])
     """When they end; a time before `from` is on the next day."""
-
-    @property
-    def week(self) -> instants.Week:
-        """The same for `windows`."""
-        return instants.Week(self.days, self.from_, self.to)
 
 
 class Gate(Section):
@@ -309,12 +335,13 @@ class Gate(Section):
     otherwise: Literal["activate", "cancel"] = "activate"
     """What happens at the last look if too few hold it."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _not_a_delay(cls, written: object) -> object:
-        if isinstance(written, Mapping) and list(written) == ["after"]:
-            raise ValueError("a section is not read here: write after 30d or at expiry")
-        return written
+    def misfits(self) -> Iterator[Mistake]:
+        """A gate that is never looked at, or counts nobody."""
+        if self.not_after is not None and self.not_before > self.not_after:
+            none = f"no look is between {span(self.not_before)} and {span(self.not_after)}"
+            yield Mistake(("not_after",), f"{none}: lengthen not_after")
+        if self.of == ():
+            yield Mistake(("of",), "a gate counts the devices of at least one group: name one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,55 +370,36 @@ class Activate:
 
 
 def _activate(value: object) -> Activate:
+    match value:
+        case "immediately" | "at expiry":
+            return Activate(value)
+        case str() if value.startswith("after "):
+            return Activate("after", parse_duration(value[6:]))
     how = "write immediately, after 30d or at expiry"
-    if isinstance(value, Activate):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"{value:g} has no unit: write after {value:g}d")
-    if not isinstance(value, str):
-        raise ValueError(f"{kind_of(value)} is not a time of activation: {how}")
-    if value == "immediately":
-        return Activate("immediately")
-    if value == "at expiry":
-        return Activate("at expiry")
-    if value.startswith("after "):
-        return Activate("after", parse_duration(value[6:]))
-    lower = " ".join(value.lower().split())
-    if meant := "at expiry" if lower == "expiry" else closest(lower, ("at expiry", "immediately")):
-        raise ValueError(f"{quoted(value)} is not understood here: write {meant}")
-    bare = re.sub(r"^(after|in) *", "", lower)
-    try:
-        parse_duration(bare)
-    except ValueError:
-        raise ValueError(f"{quoted(value)} is not a time of activation: {how}") from None
-    raise ValueError(f"{quoted(value)} is not understood here: write after {shortened(bare)}")
+    raise ValueError(f"{kind_of(value)} is not a time of activation: {how}")
 
 
-_ACTIVATION_WORD: Final = Annotated[
-    Activate,
-    read_by(
-        _activate,
-        {
-            "type": "string",
-            "pattern": r"^(immediately|at expiry|after +[0-9P].*)$",
-            "examples": ["immediately", "after 30d", "at expiry"],
-        },
-    ),
-]
+def _activation_form(value: object) -> str:
+    """A delay is no section, though it looks like one: {after: 30d}."""
+    return IN_WORD if isinstance(value, Mapping) and "after" in value else form_of(value)
 
 
-def _activation(written: Activate | Gate) -> Activate:
-    return Activate("when covered", gate=written) if isinstance(written, Gate) else written
-
-
+_ACTIVATION_WORD: Final = read_by(
+    _activate,
+    {
+        "type": "string",
+        "pattern": r"^(immediately|at expiry|after +[0-9P].*)$",
+        "examples": ["immediately", "after 30d", "at expiry"],
+    },
+)
 Activation = Annotated[
     Activate,
     ReadAs(
         Annotated[
-            Annotated[_ACTIVATION_WORD, Tag(IN_WORD)] | Annotated[Gate, Tag(IN_SECTION)],
-            Discriminator(form_of),
+            Annotated[Activate, _ACTIVATION_WORD, Tag(IN_WORD)] | Annotated[Gate, Tag(IN_SECTION)],
+            Discriminator(_activation_form),
         ],
-        _activation,
+        lambda written: Activate("when covered", gate=written) if isinstance(written, Gate) else written,
     ),
 ]
 
@@ -406,24 +414,20 @@ def read_address(value: object, *, needs_port: bool = True) -> str:
         ValueError: it is not one; the message says what to write instead.
     """
     how = "write host:port, such as mdm.example.com:13292"
-    if not isinstance(value, str):
+    text = value if isinstance(value, str) else ""
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]{1,45}\]|[^\s:/\[\]@]{1,253})(?::([0-9]{1,9}))?", text)
+    if match is None or not text.isprintable() or (needs_port and match[2] is None):
         raise ValueError(f"{kind_of(value)} is not an address: {how}")
-    if re.match(r"[a-z]+://", value):
-        shown = quoted(value)
-        raise ValueError(f"{shown} is a URL: write the host and port alone, such as mdm.example.com:13292")
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]{1,45}\]|[^\s:/\[\]@]{1,253})(?::([0-9]{1,9}))?", value)
-    if match is None or not value.isprintable() or (needs_port and match[2] is None):
-        raise ValueError(f"{quoted(value)} is not an address: {how}")
     if match[2] is not None and not 1 <= int(match[2]) <= 65_535:
-        raise ValueError(f"{quoted(value)} has no such port: write a port from 1 to 65535")
+        raise ValueError(f"{quoted(text)} has no such port: write a port from 1 to 65535")
     certified_name(match[1])
-    return value
+    return text
 
 
 def _variable(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,199}", value):
         return value
-    raise ValueError(
+    raise ValueError(  # it may be the password, and is not shown
         "this is not the name of an environment variable: write the name, such as MOBILE_P12_PASSWORD, "
         "and never the password itself"
     )

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
-from sim.scenario.distributions import Distribution
 from sim.scenario.fields import DURATION_SCHEMA, SHARE_SCHEMA, Section
+from sim.scenario.fleet import Distribution
 from sim.scenario.schema import Contents, Step
 from sim.scenario.values import format_share
 from sim.text import span

@@ -14,6 +14,7 @@ from sim.errors import InputError, visible
 from sim.lists.devices import GONE, KNOWN, NEVER
 from sim.scenario import fields, fleet, schema
 from sim.scenario.certificates import FIRST, Custom, read_certificates
+from sim.scenario.instants import weekly_windows
 from sim.scenario.inventory import Inventory
 from sim.scenario.scenario import Scenario
 from sim.text import listed
@@ -195,11 +196,11 @@ def _with_refusals(plan: world.Plan, customs: Mapping[str, Custom]) -> world.Pla
 
 
 def _automatic_lead_s(scenario: Scenario) -> int | None:
-    automatic = scenario.server.automatic_reissue
-    reissues = automatic.mode == "on" or (
-        automatic.mode == "default" and scenario.server.behaviour == "ksmm-6.0"
-    )
-    return automatic.lead if reissues else None
+    server, automatic = scenario.server, scenario.server.automatic_reissue
+    if isinstance(automatic, schema.Lead):
+        return automatic.lead
+    is_on = automatic == "on" or (automatic == "default" and server.behaviour == "ksmm-6.0")
+    return schema.Lead().lead if is_on else None
 
 
 def _action(
@@ -268,7 +269,14 @@ def _names(written: tuple[str, ...] | None) -> frozenset[str] | None:
 def _windows(scenario: Scenario, hours: fields.WeeklyHours | None) -> Windows | None:
     if hours is None:
         return None
-    return hours.week.windows(start=scenario.start, zone=scenario.zone, horizon_s=scenario.duration)
+    return weekly_windows(
+        hours.days,
+        hours.from_,
+        hours.to,
+        start=scenario.start,
+        zone=scenario.zone,
+        horizon_s=scenario.duration,
+    )
 
 
 def _address_change(scenario: Scenario, written: str | schema.AddressChange) -> world.AddressChange | None:

@@ -18,13 +18,13 @@ from pydantic import PrivateAttr, ValidationError
 from sim.errors import InputError, UnreadableError
 from sim.files import decode, read_bytes
 from sim.scenario import instants
-from sim.scenario.checks import Draft, check, check_instants, check_names
-from sim.scenario.document import DEEPEST, Node, node_of, with_value
+from sim.scenario.checks import check_files, check_instants, check_names
+from sim.scenario.document import DEEPEST, Document, from_python
 from sim.scenario.inventory import Inventories, Inventory
 from sim.scenario.messages import mistakes_in
 from sim.scenario.problems import Place, Problem, ScenarioError, steps_of
 from sim.scenario.schema import Contents
-from sim.scenario.values import kind_of
+from sim.scenario.values import kind_of, plain
 from sim.scenario.yaml_text import read_tree, to_flow, to_line, to_yaml, with_overrides
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.answer import Answer
@@ -47,8 +47,8 @@ class _Origin:
     """What a scenario was made of, so that it can be shown, changed and written again.
 
     Attributes:
-        node: the values as written, with places.
-        first: the same before anything was set or changed.
+        written: the values with their places.
+        first: the values before anything was set or changed.
         folder: where the files lie that it names.
         source: the file, if it was read from one.
         inventories: by index of the group.
@@ -56,10 +56,10 @@ class _Origin:
         file_validity_s: not-before and not-after of the first certificate's file, once known.
     """
 
-    node: Node
+    written: Document
     folder: Path
     source: Source | None = None
-    first: Node | None = None
+    first: Any = None
     inventories: Mapping[int, Inventory] = field(default_factory=dict)
     tables: Mapping[str, bytes] = field(default_factory=dict)
     file_validity_s: tuple[int, int] | None = None
@@ -98,9 +98,10 @@ class Scenario(Contents, Answer):
             ScenarioError: it is not a scenario; every mistake with its key.
         """
         tables: dict[str, bytes] = {}
-        node, problems = node_of(document, place=Place("<document>"), tables=tables)
+        place = Place("<document>")
+        written = Document(from_python(document, place=place, tables=tables), {(): place})
         folder = Path.cwd() if folder is None else Path(folder)
-        return _scenario(_Origin(node, folder, inventories=inventories or {}, tables=tables), problems)
+        return _scenario(_Origin(written, folder, inventories=inventories or {}, tables=tables))
 
     @classmethod
     def from_yaml(cls, text: str, *, folder: Path | None = None) -> Scenario:
@@ -111,8 +112,8 @@ class Scenario(Contents, Answer):
         """
         if not isinstance(text, str):
             raise _no_text(text, "from_yaml takes the text of a scenario")
-        node, problems = read_tree(text, file="<text>")
-        return _scenario(_Origin(node, Path.cwd() if folder is None else Path(folder)), problems)
+        written = read_tree(text, file="<text>")
+        return _scenario(_Origin(written, Path.cwd() if folder is None else Path(folder)))
 
     def changed(self, changes: Mapping[str, Any] | None = None, /, **values: Any) -> Scenario:
         """The same with other values, checked again: `changed({"fleet.phones.devices": 10}, seed=3)`.
@@ -128,16 +129,14 @@ class Scenario(Contents, Answer):
         """
         if not isinstance(changes, Mapping | None):
             raise InputError(f"changed takes {{key: value}} or key=value, not {kind_of(changes)}")
-        origin, problems = self._made_of, list[Problem]()
-        node, tables = origin.node, dict(origin.tables)
+        origin = self._made_of
+        written, tables = origin.written, dict(origin.tables)
         for key, value in {**(changes or {}), **values}.items():
             place = Place(f"changed({key})")
-            new, in_value = node_of(value, place=place, tables=tables, key=str(key))
-            node, in_key = with_value(node, str(key), new, place=place)
-            problems += [*in_value, *in_key]
-        return _scenario(
-            replace(origin, node=node, first=origin.first or origin.node, tables=tables), problems
-        )
+            new = from_python(value, place=place, tables=tables, key=str(key))
+            written = written.with_value(str(key), new, place=place)
+        first = origin.written.value if origin.first is None else origin.first
+        return _scenario(replace(origin, written=written, first=first, tables=tables))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Scenario:
         """As `changed`."""
@@ -159,7 +158,8 @@ class Scenario(Contents, Answer):
         )
         known = copy.copy(self)
         known._origin = replace(self._made_of, file_validity_s=(begins_s, ends_s))
-        if problems := self._made_of.node.placed(check_instants(known._draft)):
+        known._file_validity_s = begins_s, ends_s
+        if problems := self._made_of.written.placed(check_instants(known)):
             raise ScenarioError(problems)
         return known
 
@@ -173,15 +173,14 @@ class Scenario(Contents, Answer):
     @property
     def document(self) -> dict[str, Any]:
         """The scenario in the form of the language, as written: a dictionary of its own each time."""
-        plain = self._made_of.node.plain()
-        assert isinstance(plain, dict)
-        return plain
+        document: dict[str, Any] = plain(self._made_of.written.value)
+        return document
 
     @property
     def overrides(self) -> tuple[tuple[str, str], ...]:
         """What was set or changed since it was read or made, in the form that `load` takes."""
-        origin = self._made_of
-        return tuple(_changes("", (origin.first or origin.node).plain(), self.document))
+        first, now = self._made_of.first, self._made_of.written.value
+        return () if first is None else tuple(_changes("", first, now))
 
     @property
     def inventories(self) -> Mapping[int, Inventory]:
@@ -204,7 +203,7 @@ class Scenario(Contents, Answer):
 
     def place_of(self, key: str) -> Place | None:
         """File, line and column of the value at a dotted key, or of the nearest section around."""
-        place = self._made_of.node.place_of(steps_of(key))
+        place = self._made_of.written.place_of(steps_of(key))
         return place if place.line is not None else None
 
     @property
@@ -212,11 +211,6 @@ class Scenario(Contents, Answer):
         if self._origin is None:
             raise InputError("a Scenario is made by sim.load, Scenario.from_document or from_yaml")
         return self._origin
-
-    @property
-    def _draft(self) -> Draft:
-        origin = self._made_of
-        return Draft(self, origin.node, origin.folder, origin.file_validity_s)
 
     # --- time ------------------------------------------------------------------------------------
 
@@ -227,7 +221,7 @@ class Scenario(Contents, Answer):
         Raises:
             LookupError: they stand in the certificate's file, which has not been read (`with_validity`).
         """
-        validity_s = self._draft.validity_s
+        validity_s = self.known_validity_s
         if validity_s is None:
             raise LookupError(f"the validity of {self.server.certificate.file} has not been read")
         return validity_s
@@ -382,44 +376,33 @@ def load(path: str | os.PathLike[str], *, overrides: Sequence[tuple[str, str]] =
     except UnreadableError as error:
         raise ScenarioError([Problem(str(path), error.line, error.column, "", f"the file {error}")]) from None
     source = Source(path, content, tuple((key, value) for key, value in overrides))
-    node, problems = read_tree(text, file=str(path))
-    set_over, more = with_overrides(node, source.overrides)
-    return _scenario(_Origin(set_over, path.parent, source, node), [*problems, *more])
+    first = read_tree(text, file=str(path))
+    written = with_overrides(first, source.overrides)
+    return _scenario(_Origin(written, path.parent, source, first.value))
 
 
-def _scenario(origin: _Origin, problems: list[Problem]) -> Scenario:
-    """The checked scenario of a tree, of which some problems may be known.
+def _scenario(origin: _Origin) -> Scenario:
+    """The checked scenario of a document.
 
     Raises:
         ScenarioError: a value is wrong, or else values do not fit together.
     """
-    scenario = _with_right_values(origin, problems)
-    scenario._origin = origin
-    draft = scenario._draft
+    written = origin.written
+    if not isinstance(written.value, dict):
+        is_none = f"{kind_of(written.value)} is not a scenario"
+        message = f"{is_none}: write keys and values, such as name: My plan"
+        raise ScenarioError([Problem.at(written.places[()], key="", message=message)])
+    try:
+        scenario = Scenario.model_validate(written.value)
+    except ValidationError as error:
+        raise ScenarioError(written.placed(mistakes_in(error))) from None
+    scenario._file_validity_s = origin.file_validity_s
     lists = Inventories(scenario, origin.folder, known=origin.inventories.values(), tables=origin.tables)
-    mistakes = [*check(draft), *check_instants(draft), *lists.mistakes]
+    mistakes = [*check_files(scenario, origin.folder), *check_instants(scenario), *lists.mistakes]
     if not lists.mistakes and not lists.problems:
-        mistakes += check_names(draft, lists.read)
-    problems = [*origin.node.placed(mistakes), *lists.problems]
-    if problems:
+        in_lists = (name for inventory in lists.read.values() for name in inventory.devices.groups)
+        mistakes += check_names(scenario, in_lists)
+    if problems := [*written.placed(mistakes), *lists.problems]:
         raise ScenarioError(problems)
     scenario._origin = replace(origin, inventories=lists.read)
-    return scenario
-
-
-def _with_right_values(origin: _Origin, problems: list[Problem]) -> Scenario:
-    node = origin.node
-    if not isinstance(node.value, dict):
-        if not node.is_wrong:
-            written = f"{kind_of(node.plain())} is not a scenario"
-            message = f"{written}: write keys and values, such as name: My plan"
-            problems = [*problems, Problem.at(node.place, key="", message=message)]
-        raise ScenarioError(problems)
-    try:
-        scenario = Scenario.model_validate(node.plain())
-    except ValidationError as error:
-        mistakes = [each for each in mistakes_in(error) if not node.nearest(each.path)[0].is_wrong]
-        problems = [*problems, *node.placed(mistakes)]
-    if problems:
-        raise ScenarioError(problems)
     return scenario

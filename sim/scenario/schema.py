@@ -8,29 +8,36 @@ in `checks.py`; `prepare.py` turns what is written into what the engines read.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Annotated, Any, ClassVar, Final, Literal
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, tzinfo
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
 from pydantic_core import PydanticKnownError
 from pydantic_core.core_schema import ValidationInfo
 
 from sim.lists.dates import tzinfo_of
-from sim.results.measures import MEASURES, Bound, Selection, measures_with
+from sim.results.measures import MEASURES, Bound, Key, Selection, measures_with
 from sim.scenario import fields
-from sim.scenario.distributions import RandomDuration
-from sim.scenario.fields import IN_SECTION, IN_WORD, Activate, ReadAs, Section, form_of, read_by
-from sim.scenario.fleet import Calendar, Group
-from sim.scenario.instants import has_offset, is_date, parse_moment
-from sim.scenario.values import kind_of, read_duration, read_share
-from sim.text import span
+from sim.scenario.fields import (
+    IN_OTHER,
+    IN_WORD,
+    Activate,
+    Interval,
+    Section,
+    WordOr,
+    names_twice,
+    read_by,
+    read_moment,
+)
+from sim.scenario.fleet import MOST_DEVICES, Calendar, Group, RandomDuration
+from sim.scenario.instants import Instant
+from sim.scenario.problems import Mistake
+from sim.scenario.values import kind_of, parse_duration, parse_share
+from sim.text import listed, span
 from sim.world.certificates import LONGEST_LIFE_S
 from sim.world.distributions import Distribution
 from sim.world.order import SECONDS_PER_DAY
-
-Platform = Literal["android", "ios", "aurora"]
 
 # --- the server ----------------------------------------------------------------------------------------
 
@@ -47,6 +54,17 @@ class CertificateSource(Section):
     password_env: fields.VariableName | None = None
     """The name of the environment variable that holds the password; never the password."""
 
+    def misfits(self) -> Iterator[Mistake]:
+        """Files of a certificate that the server makes itself, and a private key alone."""
+        for key in ("file", "key", "password_env"):
+            if getattr(self, key) is None:
+                continue
+            if self.issuer != "custom":
+                yield Mistake((key,), f"{key} is for a custom certificate: add issuer: custom", at_key=True)
+            elif key == "key" and self.file is None:
+                message = "key comes with file: name the certificate's file too"
+                yield Mistake((key,), message, at_key=True)
+
 
 class Certificate(CertificateSource):
     """The main certificate at the start (model 3); its validity comes from `file`, if there is one."""
@@ -58,23 +76,12 @@ class Certificate(CertificateSource):
     valid_for: fields.CertificateLife = LONGEST_LIFE_S
     """How long it is valid in all, in seconds; at most 397 days (model 3.2)."""
 
-
-@dataclass(frozen=True, slots=True)
-class AutomaticReissue:
-    """Whether the server makes a reserve by itself (model 3.7).
-
-    Attributes:
-        mode: by behaviour and issuer (`default`), never (`off`), or `lead` before every expiry (`on`).
-        lead: how long before the main certificate expires, in seconds.
-    """
-
-    mode: Literal["default", "off", "on"] = "default"
-    lead: int = 90 * SECONDS_PER_DAY
-
-    @property
-    def written(self) -> str | dict[str, str]:
-        """As the language writes it."""
-        return {"lead": span(self.lead)} if self.mode == "on" else self.mode
+    def misfits(self) -> Iterator[Mistake]:
+        """An expiry that is counted from itself."""
+        yield from super().misfits()
+        if self.expires is not None and self.expires.depends_on_expiry:
+            advice = "write a date, or day 61 counted from the start"
+            yield Mistake(("expires",), f"the expiry cannot be counted from itself: {advice}")
 
 
 class Lead(Section):
@@ -82,23 +89,15 @@ class Lead(Section):
 
     example: ClassVar[str] = "{lead: 90d}"
 
-    lead: fields.Period = AutomaticReissue().lead
+    lead: fields.Period = 90 * SECONDS_PER_DAY
     """How long before the main certificate expires, in seconds."""
 
 
-def _automatic_reissue(written: Literal["default", "off", "on"] | Lead) -> AutomaticReissue:
-    return AutomaticReissue("on", written.lead) if isinstance(written, Lead) else AutomaticReissue(written)
-
-
-class Outage(Section):
+class Outage(Interval):
     """A time in which no device reaches the server (model 4.1)."""
 
     example: ClassVar[str] = "{from: day 20 08:00, for: 6h}"
 
-    from_: fields.Instant = Field(alias="from", examples=["day 20 08:00"])
-    """When it begins."""
-    for_: fields.Period = Field(alias="for", examples=["6h"])
-    """How long it lasts, in seconds."""
     server: Literal["off"] | None = None
     """Off: the server itself stands still and makes no reserve meanwhile; default: only the way to it."""
 
@@ -114,16 +113,7 @@ class Server(Section):
     """The connection address of the devices, host:port."""
     certificate: Certificate = Certificate()
     """The main certificate at the start."""
-    automatic_reissue: Annotated[
-        AutomaticReissue,
-        ReadAs(
-            Annotated[
-                Annotated[Literal["default", "off", "on"], Tag(IN_WORD)] | Annotated[Lead, Tag(IN_SECTION)],
-                Discriminator(form_of),
-            ],
-            _automatic_reissue,
-        ),
-    ] = AutomaticReissue()
+    automatic_reissue: WordOr[Literal["default", "off", "on"], Lead] = "default"
     """Whether the server makes a reserve by itself: default (by behaviour and issuer), off or {lead: 90d}."""
     activation: Literal["earliest", "date"] = "earliest"
     """Which wins where a reserve's date lies after the expiry (model 3.5)."""
@@ -160,10 +150,7 @@ class Reissue(CertificateSource):
     """When it becomes main: immediately, after DURATION, at expiry, or once enough devices hold it."""
     valid_for: fields.CertificateLife | None = None
     """How long it is valid, in seconds; default: as the certificate it succeeds (model 3.6)."""
-    address: Annotated[
-        Annotated[Literal["keep"], Tag(IN_WORD)] | Annotated[AddressChange, Tag(IN_SECTION)],
-        Discriminator(form_of),
-    ] = "keep"
+    address: WordOr[Literal["keep"], AddressChange] = "keep"
     """Whether devices keep the connection address or change it: keep, or {change_to: HOST:PORT}."""
 
 
@@ -180,7 +167,7 @@ class Push(Section):
 
     group: fields.Name | None = None
     """Only this group's devices; default: all."""
-    platform: Platform | None = None
+    platform: fields.Platform | None = None
     """Only this platform's devices; default: all."""
     lifetime: fields.Duration = 28 * SECONDS_PER_DAY
     """How long the message waits for a device that is off, in seconds."""
@@ -195,11 +182,11 @@ class Chase(Section):
 
     group: fields.Name | None = None
     """Only this group's devices; default: all."""
-    platform: Platform | None = None
+    platform: fields.Platform | None = None
     """Only this platform's devices; default: all."""
     silent_for: fields.Duration = 0
     """On the list are devices whose last synchronization is at least so long ago, in seconds."""
-    per_day: Annotated[int, Field(ge=1, le=86_400)] = Field(examples=[20])
+    per_day: int = Field(ge=1, le=86_400, examples=[20])
     """How many visits a day."""
     success: fields.Share = 1.0
     """The probability that a visit finds the device and makes it synchronize."""
@@ -224,30 +211,17 @@ class Step(Section):
     chase: Chase | None = None
     """Visit the devices that lag (model 10.3)."""
 
+    def misfits(self) -> Iterator[Mistake]:
+        """Several actions, or none."""
+        taken = [key for key in self.bare_keys if getattr(self, key) is not None]
+        if not taken:
+            yield Mistake((), f"a step needs an action: write one of {', '.join(self.bare_keys)}")
+        elif len(taken) > 1:
+            message = f"a step is one action, and this has {listed(taken)}: write a step for each"
+            yield Mistake((taken[-1],), message, at_key=True)
+
 
 # --- the help desk, and what is promised ---------------------------------------------------------------
-
-
-def _technicians(value: object) -> int | Literal["unlimited"]:
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_TECHNICIANS:
-        return value
-    if value == "unlimited":
-        return "unlimited"
-    shown = (
-        f"the number {value}" if isinstance(value, int) and not isinstance(value, bool) else kind_of(value)
-    )
-    how = f"write a whole number from 1 to {MOST_TECHNICIANS:,}, or unlimited"
-    raise ValueError(f"{shown} does not say how many technicians there are: {how}")
-
-
-MOST_TECHNICIANS: Final = 1_000_000
-Technicians = Annotated[
-    int | Literal["unlimited"],
-    read_by(
-        _technicians,
-        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_TECHNICIANS}, {"const": "unlimited"}]},
-    ),
-]
 
 
 class Recovery(Section):
@@ -255,7 +229,11 @@ class Recovery(Section):
 
     example: ClassVar[str] = "{technicians: 4}"
 
-    technicians: Technicians = 4
+    technicians: Annotated[
+        Annotated[int, Field(ge=1, le=1_000_000), Tag(IN_OTHER)]
+        | Annotated[Literal["unlimited"], Tag(IN_WORD)],
+        Discriminator(lambda written: IN_WORD if written == "unlimited" else IN_OTHER),
+    ] = 4
     """How many devices are reinstalled at a time; unlimited: owners do it themselves, and nobody waits."""
     begins: fields.Duration = 4 * 3600
     """How long after its loss a device asks for help, in seconds."""
@@ -279,31 +257,6 @@ Threshold = Annotated[
 ]
 
 
-def read_threshold(value: object, *, measure: str | None) -> float:
-    """The bound of a guarantee: a share in [0, 1], seconds, or a plain number, by its measure.
-
-    Raises:
-        ValueError: it does not fit the measure; the message says what to write instead. Where the measure
-            itself is wrong (None), any bound is taken.
-    """
-    asked = MEASURES.get(measure or "")
-    if asked is None:
-        return 0.0
-    if asked.unit == "share":
-        return read_share(value)
-    if asked.unit == "duration":
-        return read_duration(value)
-    unit = asked.unit if asked.unit in ("days", "hours") else "devices or times"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if math.isfinite(value) and value >= 0:
-            return float(value)
-        raise ValueError(f"{value:g} is not possible: write a number of at least 0")
-    advice = "write a plain number"
-    if isinstance(value, str) and value.endswith("%") and asked.as_share:
-        advice = f"for a share, bound {asked.as_share}"
-    raise ValueError(f"{kind_of(value)} is not a number: {measure} is counted in {unit}, so {advice}")
-
-
 class Guarantee(Section):
     """What the plan must achieve; as a test, each guarantee is one."""
 
@@ -317,7 +270,7 @@ class Guarantee(Section):
     """The smallest value that holds."""
     group: fields.Name | None = None
     """Only this group's devices count."""
-    platform: Platform | None = None
+    platform: fields.Platform | None = None
     """Only this platform's devices count."""
     within: fields.Period | None = None
     """For reconnected_share and reconnected_devices: how soon after its loss a device counts, in seconds."""
@@ -359,19 +312,43 @@ class Guarantee(Section):
     @field_validator("at_most", "at_least", mode="before")
     @classmethod
     def _threshold(cls, value: object, info: ValidationInfo) -> float:
-        return read_threshold(value, measure=info.data.get("measure"))
+        """A share, seconds or a number, by the measure; any value where the measure itself is wrong."""
+        measure = MEASURES.get(info.data.get("measure", ""))
+        if measure is None:
+            return 0.0
+        if measure.unit == "share":
+            return parse_share(value)
+        if measure.unit == "duration":
+            return parse_duration(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+            return float(value)
+        unit = measure.unit if measure.unit in ("days", "hours") else "devices or times"
+        share = f"; for a share, bound {measure.as_share}" if measure.as_share else ""
+        raise ValueError(f"{kind_of(value)} is not possible: write a number of {unit} of at least 0{share}")
 
     @model_validator(mode="before")
     @classmethod
-    def _default(cls, written: Any) -> Any:
-        if not isinstance(written, Mapping):
-            return written
-        filled = dict(written)
-        if filled.get("probability") is not None and filled.get("confidence") is None:
-            filled["confidence"] = 0.95
-        if filled.get("measure") in measures_with("quantile") and filled.get("quantile") is None:
-            filled["quantile"] = 1.0
-        return filled
+    def _defaults(cls, written: Mapping[str, Any]) -> Mapping[str, Any]:
+        defaults = {"confidence": 0.95} if "probability" in written else {}
+        if written.get("measure") in measures_with("quantile"):
+            defaults["quantile"] = 1.0
+        return {**defaults, **written}
+
+    def misfits(self) -> Iterator[Mistake]:
+        """Two bounds or none, and what the measure or a missing probability makes meaningless."""
+        if self.at_most is not None and self.at_least is not None:
+            message = "a guarantee has one bound: write at_most and at_least as two guarantees"
+            yield Mistake(("at_least",), message, at_key=True)
+        elif self.at_most is None and self.at_least is None:
+            yield Mistake((), "a guarantee needs a bound: add at_most or at_least, such as at_most: 0")
+        keys: tuple[Key, ...] = ("within", "quantile")
+        for key in keys:
+            if getattr(self, key) is not None and self.measure not in measures_with(key):
+                belongs = f"{key} goes with {listed(measures_with(key))}, not with {self.measure}"
+                yield Mistake((key,), f"{belongs}: leave it out", at_key=True)
+        if self.confidence is not None and self.probability is None:
+            message = "confidence goes with a probability: add one, such as probability: 95%"
+            yield Mistake(("confidence",), message, at_key=True)
 
 
 # --- the whole -----------------------------------------------------------------------------------------
@@ -395,7 +372,7 @@ class Contents(Section):
     """When the run begins: a date or a date and time, in `timezone` unless it names an offset."""
     duration: fields.Period = Field(examples=["120d"])
     """How long the run lasts, in seconds (model 1.3)."""
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
+    seed: int = Field(1, ge=0, le=2**63 - 1)
     """The seed of every draw (model 7.1)."""
     server: Server = Server()
     """The server at the start."""
@@ -411,19 +388,46 @@ class Contents(Section):
     """The help desk that reinstalls the app on lost devices; without it nobody does (model 6.4)."""
     guarantees: tuple[Guarantee, ...] = ()
     """What the plan must achieve."""
-    replications: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    replications: int = Field(1, ge=1, le=1_000_000)
     """How many times the run is repeated with other draws."""
-    first_replication: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    first_replication: int = Field(0, ge=0, le=2**31 - 1)
     """The number of the first of them; replication r draws with (seed, r) (model 7.1)."""
+
+    _file_validity_s: tuple[int, int] | None = PrivateAttr(default=None)
+    """Not-before and not-after of the first certificate's file, once that has been read."""
 
     @field_validator("start", mode="before")
     @classmethod
-    def _start(cls, value: object, info: ValidationInfo) -> object:
-        """By the clocks of the time zone, if it names no offset."""
-        zone = tzinfo_of(info.data.get("timezone", "UTC"))
-        if isinstance(value, str) and zone is not UTC and is_date(value) and not has_offset(value):
-            return parse_moment(value, zone=zone)
-        return value
+    def _start(cls, value: object, info: ValidationInfo) -> datetime:
+        return read_moment(value, zone=tzinfo_of(info.data.get("timezone", "UTC")))
+
+    def misfits(self) -> Iterator[Mistake]:
+        """No group, two of a name, or too many devices."""
+        if not self.fleet:
+            yield Mistake(("fleet",), "a fleet has at least one group: write - {name: phones, devices: 100}")
+        yield from names_twice(self.fleet, "fleet")
+        total = sum(group.devices or 0 for group in self.fleet)
+        if total > MOST_DEVICES:
+            most = f"write at most {MOST_DEVICES:,}"
+            yield Mistake(("fleet",), f"{total:,} devices in all are too many: {most}")
+
+    @property
+    def known_validity_s(self) -> tuple[int, int] | None:
+        """Not-before and not-after of the first certificate, in seconds from the start; None: not known."""
+        certificate = self.server.certificate
+        if certificate.file is not None:
+            return self._file_validity_s
+        if certificate.expires is None:
+            return 0, certificate.valid_for
+        expiry_s = certificate.expires.resolve(start=self.start, expiry_s=None, zone=self.zone)
+        return expiry_s - certificate.valid_for, expiry_s
+
+    def known_instant(self, instant: Instant) -> int | None:
+        """Seconds from the start; None where that depends on an expiry that is not known yet."""
+        validity_s = self.known_validity_s if instant.depends_on_expiry else None
+        if instant.depends_on_expiry and validity_s is None:
+            return None
+        return instant.resolve(start=self.start, expiry_s=validity_s and validity_s[1], zone=self.zone)
 
     @property
     def zone(self) -> tzinfo:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
-from fractions import Fraction
 from pathlib import PurePath
 from typing import Any, Final
 from unicodedata import category
@@ -19,7 +18,7 @@ from sim.world.distributions import Distribution
 
 LONGEST_S: Final = 36_525 * UNITS_S["d"]
 """A hundred years: nothing a planner writes lasts longer."""
-HOW_DURATION: Final = "write a duration such as 30d, 6h, 1h30m, 45m, 90s or 2w"
+HOW_DURATION: Final = "write a duration such as 30d, 6h, 1h30m, 45m, 90s, 2w, P30D or PT6H"
 HOW_SHARE: Final = "write a share from 0% to 100%, such as 98% or 0.98"
 
 PATTERN_DURATION: Final = (
@@ -37,16 +36,6 @@ _ISO: Final = re.compile(
     r"P(?:([0-9]{1,15})W)?(?:([0-9]{1,15})D)?"
     r"(?:T(?=[0-9])(?:([0-9]{1,15})H)?(?:([0-9]{1,15})M)?(?:([0-9]{1,15})S)?)?"
 )
-_FREE_PART: Final = re.compile(r"\s*([0-9]{1,15}(?:[.,][0-9]{1,9})?)\s*([a-z]+)\s*(?:,|and\b)?")
-_FREE_UNITS_S: Final = {
-    **dict.fromkeys(("y", "yr", "year"), 365 * UNITS_S["d"]),
-    **dict.fromkeys(("mo", "mon", "month"), 30 * UNITS_S["d"]),
-    **dict.fromkeys(("w", "wk", "week"), UNITS_S["w"]),
-    **dict.fromkeys(("d", "day"), UNITS_S["d"]),
-    **dict.fromkeys(("h", "hr", "hour"), UNITS_S["h"]),
-    **dict.fromkeys(("m", "min", "minute"), UNITS_S["m"]),
-    **dict.fromkeys(("s", "sec", "second"), UNITS_S["s"]),
-}
 _PERCENT: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,40})?) ?%")
 _FRACTION: Final = re.compile(r"(?:[0-9]{0,20}\.[0-9]{1,40}|[0-9]{1,20}\.?)(?:[eE][-+]?[0-9]{1,3})?")
 
@@ -133,120 +122,55 @@ _LAWS: Final[Mapping[str, Callable[[Distribution], object]]] = {
 """How the language writes a distribution, by its kind."""
 
 
-# --- durations -----------------------------------------------------------------------------------------
+# --- durations and shares ------------------------------------------------------------------------------
 
 
-def parse_duration(text: str) -> Seconds:
+def parse_duration(value: object, *, least_s: int = 0, most_s: int = LONGEST_S) -> Seconds:
     """Whole seconds of a duration; `text.span` writes one.
-
-    Raises:
-        ValueError: `text` is not a duration of at most 100 years; the message says what to write instead.
-    """
-    match = _COMPACT.fullmatch(text) or _ISO.fullmatch(text)
-    if match is None or not any(match.groups()):
-        raise ValueError(_wrong_duration(text.strip()))
-    counts = match.groups(default="0")
-    total_s = sum(int(count) * unit_s for count, unit_s in zip(counts, UNITS_S.values(), strict=True))
-    if total_s > LONGEST_S:
-        raise ValueError(f"{quoted(text)} is longer than 100 years: write at most {span(LONGEST_S)}")
-    return Seconds(total_s, text)
-
-
-def read_duration(value: object, *, least_s: int = 0, most_s: int = LONGEST_S, why: str = "") -> Seconds:
-    """Seconds of a value that must be a duration.
 
     Args:
         value: as it was written.
         least_s, most_s: the shortest and the longest that is allowed.
-        why: what limits it, for the message.
 
     Raises:
         ValueError: it is not one; the message says what to write instead.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(_without_unit(value))
-    if not isinstance(value, str):
+    text = value if isinstance(value, str) else ""
+    match = _COMPACT.fullmatch(text) or _ISO.fullmatch(text)
+    if re.fullmatch("[0-9]{1,15}", str(value)):
+        how = f"write {value}d for days, {value}h for hours or {value}m for minutes"
+        raise ValueError(f"{value} has no unit: {how}")
+    if match is None or not any(match.groups()):
         raise ValueError(f"{kind_of(value)} is not a duration: {HOW_DURATION}")
-    duration_s = parse_duration(value)
-    if duration_s < least_s:
-        raise ValueError(f"{quoted(value)} is too short: write at least {span(least_s)}")
-    if duration_s > most_s:
-        raise ValueError(f"{quoted(value)} is too long{why}: write at most {span(most_s)}")
-    return duration_s
+    counts = match.groups(default="0")
+    total_s = sum(int(count) * unit_s for count, unit_s in zip(counts, UNITS_S.values(), strict=True))
+    if total_s < least_s:
+        raise ValueError(f"{quoted(text)} is too short: write at least {span(least_s)}")
+    if total_s > most_s:
+        raise ValueError(f"{quoted(text)} is too long: write at most {span(most_s)}")
+    return Seconds(total_s, text)
 
 
-def _without_unit(number: float) -> str:
-    if math.isfinite(number) and number >= 0 and float(number).is_integer():
-        shown = f"{number:.0f}"[:20]
-        return f"{shown} has no unit: write {shown}d for days, {shown}h for hours or {shown}m for minutes"
-    return f"{number:g} is not a duration: {HOW_DURATION}"
-
-
-def _wrong_duration(written: str) -> str:
-    """The message for a text that is not a duration."""
-    if re.fullmatch(r"[0-9]{1,15}", written):
-        return _without_unit(int(written))
-    if re.match(r"[Pp]", written):
-        return f"{quoted(written)} is not a duration in ISO 8601: write P30D, PT6H or P1DT12H, or 30d or 6h"
-    free = _free(written.lower())
-    if free is not None:
-        return f"{quoted(written)} is not how a duration is written: write {free}"
-    return f"{quoted(written)} is not a duration: {HOW_DURATION}"
-
-
-def _free(written: str) -> str | None:
-    """The short form of a duration written freely (`1 day`, `1.5h`, `30m 1h`), or None."""
-    total_s = Fraction(0)
-    position = 0
-    while position < len(written):
-        part = _FREE_PART.match(written, position)
-        unit = "" if part is None else part[2]
-        unit_s = _FREE_UNITS_S.get(unit) or _FREE_UNITS_S.get(unit.removesuffix("s"))
-        if part is None or unit_s is None:
-            return None
-        total_s += Fraction(part[1].replace(",", ".")) * unit_s
-        position = part.end()
-    if not written or total_s.denominator != 1 or total_s > LONGEST_S:
-        return None
-    return span(int(total_s))
-
-
-# --- shares --------------------------------------------------------------------------------------------
-
-
-def parse_share(value: str | float) -> float:
-    """A share in [0, 1], from `98%`, `0.98`, 0.98, 0 or 1.
-
-    Raises:
-        ValueError: it is not a share; the message says what to write instead.
-    """
-    if isinstance(value, str):
-        if match := _PERCENT.fullmatch(value):
-            return _within_one(float(f"{match[1]}e-2"), quoted(value))  # 99.9 / 100 is 0.9990000000000001
-        if _FRACTION.fullmatch(value):
-            return _within_one(float(value), quoted(value), number=float(value))
-        comma = value.replace(",", ".")
-        if comma != value and (_PERCENT.fullmatch(comma) or _FRACTION.fullmatch(comma)):
-            raise ValueError(f"{quoted(value)} has a decimal comma: write {comma}")
-        raise ValueError(f"{quoted(value)} is not a share: {HOW_SHARE}")
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is not a share: {HOW_SHARE}")
-    return _within_one(float(value), f"{value:g}", number=float(value))
-
-
-def read_share(value: object, *, above_zero: bool = False, below_one: bool = False) -> float:
-    """A share of [0, 1], or with an end left out.
+def parse_share(value: object, *, above_zero: bool = False, below_one: bool = False) -> float:
+    """A share of [0, 1], or with an end left out, from `98%`, `0.98`, 0.98, 0 or 1.
 
     Raises:
         ValueError: it is not one; the message says what to write instead.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = value if isinstance(value, str) else str(value) if is_number else ""
+    if percent := _PERCENT.fullmatch(text):
+        share = float(f"{percent[1]}e-2")  # 99.9 / 100 is 0.9990000000000001
+    elif _FRACTION.fullmatch(text):
+        share = float(text)
+    else:
         raise ValueError(f"{kind_of(value)} is not a share: {HOW_SHARE}")
-    share = parse_share(value)
-    if (above_zero and share == 0) or (below_one and share == 1):
+    if 1.0 < share <= 100.0 and not percent:
+        raise ValueError(f"{text} is more than 1, the whole: write {share:g}% or {share / 100:g}")
+    if share > 1.0 or (above_zero and share == 0.0) or (below_one and share == 1.0):
         low = "more than 0%" if above_zero else "0%"
         high = "less than 100%" if below_one else "at most 100%"
-        raise ValueError(f"{share:.0%} is out of range: write {low} and {high}, such as 95%")
+        raise ValueError(f"{kind_of(value)} is out of range: write {low} to {high}, such as 95%")
     return share
 
 
@@ -273,14 +197,6 @@ def format_share(share: float) -> str:
     return text if parse_share(text) == share else repr(share)
 
 
-def _within_one(share: float, shown: str, *, number: float | None = None) -> float:
-    if 0.0 <= share <= 1.0:
-        return share
-    if number is not None and 1.0 < number <= 100.0:
-        raise ValueError(f"{shown} is more than 1, the whole: write {number:g}% or {number / 100:g}")
-    raise ValueError(f"{shown} is not between 0% and 100%: {HOW_SHARE}")
-
-
 # --- any value -----------------------------------------------------------------------------------------
 
 
@@ -291,20 +207,17 @@ def kind_of(value: object) -> str:
             return "nothing"
         case bool():
             return f"{'true' if value else 'false'} (a yes or no)"
-        case ReadInt() | ReadFloat():
-            return f"the number {value.text[:40]}"
-        case int():
-            return f"the number {value}" if abs(value) < 10**25 else "a number of more than 25 digits"
-        case float():
-            return f"the number {value:.12g}" if not value.is_integer() else f"the number {value:.1f}"[:40]
+        case int() if abs(value) >= 10**25:
+            return "a number of more than 25 digits"
+        case int() | float():
+            return f"the number {getattr(value, 'text', value)}"[:60]
         case str():
             return quoted(value)
         case Mapping():
-            return "a section (key: value)" if value else "an empty section"
+            return "a section (key: value)"
         case Sequence():
-            return "a list" if value else "an empty list"
-        case _:
-            return f"a {type(value).__name__}"
+            return "a list"
+    return f"a {type(value).__name__}"
 
 
 def is_one_line(text: str) -> bool:

@@ -1,6 +1,6 @@
-"""Scenarios as YAML 1.2: text to a tree with places, bounded while it is read; values to text.
+"""Scenarios as YAML 1.2: text to values with places, bounded while it is read; values to text.
 
-The tree is built from PyYAML's events: its own composer recurses, and a deep file ends the process.
+Values are built from PyYAML's events: its own composer recurses, and a deep file ends the process.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import yaml
@@ -19,263 +18,234 @@ from yaml.events import (
     Event,
     MappingEndEvent,
     MappingStartEvent,
-    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     StreamEndEvent,
 )
 
 from sim.files import lines_of
-from sim.scenario.document import DEEPEST, MOST_NODES, MOST_PROBLEMS, Node, Scalar, with_value
-from sim.scenario.problems import Place, Problem, ScenarioError
+from sim.scenario.document import DEEPEST, MOST_PROBLEMS, MOST_VALUES, Document
+from sim.scenario.problems import Path, Place, Problem, ScenarioError, key_of
 from sim.scenario.values import ReadFloat, ReadInt
 from sim.text import LONGEST_ECHO, quoted, shortened, visible
 
 _LOADER: Final[type[yaml.SafeLoader]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAGS: Final = {
+    "!": Event,
     "tag:yaml.org,2002:str": ScalarEvent,
     "tag:yaml.org,2002:map": MappingStartEvent,
     "tag:yaml.org,2002:seq": CollectionStartEvent,
 }
+"""Tags that say what is so anyway."""
 
 
 # --- read ----------------------------------------------------------------------------------------------
 
 
-def read_tree(text: str, *, file: str) -> tuple[Node, list[Problem]]:
-    """The tree of one YAML document, and what is wrong with it that does not stop the reading.
+def read_tree(text: str, *, file: str) -> Document:
+    """The values of one YAML document, with their places.
 
     Raises:
-        ScenarioError: the text is not YAML, is too deep or too large, or holds no document or several.
+        ScenarioError: the text is not YAML, holds what is not read, or no document or several.
     """
-    return _Builder(text, file).read()
+    reader = _Reader(text, file)
+    try:
+        document = reader.document()
+    except yaml.YAMLError as error:
+        reader.problems.append(_syntax_problem(error, text, file))
+    except (ValueError, OverflowError) as error:  # PyYAML's own scanner hands \UFFFFFFFF to chr()
+        message = f"this is not YAML ({error}): quote texts that hold special characters"
+        reader.problems.append(Problem(file, 1, 1, "", message))
+    if reader.problems:
+        raise ScenarioError(reader.problems)
+    return document
 
 
-def with_overrides(node: Node, overrides: Sequence[tuple[str, str]]) -> tuple[Node, list[Problem]]:
-    """The tree with other values at dotted keys, set in order, and what is wrong with them.
+def with_overrides(document: Document, overrides: Sequence[tuple[str, str]]) -> Document:
+    """The same with other values at dotted keys, set in order.
 
     A value is read as YAML, on one line as one would write it in the file; an empty one takes the key away.
+
+    Raises:
+        ScenarioError: a value is not YAML, or a key leads nowhere; every such mistake.
     """
     problems: list[Problem] = []
     for key, written in overrides:
         place = Place(f"--set {shortened(f'{key}={written}', 2 * LONGEST_ECHO)}")
-        new, wrong = Node(None, place), list[Problem]()
         try:
-            if written.strip():
-                new, wrong = read_tree(written, file=place.file)
+            value = read_tree(written, file=place.file).value if written.strip() else None
         except ScenarioError as error:
-            wrong = list(error.problems)
-        if wrong:
-            problems += [_of_override(each, place, key) for each in wrong]
-        else:
-            node, wrong = with_value(node, key, new.moved_to(place), place=place)
-            problems += wrong
-    return node, problems
+            for each in error.problems:
+                below = f"{visible(key)}.{each.key}".rstrip(".")
+                problems.append(Problem.at(place, key=below, message=each.message))
+            continue
+        try:
+            document = document.with_value(key, value, place=place)
+        except ScenarioError as error:
+            problems += error.problems
+    if problems:
+        raise ScenarioError(problems)
+    return document
 
 
-def _of_override(problem: Problem, place: Place, key: str) -> Problem:
-    shown = f"{visible(key)}.{problem.key}" if problem.key else visible(key)
-    return Problem.at(place, key=shown, message=problem.message)
-
-
-class _Builder:
-    """Builds the tree from PyYAML's events, stopping as soon as a bound is passed."""
+class _Reader:
+    """Builds values from PyYAML's events, stopping as soon as a bound is passed."""
 
     def __init__(self, text: str, file: str) -> None:
-        self.text = text
-        self.file = file
-        self.events: Iterator[Event] = iter(())
+        self.text, self.file = text, file
+        self.events: Iterator[Event] = iter(yaml.parse(text, Loader=_LOADER))
         self.problems: list[Problem] = []
-        self.anchors: dict[str, Node] = {}
-        self.nodes = 0
-        self.steps: list[str | int] = []
+        self.places: dict[Path, Place] = {}
+        self.keys: dict[Path, Place] = {}
+        self.anchors: dict[str, tuple[Path, Any]] = {}
+        self.values = 0
 
-    def read(self) -> tuple[Node, list[Problem]]:
-        try:
-            self.events = iter(yaml.parse(self.text, Loader=_LOADER))
-            root = self._document()
-        except yaml.YAMLError as error:
-            raise ScenarioError([*self.problems, _syntax_problem(error, self.text, self.file)]) from None
-        except (ValueError, OverflowError) as error:  # PyYAML's own scanner hands \UFFFFFFFF to chr()
-            message = f"this is not YAML ({error}): quote texts that hold special characters"
-            raise ScenarioError([*self.problems, Problem(self.file, 1, 1, "", message)]) from None
-        return root, self.problems
-
-    def _document(self) -> Node:
+    def document(self) -> Document:
         next(self.events)  # the start of the stream
         if isinstance(next(self.events), StreamEndEvent):
-            message = "the file is empty: `reissue new` prints a scenario to start from"
-            raise self._stop(Place(self.file, 1, 1), message)
-        root = self._build(next(self.events))
+            raise self._stop(Place(self.file, 1, 1), (), "the file is empty: `reissue new` prints a scenario")
+        value = self._value(next(self.events), ())
         next(self.events)  # the end of the document
         after = next(self.events)
         if isinstance(after, DocumentStartEvent):
             message = "a second document starts here: keep one scenario per file"
-            raise self._stop(self._place(after), message)
-        return root
+            raise self._stop(self._place(after), (), message)
+        return Document(value, self.places, self.keys)
 
-    def _build(self, event: Event) -> Node:
+    def _value(self, event: Event, path: Path) -> Any:
         place = self._place(event)
         if isinstance(event, AliasEvent):
-            return self._alias(event, place)
-        self._count(1, place)
+            return self._alias(event, path, place)
+        self._count(path, place, is_section=not isinstance(event, ScalarEvent))
+        self.places[path] = place
+        self._refuse_tag(event, path)
         if isinstance(event, ScalarEvent):
-            node = self._scalar(event, place)
+            value = self._scalar(event, path)
         elif isinstance(event, MappingStartEvent):
-            self._check_depth(1, place)
-            node = self._mapping(event, place)
+            value = self._section(path)
         else:
-            self._check_depth(1, place)
-            node = self._sequence(event, place)
-        if isinstance(event, NodeEvent) and event.anchor is not None:
-            self.anchors[event.anchor] = node
-        return node
+            value = []
+            while not isinstance(inner := next(self.events), SequenceEndEvent):
+                value.append(self._value(inner, (*path, len(value))))
+        if anchor := getattr(event, "anchor", None):
+            self.anchors[anchor] = path, value
+        return value
 
-    def _alias(self, event: AliasEvent, place: Place) -> Node:
-        node = self.anchors.get(event.anchor or "")
-        if node is None:
+    def _alias(self, event: AliasEvent, path: Path, place: Place) -> Any:
+        if event.anchor not in self.anchors:
             name = shortened(event.anchor or "")
-            advice = f"write &{name} before the value meant"
-            return self._wrong(place, f'"*{name}" refers to nothing above it: {advice}')
-        size, height = _extent(node)
-        self._count(size, place)
-        self._check_depth(height, place)
-        return node
+            message = f'"*{name}" refers to nothing above it: write &{name} before the value meant'
+            self._report(place, path, message)
+            return None
+        meant, value = self.anchors[event.anchor]
+        return self._repeated(value, meant, path, place)
 
-    def _scalar(self, event: ScalarEvent, place: Place) -> Node:
-        if self._refuses_tag(event, place):
-            return Node(None, place, is_wrong=True)
-        if _is_cut(event.value):
-            return self._wrong(place, "half of a surrogate pair is no character: write the character itself")
-        is_plain = event.implicit[0] and event.tag is None and not event.style
+    def _repeated(self, value: Any, meant: Path, path: Path, place: Place) -> Any:
+        """A value once more, at another path, whose places are those of the first."""
+        self._count(path, place, is_section=isinstance(value, dict | list))
+        self.places[path] = self.places[meant]
+        if isinstance(value, dict):
+            self.keys |= {(*path, key): self.keys[*meant, key] for key in value}
+            return {
+                key: self._repeated(each, (*meant, key), (*path, key), place) for key, each in value.items()
+            }
+        if isinstance(value, list):
+            return [self._repeated(each, (*meant, i), (*path, i), place) for i, each in enumerate(value)]
+        return value
+
+    def _scalar(self, event: ScalarEvent, path: Path) -> Any:
         try:
-            return Node(resolve_scalar(event.value) if is_plain else event.value, place)
+            if _is_cut(event.value):
+                raise ValueError("half of a surrogate pair is no character: write the character itself")
+            is_plain = event.implicit[0] and event.tag is None and not event.style
+            return resolve_scalar(event.value) if is_plain else event.value
         except ValueError as error:
-            return self._wrong(place, str(error))
+            self._report(self.places[path], path, str(error))
+            return None
 
-    def _sequence(self, event: Event, place: Place) -> Node:
-        wrong = self._refuses_tag(event, place)
-        items: list[Node] = []
-        while not isinstance(inner := next(self.events), SequenceEndEvent):
-            items.append(self._below(len(items), inner))
-        return Node(tuple(items), place, is_wrong=wrong)
-
-    def _mapping(self, event: Event, place: Place) -> Node:
-        wrong = self._refuses_tag(event, place)
-        items: dict[str, Node] = {}
-        key_places: dict[str, Place] = {}
+    def _section(self, path: Path) -> dict[str, Any]:
+        section: dict[str, Any] = {}
         while not isinstance(inner := next(self.events), MappingEndEvent):
-            name, key_place = self._key(inner), self._place(inner)
-            value = self._below(name or "?", next(self.events))
-            if name is None:
-                wrong = True
-            elif value.value is None and (slip := self._slip(name, key_place, list(items.items())[-1:])):
-                self._report(*slip)
-                items |= {each: replace(items[each], is_wrong=True) for each in slip[2:] if each in items}
-                wrong = True
-            elif name in items:
-                first = key_places[name]
-                where = f"line {first.line}, column {first.column}"
-                message = f"{quoted(name)} is already given at {where}: keep one of the two"
-                self._report(key_place, message, name)
-            else:
-                items[name], key_places[name] = value, key_place
-        return Node(items, place, key_places, is_wrong=wrong)
+            name, key_place = self._key(inner, path), self._place(inner)
+            below = (*path, name or "?")
+            if name in section:
+                first = self.keys[below]
+                message = f"{quoted(name)} is already given at line {first.line}, column {first.column}"
+                self._report(key_place, below, f"{message}: keep one of the two")
+            value = self._value(next(self.events), below)
+            if value is None and name is not None:
+                self._find_slip(name, key_place, path, section)
+            if name is not None and name not in section:
+                section[name], self.keys[below] = value, key_place
+        return section
 
-    def _slip(self, name: str, place: Place, before: list[tuple[str, Node]]) -> tuple[Place, str, str] | None:
-        """What is wrong with a key without value: half of a number, or a key and its value in one."""
-        line = lines_of(self.text)[(place.line or 1) - 1]
-        at = (place.column or 1) - 1
+    def _find_slip(self, name: str, place: Place, path: Path, before: Mapping[str, Any]) -> None:
+        """Report a key without value that is half of a number, or a key and its value in one."""
+        line, at = lines_of(self.text)[(place.line or 1) - 1], (place.column or 1) - 1
         if line[at - 1 : at] == "," and (half := re.fullmatch(r"[0-9]+ *[%a-z]*", name)) and before:
-            ((key, value),) = before
-            whole = f"{key}: {getattr(value.value, 'text', value.value)}.{half[0]}"
-            return value.place, f"a comma separates keys inside {{ }}: write a decimal point, {whole}", key
-        if glued := re.fullmatch(r"([A-Za-z_]+):(\S+)", name):
-            return place, f"put a blank after the colon: {glued[1]}: {shortened(glued[2])}", glued[1]
-        return None
+            key, value = list(before.items())[-1]
+            whole = f"{key}: {getattr(value, 'text', value)}.{half[0]}"
+            message = f"a comma separates keys inside {{ }}: write a decimal point, {whole}"
+            self._report(self.places[*path, key], (*path, key), message)
+        elif glued := re.fullmatch(r"([A-Za-z_]+):(\S+)", name):
+            message = f"put a blank after the colon: {glued[1]}: {shortened(glued[2])}"
+            self._report(place, (*path, glued[1]), message)
 
-    def _key(self, event: Event) -> str | None:
+    def _key(self, event: Event, path: Path) -> str | None:
         """The text of a key, or None where it cannot be one (which is reported)."""
-        place = self._place(event)
+        place, wrong = self._place(event), ""
         if not isinstance(event, ScalarEvent):
             if not isinstance(event, AliasEvent):
-                self._below("?", event)
-            self._report(place, "a key must be a plain word: write key: value")
-            return None
-        self._count(1, place)
-        if event.tag is not None or event.anchor is not None:
-            self._report(place, f"the key {quoted(event.value)} has a tag or an anchor: write the key alone")
+                self._value(event, (*path, "?"))
+            wrong = "a key must be a plain word: write key: value"
+        elif event.tag is not None or event.anchor is not None:
+            wrong = f"the key {quoted(event.value)} has a tag or an anchor: write the key alone"
         elif event.value == "<<" and not event.style:
-            message = "merge keys (<<) are not read: write the keys out, or use an alias for a whole value"
-            self._report(place, message)
+            wrong = "merge keys (<<) are not read: write the keys out, or use an alias for a whole value"
         elif _is_cut(event.value):
-            self._report(place, "half of a surrogate pair is no character: write the key as a plain word")
+            wrong = "half of a surrogate pair is no character: write the key as a plain word"
         else:
+            self._count(path, place)
             return event.value
+        self._report(place, path, wrong)
         return None
 
-    def _refuses_tag(self, event: Event, place: Place) -> bool:
-        tag = event.tag if isinstance(event, ScalarEvent | CollectionStartEvent) else None
-        if tag is None or tag == "!" or isinstance(event, _TAGS.get(tag, ())):
-            return False
-        shown = quoted(tag.replace("tag:yaml.org,2002:", "!!"))
-        self._report(place, f"the tag {shown} is not read: leave it out and write the plain value")
-        return True
+    def _refuse_tag(self, event: Event, path: Path) -> None:
+        tag = getattr(event, "tag", None)
+        if tag is not None and not isinstance(event, _TAGS.get(tag, ())):
+            shown = quoted(tag.replace("tag:yaml.org,2002:", "!!"))
+            message = f"the tag {shown} is not read: leave it out and write the plain value"
+            self._report(self.places[path], path, message)
 
-    def _count(self, nodes: int, place: Place) -> None:
-        self.nodes += nodes
-        if self.nodes > MOST_NODES:
-            advice = "list devices in an inventory"
-            raise self._stop(
-                place, f"more than {MOST_NODES:,} values, counting aliases written out: {advice}"
-            )
-
-    def _check_depth(self, below: int, place: Place) -> None:
-        if len(self.steps) + below > DEEPEST:
-            raise self._stop(place, f"nested more than {DEEPEST} deep: no part of a scenario is")
+    def _count(self, path: Path, place: Place, *, is_section: bool = False) -> None:
+        self.values += 1
+        if self.values > MOST_VALUES:
+            counted = f"more than {MOST_VALUES:,} values, counting aliases written out"
+            raise self._stop(place, path, f"{counted}: list devices in an inventory")
+        if len(path) + is_section > DEEPEST:
+            raise self._stop(place, path, f"nested more than {DEEPEST} deep: no part of a scenario is")
 
     def _place(self, event: Event) -> Place:
         mark = event.start_mark
         assert mark is not None
         return Place(self.file, mark.line + 1, mark.column + 1)
 
-    def _below(self, step: str | int, event: Event) -> Node:
-        self.steps.append(step)
-        node = self._build(event)
-        self.steps.pop()
-        return node
-
-    def _wrong(self, place: Place, message: str) -> Node:
-        """A value that cannot be read, which is reported."""
-        self._report(place, message)
-        return Node(None, place, is_wrong=True)
-
-    def _report(self, place: Place, message: str, *below: str) -> None:
-        self.problems.append(Problem.at(place, key=self._key_of_here(*below), message=message))
+    def _report(self, place: Place, path: Path, message: str) -> None:
+        self.problems.append(Problem.at(place, key=_shown(path), message=message))
         if len(self.problems) >= MOST_PROBLEMS:
-            raise self._stop(
-                place, f"reading stops here, after {MOST_PROBLEMS} mistakes: correct those first"
-            )
+            raise self._stop(place, path, f"reading stops here, after {MOST_PROBLEMS} mistakes")
 
-    def _stop(self, place: Place, message: str) -> ScenarioError:
-        return ScenarioError([*self.problems, Problem.at(place, key=self._key_of_here(), message=message)])
+    def _stop(self, place: Place, path: Path, message: str) -> ScenarioError:
+        return ScenarioError([*self.problems, Problem.at(place, key=_shown(path), message=message)])
 
-    def _key_of_here(self, *below: str) -> str:
-        return ".".join(shortened(str(step)) for step in (*self.steps, *below))
+
+def _shown(path: Path) -> str:
+    return key_of(tuple(shortened(str(step)) for step in path))
 
 
 def _is_cut(text: str) -> bool:
     """Whether an escape has left half of a surrogate pair in a text."""
     return not text.isascii() and re.search("[\ud800-\udfff]", text) is not None
-
-
-def _extent(node: Node) -> tuple[int, int]:
-    """How many values a tree has, aliases written out, and how deep its sections and lists go."""
-    if not isinstance(node.value, dict | tuple):
-        return 1, 0
-    inner = node.value.values() if isinstance(node.value, dict) else node.value
-    extents = [_extent(each) for each in inner]
-    return 1 + sum(size for size, _ in extents), 1 + max((height for _, height in extents), default=0)
 
 
 # --- scalars -------------------------------------------------------------------------------------------
@@ -289,7 +259,7 @@ _FLOAT: Final = re.compile(
 )
 
 
-def resolve_scalar(text: str) -> Scalar:
+def resolve_scalar(text: str) -> bool | int | float | str | None:
     """A plain scalar by the YAML 1.2 core schema: `yes` and `2026-03-01` are text, `010` is ten.
 
     Raises:
@@ -419,14 +389,12 @@ _Dumper.add_representer(ReadFloat, yaml.SafeDumper.represent_float)
 
 
 def to_line(value: object) -> str:
-    """A value of the language on one line: `{exponential: 16h}`, `[6h, 9h]`, `true`, `null`."""
+    """A value of the language on one line, to be read: `{exponential: 16h}`, `[6h, 9h]`, `true`, `null`."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {to_line(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(to_line, value)) + "]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "null" if value is None else str(value)
+    return to_flow(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def to_flow(value: object) -> str:

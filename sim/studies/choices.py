@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
 
 from sim.lists.dates import tzinfo_of
 from sim.studies.gate import GateAdvice
@@ -13,6 +15,11 @@ from sim.summary import Cell, Column, Summary, Table, Tone, notes
 from sim.summary.answer import Answer
 from sim.text import date, iso, percent, plural
 from sim.world.order import SECONDS_PER_DAY
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from sim.figures.style import Ax, Size
 
 _MOST_NAMES: Final = 20
 AS_WRITTEN: Final = "as written"
@@ -197,6 +204,34 @@ class Decision(Answer):
             **({} if self.gate is None else {"gate": self.gate.to_json()}),
         }
 
+    def plot(self, *, ax: Ax = None, figsize: Size = None) -> Figure:
+        """What each delay loses up to the expiry, with the plan as written and the recommended delay.
+
+        Raises:
+            FigureError: no other delays were looked at, or there are none.
+        """
+        from sim.figures import FigureError, delays
+
+        if not self.curve:
+            raise FigureError("no delays to show: plan with vary=True, at least a day before the expiry")
+        low, median, high = np.array([point.lost for point in self.curve], dtype=np.float64).T
+        written = self.choices[0]
+        own_s = None
+        if written.specified is not None and written.activated is not None:
+            own_s = int((written.activated - written.specified).total_seconds())
+        return delays.curve(
+            self.scenario,
+            np.array([point.days for point in self.curve], dtype=np.int64) * SECONDS_PER_DAY,
+            median,
+            band=(low, high),
+            own_s=own_s,
+            needed_s=None if self.delay_days is None else self.delay_days * SECONDS_PER_DAY,
+            middle="median",
+            of="fleets like this",
+            is_sample=True,
+            place=(ax, figsize),
+        )
+
     # --- in words --------------------------------------------------------------------------------
 
     @property
@@ -229,7 +264,7 @@ class Decision(Answer):
     def shown(self, moment: datetime) -> str:
         """An instant for reading, by the clocks of the scenario's time zone."""
         here = moment.astimezone(tzinfo_of(self.timezone))
-        return f"{date(here)} {here:%Z}"
+        return f"{here:%a} {date(here)} {here:%Z}"
 
     def _named(self, name: str) -> Choice | None:
         return next((choice for choice in self.choices if choice.name == name), None)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from sim.figures.style import Ax, Size
     from sim.processes.policy import Policy
 
 _MOST_NAMES: Final = 10
@@ -232,7 +233,7 @@ class Comparison(Answer):
             "ranking": [list(place) for place in self.ranking],
         }
 
-    def plot(self, measure: str = "lost_devices") -> Figure:
+    def plot(self, measure: str = "lost_devices", *, ax: Ax = None, figsize: Size = None) -> Figure:
         """The paired differences of a measure as a figure, with their intervals.
 
         Raises:
@@ -241,13 +242,11 @@ class Comparison(Answer):
         from sim.figures import FigureError, delays
 
         pairs = tuple(
-            delays.Difference(d.a, d.b, d.difference, d.low, d.high)
-            for d in self.differences
-            if d.measure == measure
+            (d.a, d.b, d.difference, d.low, d.high) for d in self.differences if d.measure == measure
         )
         if not pairs:
             raise FigureError(f"there is no difference in {measure!r} to show")
-        return delays.differences(pairs, unit=measure.replace("_", " "))
+        return delays.differences(pairs, unit=measure.replace("_", " "), place=(ax, figsize))
 
     def summary(self) -> Summary:
         """The ranking, the strategies in the order given, and how they differ."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from sim.figures.style import Ax, Size
+
 Ints = NDArray[np.int64]
 
 BAND: Final = (0.05, 0.95)
@@ -98,7 +100,7 @@ class Curve(Answer):
             "specify_by": None if self.decision is None else self.decision.to_json()["specify_by"],
         }
 
-    def plot(self) -> Figure:
+    def plot(self, *, ax: Ax = None, figsize: Size = None) -> Figure:
         """The curve as a figure, with the scenario's own delay; over several replications with its band.
 
         Raises:
@@ -110,14 +112,15 @@ class Curve(Answer):
         if not len(self.delays_s):
             raise FigureError("the delay is shorter than a day: ask for every delay with exact=True")
         written = self.scenario.strategy[self.step].reissue
-        several = len(self.lost) > 1
+        runs, columns = len(self.lost), self.table.astype(np.float64)
         return draw(
             self.scenario.name,
             self.delays_s,
-            self.table["lost_devices"].to_numpy(dtype=np.float64),
-            low=self.table["low"].to_numpy(dtype=np.float64) if several else None,
-            high=self.table["high"].to_numpy(dtype=np.float64) if several else None,
+            columns["lost_devices"].to_numpy(),
+            band=(columns["low"].to_numpy(), columns["high"].to_numpy()) if runs > 1 else None,
             own_s=None if written is None else written.activate.after,
+            of=f"{runs:,} runs" if runs > 1 else "",
+            place=(ax, figsize),
         )
 
     @property

@@ -351,10 +351,12 @@ def _variants(
     rough = outlook.rough if isinstance(outlook, Computed) else outlook
     for share in dict.fromkeys(part * allowed for part in DORMANT_PARTS):
         left = [math.floor((p.allowed - share * p.devices) / (1 - share)) for p in question.promises]
-        words = f"{100 * share:.2g} % more of it never synchronize" if share else "the fleet as it is"
+        words = (
+            f"another {100 * share:.2g} % of the fleet never synchronize" if share else "the fleet as it is"
+        )
         delay = (rough.least(left) if share else needed) if min(left) >= 0 else None
-        yield Variant(words, delay)
-    yield Variant(f"more than {100 * allowed:.2g} % more of it never synchronize", None)
+        yield Variant(words if share else "the fleet as it is", delay)
+    yield Variant(f"more than another {100 * allowed:.2g} % of the fleet never synchronize", None)
     if isinstance(outlook, Computed):
         for factor, length in TAILS:
             scaled = with_absences(question.prepared.scenario, factor)

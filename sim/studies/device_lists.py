@@ -18,11 +18,13 @@ from sim.lists.inventory import Inventory
 from sim.lists.reading import ListError, read_list
 from sim.lists.table import MOST_BYTES
 from sim.scenario.instants import parse_moment
-from sim.scenario.values import kind_of, parse_duration, read_duration, read_target, written
+from sim.scenario.values import kind_of, parse_duration, read_target, written
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from sim.figures.style import Ax, Size
 
 
 class Reading(TypedDict, total=False):
@@ -46,12 +48,13 @@ class Reading(TypedDict, total=False):
 class ListForecast(Forecast):
     """A forecast that can be drawn."""
 
-    def plot(self) -> Figure:
+    def plot(self, *, ax: Ax = None, figsize: Size = None) -> Figure:
         """Devices that each delay does not reach, and the ages of the last contacts."""
-        from sim.figures import silence
+        from sim.figures import delays
 
         name, reaches = f"list of {exported_text(self.devices)}", points(self, self.delay_s)
-        return silence.forecast(name, reaches, weeks_of(self).tolist(), confidence=self.confidence)
+        place, weeks = (ax, figsize), weeks_of(self).tolist()
+        return delays.forecast(name, reaches, weeks, confidence=self.confidence, place=place)
 
 
 def inventory(source: str | os.PathLike[str] | pd.DataFrame, **reading: Unpack[Reading]) -> Inventory:
@@ -99,7 +102,7 @@ def forecast(
     if not 0 < confidence < 1:
         raise InputError(f"a confidence of {confidence} is not between 0 and 1: write one such as 0.95")
     try:
-        delay_s: int | None = None if delay is None else read_duration(written(delay))
+        delay_s: int | None = None if delay is None else parse_duration(written(delay))
         most = None if lost_at_most is None else read_target(lost_at_most)
         if activates is not None:
             if delay is not None:

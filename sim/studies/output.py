@@ -278,8 +278,8 @@ def _scenario_bytes(result: Replications) -> bytes:
         if group.get("inventory") is not None:
             group["inventory"] = _copied_to(group["inventory"])
     if source is not None:
-        as_read, problems = read_tree(source.text.decode("utf-8-sig"), file=str(source.path))
-        if not problems and as_read.plain() == document:
+        as_read = read_tree(source.text.decode("utf-8-sig"), file=str(source.path))
+        if as_read.value == document:
             return source.text
     return to_yaml(document).encode("utf-8")
 

@@ -187,7 +187,7 @@ class Result(Replications, Answer):
         """The figures: `plot.delivery()`, `plot.devices()`, …; see `Plots`."""
         from sim.studies.plots import Plots
 
-        return Plots(self)
+        return Plots({self.scenario.name: self})
 
     # --- JSON ------------------------------------------------------------------------------------
 
@@ -434,31 +434,28 @@ class Result(Replications, Answer):
         without = self.without_common_causes
         if without is None:
             return
-        with_and_without = (("as planned", self), ("without them", without))
-        rows = []
-        for name, result in with_and_without:
-            lost = result.statistics["lost_devices"]
-            quantiles = lost["quantiles"]
-            rows.append((name, lost["mean"], (quantiles["0.05"], quantiles["0.95"])))
-        columns = (
-            Column(""),
-            Column("lost devices, mean", "count"),
-            Column("5 to 95 % of the runs", "range"),
-        )
+        both = [result.statistics["lost_devices"] for result in (self, without)]
+        ranges = [[number(each["quantiles"][q]) for q in ("0.05", "0.95")] for each in both]
+        rows = [
+            ("lost devices, mean", *(number(each["mean"]) for each in both)),
+            ("5 to 95 % of the runs", *(f"{low} to {high}" for low, high in ranges)),
+        ]
+        for mine, other in zip(self.guarantees, without.guarantees, strict=True):
+            rows.append((mine.guarantee.promise, mine.verdict, other.verdict))
+        columns = (Column(""), Column("as planned"), Column("without them"))
         yield Table(columns, tuple(rows), "Holidays and disturbances, with the same draws")
-        sentences = [
-            f"{mine.guarantee.promise}: {other.verdict} without holidays and disturbances, "
-            f"{mine.verdict} with them"
+        worse = [
+            mine.guarantee.promise
             for mine, other in zip(self.guarantees, without.guarantees, strict=True)
             if other.passes and not mine.passes
         ]
-        if sentences:
-            yield notes(*sentences)
+        if worse:
+            yield notes(f"Only without holidays and disturbances holds: {'; '.join(worse)}.")
 
     def to_html(self) -> str:
         """The summary, with the decision where it is computed; fleets are simulated only if asked for."""
         from sim.studies.decision import computed
-        from sim.summary.card import to_html
+        from sim.summary.answer import to_html
 
         summary, decision = self.summary(), computed(self.experiment.prepared)
         if decision is None:

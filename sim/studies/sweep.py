@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from sim.figures.style import Ax, Size
+
 Row = dict[str, Any]
 
 _QUICK_S: Final = 1.0
@@ -179,7 +181,7 @@ class Sweep(Answer):
         ]
         return _frame(rows, keys=self.points[0])
 
-    def plot(self, measure: str = "lost_devices") -> Figure:
+    def plot(self, measure: str = "lost_devices", *, ax: Ax = None, figsize: Size = None) -> Figure:
         """A measure against the first varied key; a line for each setting of the others.
 
         Raises:
@@ -199,7 +201,8 @@ class Sweep(Answer):
             lines.setdefault(words, {})[to_line(point[key])] = (mean, low, high)
         nothing = (math.nan,) * 3
         drawn = {words: [row.get(value, nothing) for value in values] for words, row in lines.items()}
-        return delays.against(self.scenario.name, key, values, drawn, measure=measure.replace("_", " "))
+        name, words, place = self.scenario.name, measure.replace("_", " "), (ax, figsize)
+        return delays.against(name, key, values, drawn, measure=words, place=place)
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue sweep --json` prints."""

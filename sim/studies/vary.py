@@ -221,12 +221,9 @@ def _worded(prefix: str, value: object, suffix: str) -> object:
 
 def _yaml(item: str) -> Any:
     try:
-        node, problems = read_tree(item, file="--vary")
+        return read_tree(item, file="--vary").value
     except ScenarioError as error:
-        problems = list(error.problems)
-    if problems:
-        raise VaryError(f"{quoted(item)}: {problems[0].message}")
-    return node.plain()
+        raise VaryError(f"{quoted(item)}: {error.problems[0].message}") from None
 
 
 # --- quantities ------------------------------------------------------------------------------------------

@@ -13,8 +13,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from itertools import accumulate, groupby
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -26,7 +25,7 @@ from sim.results.measures import Bound
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.scenario.schema import Guarantee
-from sim.studies.experiment import Experiment, Progress, Simulator
+from sim.studies.experiment import Experiment, Progress
 from sim.text import date, iso, plural, spaced, span
 from sim.world.draws import identity_of_group
 from sim.world.fleet import Away, Fleet, Profile, Roster
@@ -38,9 +37,6 @@ KINDS: Final[tuple[Kind, ...]] = ("absence", "outage")
 
 MOST_TRIED: Final = 400_000
 """Absences that are compared, those that can be shortest first; the answer says what is left out."""
-
-_MANY: Final = 2_000
-"""From so many devices on, the array engine runs them, if it can."""
 
 _LONGEST_NAME: Final = 200
 
@@ -129,6 +125,7 @@ class _Search:
         plan = experiment.plan
         self.plan = replace(plan, sample_s=plan.horizon_s, recovery=None, holidays=(), disturbances=())
         self.bound, self.most, self.draws = guarantee.bound, most, experiment.draws(0)
+        self.simulate = experiment.simulate
         counts: Counter[Profile] = Counter()
         for roster in experiment.rosters():
             for kind, count in enumerate(np.bincount(roster.profile).tolist()):
@@ -249,7 +246,7 @@ class _Search:
             numbered=(n,),
             ids=((),),
         )
-        return self.bound.breaking(_simulator(n)(self.plan, Fleet.start(roster, self.draws)))
+        return self.bound.breaking(self.simulate(self.plan, Fleet.start(roster, self.draws)))
 
 
 def needed_devices(bound: Bound, size: int) -> int | None:
@@ -268,16 +265,6 @@ def _thresholds_s(bound: Bound) -> list[int]:
     if unit_s is not None and bound.at_most is not None:
         times_s.append(math.floor(bound.at_most * unit_s))
     return times_s
-
-
-def _simulator(devices: int) -> Simulator:
-    if devices >= _MANY and find_spec("numba") is not None:
-        from sim.fleet.engine import simulate as fleet
-
-        return fleet
-    from sim.processes.engine import simulate as process
-
-    return process
 
 
 def _batches(absences: Sequence[Absence]) -> Iterator[Sequence[Absence]]:
@@ -349,13 +336,8 @@ def sentence(scenario: Scenario, attack: Attack) -> str:
 
 
 def lines(scenario: Scenario, attacks: Sequence[Attack]) -> Iterator[str]:
-    """The attacks one by one; a guarantee of which both kinds say the same in one line."""
-    for _, of_one in groupby(attacks, key=lambda attack: attack.guarantee):
-        sentences = {attack.kind: sentence(scenario, attack) for attack in of_one}
-        if len(set(sentences.values())) == 1:
-            yield next(iter(sentences.values()))
-        else:
-            yield from (f"{kind}: {text}" for kind, text in sentences.items())
+    """The attacks one by one; what is the same of both kinds once."""
+    yield from dict.fromkeys(sentence(scenario, attack) for attack in attacks)
 
 
 def to_json(scenario: Scenario, attack: Attack) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -122,14 +123,12 @@ def _text(column: Column, cell: Cell) -> str:
         return cell
     if isinstance(cell, tuple):
         return " to ".join(map(number, cell))
-    match column.kind:
-        case "tenths":
-            return f"{cell:,.1f}"
-        case "number":
-            return f"{cell:.6g}"
-        case "share":
-            return percent(cell)
-        case "bar":
-            return f"{100 * cell:.0f}"
-        case _:
-            return number(cell)
+    return _FORMATS.get(column.kind, number)(cell)
+
+
+_FORMATS: Final[dict[Kind, Callable[[float], str]]] = {
+    "tenths": "{:,.1f}".format,
+    "number": "{:.6g}".format,
+    "share": percent,
+    "bar": lambda share: f"{100 * share:.0f}",
+}

@@ -21,8 +21,3 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     return getattr(import_module("sim.testing.assertions"), name)
-
-
-def __dir__() -> list[str]:
-    """The public names."""
-    return sorted(__all__)

@@ -1,27 +1,36 @@
-"""What a hand-written test asserts, and the results that a test session keeps."""
+"""What a hand-written test asserts, the results that a session keeps, and what a failure says."""
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.guarantees.verdicts import Verdict
+from sim.errors import visible
+from sim.guarantees.verdicts import Verdict, observed
+from sim.results.causes import cause_text
+from sim.results.measures import Selected
 from sim.scenario import Scenario, load
-from sim.studies.experiment import Engine
+from sim.scenario.certificates import read_certificates
+from sim.scenario.findings import findings_of
+from sim.studies.experiment import Engine, with_options
+from sim.studies.required import required_delay
 from sim.studies.result import Result
 from sim.studies.run import KEPT, run
-from sim.testing.failures import failure_text
+from sim.text import date, number, plural, spaced
+from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
+from sim.world.plan import Reissue
 
 if TYPE_CHECKING:
     from sim.processes.policy import Policy
 
-Key = tuple[Scenario, str, tuple[tuple[str, int, int], ...]]
-
-MOST_RESULTS: Final = 256
+_MOST_RULES: Final = 3
+_MOST_LINES: Final = 80
+_MOST_REPLICATIONS: Final = 20
 
 
 class BrokenGuarantee(AssertionError):  # noqa: N818  a failed assertion, named for what it says
@@ -36,14 +45,7 @@ def assert_guarantees(
     seed: int | None = None,
     replications: int | None = None,
 ) -> Result:
-    """Run a scenario, and assert every guarantee that it states.
-
-    Args:
-        scenario: or the path of its file.
-        policy, engine, seed, replications: as for `sim.run`.
-
-    Returns:
-        the result.
+    """Run a scenario or the scenario in a file, assert every guarantee that it states; the result.
 
     Raises:
         BrokenGuarantee: some fail, are undecided or vacuous; the text has all of them.
@@ -55,67 +57,33 @@ def assert_guarantees(
     if not resolved.guarantees:
         raise ValueError(f"{resolved.name!r} states no guarantees: write them, or use assert_guarantee")
     result = run(resolved, policy=policy, engine=engine, seed=seed, replications=replications)
-    broken = [number for number, verdict in enumerate(result.guarantees) if not verdict.passes]
+    broken = [index for index, verdict in enumerate(result.guarantees) if not verdict.passes]
     if broken:
-        raise BrokenGuarantee("\n\n".join(failure_text(result, n, file=_file_of(result)) for n in broken))
+        raise BrokenGuarantee("\n\n".join(failure_text(result, index) for index in broken))
     return result
 
 
-def assert_guarantee(
-    result: Result,
-    *,
-    measure: str,
-    at_most: float | str | None = None,
-    at_least: float | str | None = None,
-    group: str | None = None,
-    platform: str | None = None,
-    within: str | None = None,
-    quantile: float | str | None = None,
-    probability: float | str | None = None,
-    confidence: float | str | None = None,
-    allow_vacuous: bool = False,
-) -> Verdict:
-    """Assert one guarantee of a result, whether or not its scenario states it.
+def assert_guarantee(result: Result, *, measure: str, **bound: Any) -> Verdict:
+    """Assert one guarantee of a result, whether or not its scenario states it; the verdict, which passes.
 
     Args:
         result: of `sim.run`, `assert_guarantees` or the fixture `reissue_run`.
-        measure, at_most, at_least, group, platform, within, quantile, probability, confidence, allow_vacuous:
-            as in the language: shares as "99.9%" or 0.999, durations as "14d".
-
-    Returns:
-        the verdict, which passes.
+        measure, bound: as in the language: `at_most`, `at_least`, `group`, `platform`, `within`, `quantile`,
+            `probability`, `confidence`, `allow_vacuous`; shares as "99.9%" or 0.999, durations as "14d".
 
     Raises:
         BrokenGuarantee: it fails, is undecided or vacuous.
         ScenarioError: it is not a guarantee of this scenario, such as a group that it does not have.
     """
     __tracebackhide__ = True
-    keys: Mapping[str, Any] = {
-        "measure": measure,
-        "at_most": at_most,
-        "at_least": at_least,
-        "group": group,
-        "platform": platform,
-        "within": within,
-        "quantile": quantile,
-        "probability": probability,
-        "confidence": confidence,
-        "allow_vacuous": allow_vacuous,
-    }
-    written = {key: value for key, value in keys.items() if value is not None}
-    scenario = result.scenario.changed({"guarantees": [written]})
+    written = {key: value for key, value in bound.items() if value is not None}
+    scenario = result.scenario.changed({"guarantees": [{"measure": measure, **written}]})
     prepared = replace(result.experiment.prepared, scenario=scenario)
     asked = replace(result, experiment=replace(result.experiment, prepared=prepared))
     (verdict,) = asked.guarantees
     if not verdict.passes:
-        raise BrokenGuarantee(failure_text(asked, 0, file=_file_of(result)))
+        raise BrokenGuarantee(failure_text(asked, 0))
     return verdict
-
-
-def _file_of(result: Result) -> str | None:
-    """The file of a scenario that was read from one and not changed since."""
-    source = result.scenario.source
-    return None if source is None else str(source.path)
 
 
 class Runs:
@@ -132,8 +100,8 @@ class Runs:
         self, *, engine: Engine | None = None, seed: int | None = None, replications: int | None = None
     ) -> None:
         self._engine: Engine = engine or "auto"
-        self._changes = {"seed": seed, "replications": replications}
-        self._results: OrderedDict[Key, Result] = OrderedDict()
+        self._seed, self._replications = seed, replications
+        self._results: OrderedDict[Hashable, Result] = OrderedDict()
 
     def __call__(
         self,
@@ -150,22 +118,22 @@ class Runs:
             ScenarioError, ValueError, EngineUnavailableError: as `sim.load` and `sim.run`.
         """
         resolved = scenario if isinstance(scenario, Scenario) else load(scenario)
-        asked = {"seed": seed, "replications": replications}
-        changes = {key: self._changes[key] if value is None else value for key, value in asked.items()}
-        changes = {key: value for key, value in changes.items() if value is not None}
-        if changes:
-            resolved = resolved.changed(changes)
-        engine = engine or self._engine
+        resolved = with_options(
+            resolved,
+            seed=self._seed if seed is None else seed,
+            replications=self._replications if replications is None else replications,
+        )
         if policy is not None:  # two of them cannot be told to be equal
             return run(resolved, policy=policy)
-        key = (resolved, engine, _files(resolved))
-        result = self._results.get(key)
-        if result is None:
-            result = self._results[key] = run(resolved, engine=engine)
+        engine = engine or self._engine
+        certificates = read_certificates(resolved).values()  # files may change during a session
+        key = (resolved, engine, tuple(certificate.identity for certificate in certificates))
+        if key not in self._results:
+            self._results[key] = run(resolved, engine=engine)
         self._results.move_to_end(key)
-        while len(self._results) > 1 and (self._rows > KEPT or len(self._results) > MOST_RESULTS):
+        while len(self._results) > 1 and self._rows > KEPT:
             self._results.popitem(last=False)
-        return result
+        return self._results[key]
 
     @property
     def _rows(self) -> int:
@@ -173,13 +141,133 @@ class Runs:
         return sum(result.experiment.size * result.replications for result in self._results.values())
 
 
-def _files(scenario: Scenario) -> tuple[tuple[str, int, int], ...]:
-    """Name, time of change and size of the certificate files, which equal scenarios need not have alike."""
-    sources = [scenario.server.certificate, *(step.reissue for step in scenario.strategy if step.reissue)]
-    names = [name for each in sources for name in (each.file, each.key) if name is not None]
-    paths = [Path(scenario.folder, name).resolve() for name in names]
-    states = [path.stat() if path.exists() else None for path in paths]
-    return tuple(
-        (str(path), state.st_mtime_ns if state else 0, state.st_size if state else 0)
-        for path, state in zip(paths, states, strict=True)
-    )
+# --- what a failure says -------------------------------------------------------------------------------
+
+
+def failure_text(result: Result, index: int, *, file: str | None = None) -> str:
+    """Why a guarantee does not pass, in lines for a planner; the first says most.
+
+    Args:
+        result: of the run.
+        index: of the guarantee, which does not pass.
+        file: the scenario file as a user would type it; None: that of the scenario, if it has one.
+    """
+    source = result.scenario.source
+    file = str(source.path) if file is None and source is not None else file
+    verdict = result.guarantees[index]
+    line = result.scenario.line_of(f"guarantees.{index}")
+    where = "" if line is None else f"  ({file}:{line})"
+    head = "broken" if verdict.verdict == "fails" else verdict.verdict
+    lines = [f"{head}: {observed(verdict, first_replication=result.scenario.first_replication)}"]
+    for label, sentences in (
+        ("promised", [f"{verdict.guarantee.promise}{where}"]),
+        ("happened", _happened(result, verdict)),
+        ("who", _who(result, verdict)),
+        ("remedy", _remedy(result, verdict)),
+        ("rule", _rules(result, verdict, file)),
+        ("replay", _replay(result, verdict, file)),
+    ):
+        lines += [f"  {'' if n else label:8}  {sentence}" for n, sentence in enumerate(sentences)]
+    return "\n".join(visible(each) for each in lines)
+
+
+def _happened(result: Result, verdict: Verdict) -> Iterator[str]:
+    """The losses of the devices that the guarantee is about, in the replication that shows them."""
+    if verdict.verdict == "vacuous":
+        return
+    replication = verdict.replication or 0
+    selected = Selected(result.tallies[replication], verdict.guarantee.bound.selection)
+    devices, lost, still = (selected.sum(column) for column in ("devices", "lost", "still_lost"))
+    where = "" if result.replications == 1 else f" in replication {result.number_of(replication)}"
+    if lost == 0:
+        yield f"none of {number(devices)} devices lost the server{where}"
+        return
+    end = "none of them is" if still == 0 else "all of them are" if still == lost else f"{number(still)} are"
+    happened = f"{number(lost)} of {number(devices)} devices lost the server{where}"
+    yield f"{happened}; {end} still without it at the end"
+
+
+def _who(result: Result, verdict: Verdict) -> Iterator[str]:
+    """What became of the device that shows the failure."""
+    if verdict.witness is None or verdict.replication is None:
+        return
+    for outcome in result.outcomes(verdict.replication):
+        device = outcome.roster.index(verdict.witness)
+        if device is not None:
+            yield f"{verdict.witness}: {_history(result, outcome, device)}"
+
+
+def _history(result: Result, outcome: Outcome, index: int) -> str:
+    devices = outcome.devices
+    lost_at_s, back_at_s = int(devices.lost_at_s[index]), int(devices.reconnected_at_s[index])
+    if lost_at_s == NEVER:
+        return "never lost"
+    platform = outcome.roster.profiles[outcome.roster.profile[index]].platform
+    cause = cause_text(CAUSES[int(devices.lost_cause[index])], platform)
+    lost = f"lost on {date(result.at(lost_at_s))}, {cause}"
+    if back_at_s == NEVER:
+        return f"{lost}; not reconnected within the run"
+    by_itself = MEANS[int(devices.reconnected_by[index])] == "sync"
+    how = "by itself" if by_itself else "by a reinstallation"
+    return f"{lost}; reconnected {how} on {date(result.at(back_at_s))}, {spaced(back_at_s - lost_at_s)} later"
+
+
+def _remedy(result: Result, verdict: Verdict) -> Iterator[str]:
+    if verdict.verdict == "vacuous":
+        yield "let the run reach a change of certificate that concerns these devices;"
+        yield "or, if that is meant, write allow_vacuous: yes"
+    elif verdict.verdict == "undecided":
+        yield "run more replications: replications: in the file, or --reissue-replications N"
+    elif result.experiment.policy is None and (need := required_delay(result, verdict)) is not None:
+        if need.needed_s is None:
+            missed = plural(need.lost, "device")
+            yield f"no activation delay would have been enough: the reserve misses {missed}"
+        else:
+            own = result.plan.actions[0]
+            after_s = own.after_s if isinstance(own, Reissue) else None
+            instead = "" if after_s is None else f" (instead of {spaced(after_s)})"
+            least = f"an activation delay of at least {spaced(need.needed_s)}{instead}"
+            yield f"{least} would have been enough{_in_others(result, verdict, need.needed_s)}"
+
+
+def _in_others(result: Result, verdict: Verdict, needed_s: int) -> str:
+    """In how many of the first replications a delay is enough, and which one is in all of them."""
+    looked_at = range(min(result.replications, _MOST_REPLICATIONS))
+    if len(looked_at) == 1:
+        return ""
+    found = [required_delay(result, replace(verdict, replication=number)) for number in looked_at]
+    delays_s = [math.inf if need is None or need.needed_s is None else need.needed_s for need in found]
+    enough, most_s = sum(delay_s <= needed_s for delay_s in delays_s), max(delays_s)
+    here = f" in replication {result.number_of(verdict.replication or 0)}"
+    which = "all" if len(looked_at) == result.replications else "the first"
+    words = f"{here}, and in {enough} of {which} {len(looked_at)}"
+    return words if most_s in (needed_s, math.inf) else f"{words}; {spaced(int(most_s))} in every one of them"
+
+
+def _rules(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]:
+    """The documented rules that the plan goes against."""
+    for finding in findings_of(result.scenario)[:_MOST_RULES] if verdict.verdict == "fails" else ():
+        where = "" if file is None or finding.line is None else f"{file}:{finding.line}: "
+        yield f"{where}{finding.rule}: {finding.message}"
+
+
+def _replay(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]:
+    scenario = result.scenario
+    if result.experiment.policy is not None:
+        yield f"sim.run(…, policy=…, seed={scenario.seed}), with the same policy"
+    elif file is None:
+        lines = scenario.to_yaml().splitlines()
+        yield "this file, by reissue run:" if len(lines) <= _MOST_LINES else "what scenario.to_yaml() prints"
+        yield from lines if len(lines) <= _MOST_LINES else ()
+    else:
+        own = ("seed", "replications")  # they have options
+        changes = [
+            f"--set {shlex.quote(f'{key}={value}')}" for key, value in scenario.overrides if key not in own
+        ]
+        quoted = " ".join([shlex.quote(file), *changes])
+        several = "" if scenario.replications == 1 else f" --replications {scenario.replications}"
+        yield f"reissue run {quoted} --seed {scenario.seed}{several}"
+        if verdict.witness is not None:
+            shown_in = result.number_of(verdict.replication or 0)
+            which = f" --replication {shown_in}" if result.replications > 1 else ""
+            yield f"reissue why {quoted} {shlex.quote(verdict.witness)} --seed {scenario.seed}{which}"

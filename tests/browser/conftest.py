@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import sim
-from sim.report.publish import Publisher
+from sim.report.page import Page
 
 HOSTILE = (
     "</script><script>document.title='stolen'</script><img src='http://127.0.0.1:9/x'> \"'&{{7*7}} $x^2$"
@@ -85,7 +85,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[sim.Result, Path]:
     result = sim.run(sim.Scenario.from_document(PLAN))
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_bytes(Publisher(result, command="reissue run plan.yaml").page())
+    path.write_bytes(Page(result).html)
     return result, path
 
 

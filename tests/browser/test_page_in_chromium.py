@@ -12,7 +12,6 @@ import pytest
 
 import sim
 from sim.report import page
-from sim.report.publish import Publisher
 
 pytestmark = pytest.mark.browser
 
@@ -127,7 +126,7 @@ def test_devices_without_a_row_are_saved_with_those_that_have_one(
 ) -> None:
     monkeypatch.setattr(page, "MOST_SHOWN", 2)
     path = tmp_path / "page.html"
-    path.write_bytes(Publisher(made[0], command="").page())
+    path.write_bytes(page.Page(made[0]).html)
     driver.execute_cdp_cmd(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
     )

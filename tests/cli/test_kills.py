@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[list[list[str]], list[str]]] = {
 
 MODULES = (
     *("pyarrow.csv", "pyarrow.parquet", "cryptography.x509", "sim.cli.commands", "sim.processes.engine"),
-    *("sim.pki.issue", "sim.report.publish", "sim.studies.run", "sim.studies.sweep", "sim.studies.tables"),
+    *("sim.pki.issue", "sim.report.page", "sim.studies.run", "sim.studies.sweep", "sim.studies.tables"),
 )
 """What the commands use; each of hundreds of processes would import it."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-FAST = "import sim.cli.output as p; p.PATIENCE_S = 0.05; from sim.cli import main; main()"
+FAST = "import sim.cli.options as p; p.PATIENCE_S = 0.05; from sim.cli import main; main()"
 
 PLAN = """\
 name: "[red]phones[/red]"

@@ -100,7 +100,7 @@ def test_the_worst_case_does_not_change_the_exit_code_of_check(
 ) -> None:
     code, out, err = run(monkeypatch, capsys, "check", file, "--worst-case")
     assert (code, err) == (0, "")
-    assert "worst case, absence: One device of 'phones' that is away for 13 d 18 h 1 s" in out
+    assert "worst case: One device of 'phones' that is away for 13 d 18 h 1 s" in out
     assert run(monkeypatch, capsys, "check", file, "--worst-case", "--strict")[0] == 1
 
 

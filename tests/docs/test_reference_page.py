@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_origin
 
 import pytest
 import scenario_reference
 
-from sim.scenario.distributions import Distribution
 from sim.scenario.fields import Section
+from sim.scenario.fleet import Distribution
 from sim.scenario.json_schema import meanings_of
-from sim.scenario.messages import forms_of, is_list_of_sections
+from sim.scenario.messages import forms_of
 from sim.scenario.schema import MEASURES, Contents
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -26,7 +27,9 @@ def keys_of(section: type[Section], path: str = "") -> Iterator[tuple[str, str, 
         here = f"{path}.{key}" if path else key
         for form in forms_of(section, key):
             if form is not Distribution:  # a type of its own, in the table at the top
-                yield from keys_of(form, f"{here}[]" if is_list_of_sections(section, key) else here)
+                field = section.model_fields[section.attributes()[key]]
+                is_list = get_origin(field.annotation) is tuple
+                yield from keys_of(form, f"{here}[]" if is_list else here)
 
 
 def rows(text: str) -> dict[tuple[str, str], list[str]]:

@@ -37,7 +37,7 @@ from sim.executor.cache import Cache
 from sim.executor.task import Task, pack
 from sim.pki.issue import issue, server_key
 from sim.pki.reading import read as read_certificate
-from sim.report.publish import page_in
+from sim.report.page import page_in
 from sim.scenario import ScenarioError
 from sim.scenario.findings import findings_of
 from sim.scenario.prepare import prepare
@@ -154,7 +154,7 @@ def read_certificates(content: bytes, folder: Path, chance: random.Random) -> No
 @cache
 def result() -> Path:
     """The folder of a result with every part."""
-    from sim.report.publish import Publisher
+    from sim.report.page import Page
     from sim.studies.output import write
 
     folder = Path(tempfile.mkdtemp()) / "result"
@@ -162,7 +162,7 @@ def result() -> Path:
         {"fleet": [{"name": "g", "devices": 8, "presence": {"on": "1d", "off": "3d"}}], "replications": 3}
     )
     found = sim.run(scenario, engine="process")
-    write(found, folder, beside=Publisher(found, command="reissue run s.yaml"))
+    write(found, folder, beside=Page(found))
     return folder
 
 

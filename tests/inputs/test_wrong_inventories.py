@@ -81,7 +81,7 @@ def test_a_wrong_row_is_refused_with_its_place_and_its_mend(wrong: Case, tmp_pat
 
 
 def test_all_wrong_rows_come_at_once_with_what_does_not_fit_in_the_scenario(tmp_path: Path) -> None:
-    two = SCENARIO + "server: {certificate: {key: ok.key}}\n"
+    two = SCENARIO + "server: {outages: [{from: 2026-02-01, for: 1h}]}\n"
     error = refused(tmp_path, b"id,sync_every\n,1d\n1,6\n2,1d\n2,1d\n", two)
     assert [(Path(each.file).name, each.line) for each in error.problems] == [
         ("s.yaml", 8),

@@ -37,15 +37,10 @@ def with_list(folder: Path, written: str) -> Path:
     return path
 
 
-def test_a_missing_file_names_a_neighbour_like_it(tmp_path: Path) -> None:
-    (tmp_path / "scenario.yaml").write_text(BASE)
-    problem = only(tmp_path / "scenarion.yaml")
-    assert problem.message == "the file does not exist: did you mean scenario.yaml?"
-    assert str(problem) == f"{tmp_path / 'scenarion.yaml'}: {problem.message}"
-
-
-def test_a_missing_folder(tmp_path: Path) -> None:
-    assert "nor does its folder" in only(tmp_path / "a" / "b.yaml").message
+def test_a_missing_file(tmp_path: Path) -> None:
+    problem = only(tmp_path / "scenario.yaml")
+    assert problem.message == "the file does not exist: check the path"
+    assert str(problem) == f"{tmp_path / 'scenario.yaml'}: {problem.message}"
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -54,7 +49,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 def test_a_file_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_text(BASE)
-    assert "not a folder" in only(tmp_path / "a" / "b.yaml").message
+    assert "not a directory" in only(tmp_path / "a" / "b.yaml").message
 
 
 def test_a_pipe_that_nobody_writes_to(tmp_path: Path) -> None:
@@ -112,7 +107,7 @@ def test_permission_is_named_in_the_message(tmp_path: Path, monkeypatch: pytest.
 def test_a_file_of_more_than_2_mb(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_bytes(BASE.encode() + b"#" * 2_000_000)
-    assert "larger than 2 MB" in only(path).message
+    assert "larger than 2,000,000 bytes" in only(path).message
 
 
 def test_a_file_of_just_2_mb_is_read(tmp_path: Path) -> None:
@@ -125,7 +120,7 @@ def test_a_sparse_file_of_a_terabyte(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     with path.open("wb") as stream:
         stream.truncate(2**40)
-    assert "larger than 2 MB" in only(path).message
+    assert "larger than 2,000,000 bytes" in only(path).message
 
 
 def test_a_link_to_itself(tmp_path: Path) -> None:
@@ -146,20 +141,19 @@ def test_a_name_that_moves_the_cursor_is_shown_escaped(tmp_path: Path) -> None:
     ("written", "words"),
     [
         ("gone.csv", "does not exist: check the path"),
-        ("device.csv", "did you mean devices.csv?"),
         ("../devices.csv", "leads out of the scenario's folder"),
         ("sub/../../devices.csv", "leads out of the scenario's folder"),
-        ("/etc/passwd", "is not relative"),
-        ("~/devices.csv", "is not relative"),
-        (r"C:\devices.csv", "is not relative"),
-        (r"\\server\devices.csv", "is not relative"),
+        ("/etc/passwd", "is not a path relative"),
+        ("~/devices.csv", "is not a path relative"),
+        (r"C:\devices.csv", "is not a path relative"),
+        (r"\\server\devices.csv", "is not a path relative"),
         ("sub", "is a folder"),
         (".", "leads out"),
         ("out.csv", "leads out of the scenario's folder"),
         ("away/passwd", "leads out of the scenario's folder"),
         ("round.csv", "cannot be read"),
         ("pipe", "not a regular file"),
-        ("devices.csv/x", "not a folder"),
+        ("devices.csv/x", "not a directory"),
         ("x" * 999, "cannot be read"),
     ],
 )
@@ -194,7 +188,7 @@ def test_an_inventory_too_large(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inventory, "MOST_INVENTORY_BYTES", 1_000_000)
-        assert "larger than 1 MB" in only(with_list(tmp_path, "devices.csv")).message
+        assert "larger than 1,000,000 bytes" in only(with_list(tmp_path, "devices.csv")).message
 
 
 WRONG_VALUES = """\
@@ -230,7 +224,9 @@ def test_every_wrong_value_of_a_file_comes_in_one_error_in_order(tmp_path: Path)
         (3, "duration"),
         (4, "server.behaviour"),
         (4, "server.outages.0.for"),
+        (6, "fleet.0.sync.jitter"),
         (8, "fleet.2"),
+        (10, "strategy.0.cancel_reserve"),
         (11, "strategy.1.at"),
         (13, "guarantees.0.measure"),
         (14, "guarantees.1.at_most"),
@@ -251,16 +247,16 @@ def test_all_that_does_not_fit_together_comes_once_the_values_are_right(tmp_path
         "lost_device,": "lost_share,",
         "at_most: 12,": "at_most: 12%,",
         "replications: 0": "replications: 1",
+        "jitter: 2h": "jitter: 30m",
+        "name: a, inventory": "name: b, inventory",
+        ", cancel_reserve: {}": "",
+        ", within: 3d": "",
     }.items():
         assert wrong in text
         text = text.replace(wrong, right)
     assert places(tmp_path / "scenario.yaml", text) == [
         (4, "server.outages.0.from"),
-        (6, "fleet.0.sync.jitter"),
-        (7, "fleet.1.name"),
         (7, "fleet.1.inventory"),
-        (9, "strategy.0.cancel_reserve"),
-        (13, "guarantees.1.within"),
     ]
 
 

@@ -18,7 +18,7 @@ from sim.errors import InputError
 from sim.lists.devices import ListOptions
 from sim.lists.reading import read_list
 from sim.scenario.values import parse_duration
-from sim.summary.card import to_html
+from sim.summary.answer import to_html
 from sim.summary.terminal import to_text
 
 NOW_S = int(datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp())

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from openssl_command import Openssl
 
 from sim import cli
-from sim.cli.certificates import content_document, content_summary, verdict_document, verdict_summary
+from sim.cli.cert import content_document, content_summary, verdict_document, verdict_summary
 from sim.pki.encoding import SEQUENCE, element_at, elements, encoded, value_of
 from sim.pki.errors import CertificateError
 from sim.pki.issue import authority, issue, server_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import sim
-from sim.report.runbook import runbook_of
+from sim.report.schedule import runbook_of
 from sim.summary import Notes
 
 DOCUMENT = {
@@ -36,8 +36,8 @@ def test_the_steps_have_the_dates_of_the_plan_and_the_words_of_the_dialog(
     (notes,) = runbook_of(scenario, sim.plan(scenario, vary=False)).parts
     assert isinstance(notes, Notes)
     dates = [note.mark for note in notes.notes]
-    assert dates[0] == "2026-04-13 00:00 CEST"
-    assert dates[1] == "by 2026-04-20 00:00 CEST"
-    assert "2026-05-20 00:00 CEST" in dates
-    assert dates[-1] == "by 2027-04-22 00:00 CEST"
+    assert dates[0] == "Mon 2026-04-13 00:00 CEST"
+    assert dates[1] == "by Mon 2026-04-20 00:00 CEST"
+    assert "Wed 2026-05-20 00:00 CEST" in dates
+    assert dates[-1] == "by Thu 2027-04-22 00:00 CEST"
     assert says in notes.notes[1].text

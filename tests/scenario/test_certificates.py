@@ -167,7 +167,7 @@ def test_immediately_with_one_that_is_not_yet_valid_is_a_finding(plans: Plans) -
     ("begin", "end", "said"),
     [
         (BEGIN, START - DAY, "expires 1d before the start"),
-        (START + DAY, END, "begins to be valid 1d after the start"),
+        (START + DAY, END, "begins 1d after the start"),
     ],
 )
 def test_the_first_certificate_is_valid_at_the_start(

@@ -67,7 +67,7 @@ def is_valid(value: Any, schema: dict[str, Any]) -> bool:
 
 
 def document(name: str) -> dict[str, Any]:
-    plain = read_tree(template_text(name), file=name)[0].plain()
+    plain = read_tree(template_text(name), file=name).value
     assert isinstance(plain, dict)
     return plain
 
@@ -196,11 +196,7 @@ def test_every_example_of_a_key_is_valid() -> None:
     for section in sections(SCHEMA).values():
         for described in section.get("properties", {}).values():
             for example in described.get("examples", []):
-                plain = (
-                    read_tree(str(example), file="example")[0].plain()
-                    if isinstance(example, str)
-                    else example
-                )
+                plain = read_tree(str(example), file="example").value if isinstance(example, str) else example
                 assert is_valid(plain, described), (example, described)
                 checked += 1
     assert checked > 20

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.scenario import Scenario, ScenarioError, load
+from sim.scenario.schema import Lead
 from sim.scenario.templates import TEMPLATES, template_files, template_text
 
 DAY_S = 86_400
@@ -251,9 +252,7 @@ def test_any_text_and_number_survives_being_written(
     scenario = Scenario.from_document({**MINIMAL, "description": description, "seed": seed, "fleet": [group]})
     from sim.scenario.yaml_text import read_tree
 
-    node, problems = read_tree(scenario.to_yaml(), file="f")
-    assert not problems
-    assert Scenario.from_document(node.plain()) == scenario  # type: ignore[arg-type]
+    assert Scenario.from_document(read_tree(scenario.to_yaml(), file="f").value) == scenario
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -313,7 +312,7 @@ def test_an_override_makes_the_sections_on_its_way(tmp_path: Path) -> None:
         path, overrides=[("server.certificate.expires", "day 40"), ("server.automatic_reissue.lead", "9d")]
     )
     assert scenario.expiry_s == 40 * DAY_S
-    assert scenario.server.automatic_reissue.lead == 9 * DAY_S
+    assert scenario.server.automatic_reissue == Lead(lead="9d")
 
 
 def test_the_last_of_two_overrides_holds(page: Path) -> None:
@@ -327,7 +326,7 @@ def test_the_last_of_two_overrides_holds(page: Path) -> None:
         ("fleet.0.devices", "many", "not a whole number"),
         ("fleet.0.evry", "6h", "unknown key"),
         ("servr.behaviour", "ksmm-4.1", "did you mean server?"),
-        ("fleet.9.devices", "1", "its items are counted 0 to 2"),
+        ("fleet.9.devices", "1", "its items are 0 to 2"),
         ("fleet.field tablet.devices", "1", "did you mean field tablets?"),
         ("fleet.0.presence.on", "8h", 'fleet.0.presence is "always" and holds no on'),
         ("name.x", "1", "set the whole of name"),
@@ -336,10 +335,10 @@ def test_the_last_of_two_overrides_holds(page: Path) -> None:
         ("seed", "[1", "not closed"),
         ("seed", "!!python/name:x y", "!!python"),
         ("seed", "&a [*a]", "*a"),
-        ("start", "2026-02-30", "28 days"),
+        ("start", "2026-02-30", "does not exist"),
         ("strategy.0.at", "start - 1d", "before the start"),
-        ("fleet.0.sync.jitter", "7h", "below 6h"),
-        ("fleet.1.name", "office phones", "already taken at line 20"),
+        ("fleet.0.sync.jitter", "7h", "not shorter than the period of 6h"),
+        ("fleet.1.name", "office phones", "already taken"),
     ],
 )
 def test_a_wrong_override_names_itself(page: Path, key: str, value: str, message: str) -> None:
@@ -366,7 +365,7 @@ def test_a_change_is_checked_and_leaves_the_first_scenario_alone(page: Path) -> 
     assert changed.inventories[2] is scenario.inventories[2], "a file is not read again for nothing"
     with pytest.raises(ScenarioError, match=r"^changed\(fleet\.0\.devices\): fleet\.0\.devices: .*too small"):
         scenario.changed({"fleet.0.devices": -1})
-    with pytest.raises(ScenarioError, match="its items are counted 0 to 2"):
+    with pytest.raises(ScenarioError, match="its items are 0 to 2"):
         scenario.changed({"fleet.5.devices": 1})
     with pytest.raises(ScenarioError, match="office phones"):
         scenario.changed({"fleet.0.name": "desks"})

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sim.scenario import Scenario, ScenarioError
 from sim.scenario.fields import Activate
 from sim.scenario.fleet import Spells
+from sim.scenario.prepare import prepare
 from sim.scenario.schema import AddressChange, Empty
 from sim.world.distributions import Distribution
 
@@ -35,7 +36,7 @@ def test_the_defaults_are_those_of_the_language() -> None:
     server = read.server
     assert (server.behaviour, server.activation, server.outages) == ("ksmm-6.0", "earliest", ())
     assert (server.certificate.issuer, server.certificate.valid_for) == ("ksc", 397 * DAY_S)
-    assert (server.automatic_reissue.mode, server.automatic_reissue.lead) == ("default", 90 * DAY_S)
+    assert server.automatic_reissue == "default"
     group = read.fleet[0]
     assert (group.platform, group.presence, group.columns) == ("android", "always", {})
     sync = group.sync
@@ -78,19 +79,18 @@ def test_no_recovery_may_be_said(nobody: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "mode", "lead_s"),
+    ("written", "lead_s"),
     [
-        ("default", "default", 90 * DAY_S),
-        ("off", "off", 90 * DAY_S),
-        ("on", "on", 90 * DAY_S),
-        ({"lead": "60d"}, "on", 60 * DAY_S),
-        ({}, "on", 90 * DAY_S),
-        (None, "default", 90 * DAY_S),
+        ("default", 90 * DAY_S),
+        ("off", None),
+        ("on", 90 * DAY_S),
+        ({"lead": "60d"}, 60 * DAY_S),
+        ({}, 90 * DAY_S),
+        (None, 90 * DAY_S),
     ],
 )
-def test_automatic_reissue(written: object, mode: str, lead_s: int) -> None:
-    read = scenario(server={"automatic_reissue": written}).server.automatic_reissue
-    assert (read.mode, read.lead) == (mode, lead_s)
+def test_automatic_reissue(written: object, lead_s: int | None) -> None:
+    assert prepare(scenario(server={"automatic_reissue": written})).plan.automatic_lead_s == lead_s
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,11 @@ def test_presence_in_spells() -> None:
     read = scenario(
         fleet=[{"name": "g", "devices": 0, "presence": {"on": "8h", "off": {"uniform": ["1h", "2h"]}}}]
     )
-    assert read.fleet[0].presence == Spells(
-        on=Distribution.constant(8 * HOUR_S), off=Distribution.uniform(3600, 7200)
+    presence = read.fleet[0].presence
+    assert isinstance(presence, Spells)
+    assert (presence.on, presence.off) == (
+        Distribution.constant(8 * HOUR_S),
+        Distribution.uniform(3600, 7200),
     )
 
 

@@ -67,9 +67,8 @@ def test_not_a_number_is_read() -> None:
 
 @pytest.mark.usefixtures("_either_parser")
 def test_every_value_and_key_knows_its_place() -> None:
-    node, problems = read_tree("a: 1\nb:\n  - x\n  - {c: 'y', d: }\né: &n [1]\nf: *n\n", file="f")
-    assert not problems
-    assert node.plain() == {"a": 1, "b": ["x", {"c": "y", "d": None}], "é": [1], "f": [1]}
+    node = read_tree("a: 1\nb:\n  - x\n  - {c: 'y', d: }\né: &n [1]\nf: *n\n", file="f")
+    assert node.value == {"a": 1, "b": ["x", {"c": "y", "d": None}], "é": [1], "f": [1]}
     assert node.place_of(("a",)) == Place("f", 1, 4)
     assert node.place_of(("a",), key=True) == Place("f", 1, 1)
     assert node.place_of(("b", 1, "c")) == Place("f", 4, 9)
@@ -83,16 +82,14 @@ def test_every_value_and_key_knows_its_place() -> None:
 @pytest.mark.usefixtures("_either_parser")
 @pytest.mark.parametrize("quoted", ["'5'", '"5"', "|-\n  5", ">-\n  5", "! 5", "!!str 5"])
 def test_a_quoted_scalar_is_a_text(quoted: str) -> None:
-    node, problems = read_tree(f"a: {quoted}\n", file="f")
-    assert not problems
-    assert node.plain() == {"a": "5"}
+    assert read_tree(f"a: {quoted}\n", file="f").value == {"a": "5"}
 
 
 @pytest.mark.usefixtures("_either_parser")
-def test_what_can_be_read_is_read_beside_what_cannot() -> None:
-    node, problems = read_tree("a: !!python/name:x y\na: 2\n<<: {z: 1}\nb: 3\nc: *gone\n", file="f")
-    assert [(each.line, each.column) for each in problems] == [(1, 4), (2, 1), (3, 1), (5, 4)]
-    assert node.plain() == {"a": None, "b": 3, "c": None}
+def test_all_that_cannot_be_read_is_told_at_once() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        read_tree("a: !!python/name:x y\na: 2\n<<: {z: 1}\nb: 3\nc: *gone\n", file="f")
+    assert [(each.line, each.column) for each in caught.value.problems] == [(1, 4), (2, 1), (3, 1), (5, 4)]
 
 
 @pytest.mark.usefixtures("_either_parser")
@@ -121,7 +118,7 @@ def test_both_parsers_place_a_mistake_alike(text: str, place: tuple[int, int]) -
 
 
 def test_thirty_two_levels_are_read_and_no_more() -> None:
-    assert read_tree("[" * 32 + "1" + "]" * 32, file="f")[0].plain()
+    assert read_tree("[" * 32 + "1" + "]" * 32, file="f").value
     with pytest.raises(ScenarioError, match=r"f:1:33: .*nested more than 32 deep"):
         read_tree("[" * 33 + "]" * 33, file="f")
 
@@ -135,6 +132,6 @@ def test_an_alias_counts_as_deep_as_what_it_stands_for() -> None:
 
 def test_a_hundred_thousand_values_are_read_and_no_more() -> None:
     text = "[" + "1," * 99_999 + "]"
-    assert len(read_tree(text, file="f")[0].plain()) == 99_999  # type: ignore[arg-type]
+    assert len(read_tree(text, file="f").value) == 99_999
     with pytest.raises(ScenarioError, match="more than 100,000 values"):
         read_tree("[" + "1," * 100_000 + "]", file="f")

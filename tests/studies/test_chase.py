@@ -11,8 +11,7 @@ import pytest
 
 import sim
 from sim.figures import FigureError
-from sim.report.page import drawings_of
-from sim.report.publish import Publisher
+from sim.report.page import Page
 from sim.studies.chase import FEWEST_RUNS, Chase
 from sim.studies.output import write
 
@@ -108,8 +107,8 @@ def test_the_summary_names_the_worst_with_their_last_contact_and_counts_the_othe
 
 def written(folder: Path, *, with_figures: bool) -> sim.Result:
     result = sim.run(scenario(folder))
-    publisher = Publisher(result, command="reissue run x.yaml", with_figures=with_figures)
-    write(result, folder / "out", beside=publisher)
+    page = Page(result, with_figures=with_figures)
+    write(result, folder / "out", beside=page)
     return result
 
 
@@ -119,7 +118,7 @@ def test_a_file_has_all_devices_with_a_contact(tmp_path: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert [row["id"] for row in rows] == [row.device for row in Chase.of(result).rows()]
     assert len(rows) == 360, "without those that never connected or have no date"
-    assert "forecast" in {each.name for each in drawings_of(Publisher(result, command="").contents)}
+    assert "forecast" in Page(result).figures
     write(result, tmp_path / "out", overwrite=True)  # it knows its files again
 
 

@@ -189,7 +189,6 @@ def test_a_killed_driver_goes_on_where_it_was(pair: Nodes, tmp_path: Path) -> No
         (["--cluster", "tcp://127.0.0.1:1"], "no scheduler answers within"),
         (["--cluster", "nowhere"], "cannot be reached"),
         (["--cluster", "tcp://127.0.0.1:1", "--set", "recovery.technicians=2"], "leave --cluster out"),
-        (["--no-store", "--store", "x"], "exclude each other"),
         (["--workers", "2", "--cluster", "x:1"], "give one of them"),
     ],
 )

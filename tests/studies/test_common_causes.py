@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sim
+from sim.summary import Table
 
 
 def test_a_run_with_a_holiday_says_what_it_would_be_without() -> None:
@@ -21,5 +22,7 @@ def test_a_run_with_a_holiday_says_what_it_would_be_without() -> None:
     assert [verdict.verdict for verdict in result.guarantees] == ["fails"]
     lost = [row["lost_devices"] for row in result.runs]
     assert all(100 < (each or 0) < 300 for each in lost)  # of 400 at 50 %, sd 10
-    words = str(result.summary().parts)
-    assert "without holidays and disturbances" in words
+    (table,) = (part for part in result.summary().parts if part.title.startswith("Holidays"))
+    assert isinstance(table, Table)
+    assert table.rows[0][2] == table.rows[1][2].split(" to ")[1] == "0"
+    assert table.rows[2][1:] == ("fails", "proved")

@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 import sim
 from sim.cli.commands import cli
-from sim.report.calendar import calendar_of
+from sim.report.schedule import calendar_of
 from sim.studies.absences import scaled
 from sim.studies.search import PlanError, places
 
@@ -176,7 +176,7 @@ def test_longer_absences_ask_for_longer_delays() -> None:
     """Half as long and twice as long: 0.2 exp(-W / 4 d) scales with W."""
     found = plan(scenario(), lost_at_most=60, follow_advice=False, vary=True)
     days = {variant.assumption: variant.delay_days for variant in found.variants}
-    assert days["more than 3 % more of it never synchronize"] is None
+    assert days["more than another 3 % of the fleet never synchronize"] is None
     now, half, twice = (
         days[a] for a in ("the fleet as it is", "absences half as long", "absences twice as long")
     )
@@ -184,7 +184,7 @@ def test_longer_absences_ask_for_longer_delays() -> None:
     assert now is not None
     assert twice is not None
     assert half < now < twice
-    dormant = [days[f"{share} % more of it never synchronize"] for share in ("0.75", "1.5", "2.2")]
+    dormant = [days[f"another {share} % of the fleet never synchronize"] for share in ("0.75", "1.5", "2.2")]
     assert [now, *dormant] == sorted([now, *dormant])
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import sim
 from sim.errors import InputError
-from sim.figures import FigureError
+from sim.figures import FigureError, bars
 from sim.figures.style import svg_bytes
 from sim.studies import plots
 
@@ -79,7 +79,7 @@ def test_the_queue_stands_against_the_technicians(result: sim.Result) -> None:
     waiting = next(line for line in axes.lines if len(line.get_ydata()) == 48).get_ydata()
     assert [waiting[h] for h in (6, 7, 9, 11, 13, 15)] == [0, 4, 3, 2, 1, 0]
     assert any(set(line.get_ydata()) == {1} for line in axes.lines)
-    assert {"1 technician", "at most 4"} <= set(words(figure))
+    assert {"1 technician", "at most 4, Sun 07:00"} <= set(words(figure))
 
 
 def test_syncs_shows_the_load_of_each_hour(result: sim.Result) -> None:
@@ -111,7 +111,7 @@ def test_certificates_are_bands_of_reserve_and_main(result: sim.Result) -> None:
     assert any(row == 1 and hatch and (min(x), max(x)) == (0, 5) for row, hatch, x in bands)  # waits 5 h
     assert any(row == 0 and (min(x), max(x)) == (0, 5) for row, _, x in bands)  # was main
     assert any(row == 1 and (min(x), max(x)) == (5, 48) for row, _, x in bands)  # is main
-    labels = {text.get_text() for text in figure.legends[0].get_texts()}
+    labels = {text.get_text() for text in axes.get_legend().get_texts()}
     assert {"waits as reserve", "is main", "valid", "expires"} <= labels
 
 
@@ -119,8 +119,8 @@ def test_a_certificate_that_stays_main_after_its_expiry_is_marked() -> None:
     late = sim.Scenario.from_document(
         {**HALF, "server": {"certificate": {"expires": "day 1"}, "automatic_reissue": "off"}, "strategy": []}
     )
-    figure = sim.run(late).plot.certificates()
-    assert "main, but expired" in {text.get_text() for text in figure.legends[0].get_texts()}
+    (axes,) = sim.run(late).plot.certificates().axes
+    assert "main, but expired" in {text.get_text() for text in axes.get_legend().get_texts()}
 
 
 def test_histories_show_lost_and_kept_devices_as_strips(result: sim.Result) -> None:
@@ -146,8 +146,8 @@ def test_a_figure_that_cannot_be_says_why(result: sim.Result) -> None:
         alone.plot.queue()
     with pytest.raises(InputError, match="has no device"):
         result.plot.histories(["phones/10"])
-    with pytest.raises(InputError, match="room for 12"):
-        result.plot.histories([f"phones/{n}" for n in range(13)])
+    with pytest.raises(InputError, match="room for 24"):
+        result.plot.histories([f"phones/{n}" for n in range(25)])
 
 
 def test_a_curve_plots_its_means_and_its_band() -> None:
@@ -167,6 +167,7 @@ def test_a_curve_plots_its_means_and_its_band() -> None:
     band = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert band.max() == found.table["high"].max()
     assert axes.get_ylabel() == "lost devices (mean)"
+    assert "5 to 95 % of 3 runs" in words(found.plot())
 
 
 def test_a_comparison_shows_each_difference_with_its_interval() -> None:
@@ -270,9 +271,61 @@ def test_a_figure_shows_itself(result: sim.Result) -> None:
 
 def test_a_history_has_no_more_marks_than_a_drawing_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     result = sim.run(sim.Scenario.from_document(HALF))
-    monkeypatch.setattr(plots, "_MOST_SYNCED", 2)
-    drawn = plots.histories_of(result, result.plot._at_risk)
-    assert drawn
-    assert max(len(history.synced) for history in drawn) == 2
+    monkeypatch.setattr(bars, "_MOST_MARKS", 2)
+    (axes,) = result.plot.histories().axes
+    assert max(len(line.get_xdata()) for line in axes.lines) == 2
     monkeypatch.setattr(plots, "_MOST_PERIODS", 0)
-    assert plots.histories_of(result, result.plot._at_risk) == ()
+    with pytest.raises(FigureError, match="name the devices to show"):
+        result.plot.histories()
+
+
+def test_several_results_are_lines_of_one_figure_over_the_dates_of_all() -> None:
+    """The last five of ten are lost at 5 h; under the plan of a day later two, at 24 + 8 h."""
+    plan = sim.Scenario.from_document({**HALF, "recovery": "none"})
+    later = plan.changed({"start": "2026-03-02", "strategy.0.reissue.activate": "after 8h"}, replications=3)
+    several = sim.plot({"5 h": sim.run(plan), "8 h $": sim.run(later)})
+    (axes,) = several.devices().axes
+    first, second = axes.lines
+    assert [first.get_label(), second.get_label()] == ["5 h", r"8 h \$"]
+    assert first.get_linestyle() != second.get_linestyle()
+    lost = [dict(zip(hours(axes, line.get_xdata()), line.get_ydata(), strict=True)) for line in axes.lines]
+    assert [lost[0][hour] for hour in (4, 5)] == [0, 5]
+    assert [lost[1][hour] for hour in (31, 32)] == [0, 2]
+    assert hours(axes, axes.get_xlim()) == [0, 72]
+    assert "the same in 3 runs" in words(several.devices())
+    coverage = several.delivery().axes[0].lines
+    assert [np.nanmax(line.get_ydata()) for line in coverage] == [0.4, 0.7]  # at the last full hour
+    with pytest.raises(FigureError, match="delivery, devices, syncs and queue"):
+        several.certificates()
+    for wrong in ({}, sim.run(plan), {"a": plan}):
+        with pytest.raises(InputError, match="plot takes"):
+            sim.plot(wrong)  # type: ignore[arg-type]
+
+
+def test_every_figure_is_drawn_on_given_axes_or_in_a_given_size(result: sim.Result) -> None:
+    curve = sim.curve(result.scenario, exact=True)
+    vary: dict[str, list[object]] = {"fleet.0.devices": [10, 20]}
+    other = result.scenario.changed({"strategy.0.reissue.activate": "after 8h"})
+    compared = sim.compare({"a": result.scenario, "b": other})
+    sweep = sim.sweep(result.scenario, vary, keep=False)
+    decision = result.decision
+    single = [getattr(result.plot, name) for name in ("delivery", "certificates", "syncs", "queue", "curve")]
+    for plot in (*single, result.plot.histories, curve.plot, compared.plot, sweep.plot, decision.plot):
+        given = Figure()
+        axes = given.subplots()
+        assert plot(ax=axes) is given
+        assert given.axes == [axes]
+        assert axes.get_title(loc="left")
+        assert plot(figsize=(5, 4)).get_size_inches().tolist() == [5, 4]
+    pair = Figure().subplots(2)
+    assert result.plot.devices(ax=pair).axes == list(pair)
+    with pytest.raises(FigureError, match="on 2 axes, not on 1"):
+        result.plot.devices(ax=pair[0])
+
+
+def test_a_decision_plots_what_it_says(result: sim.Result) -> None:
+    (axes,) = result.decision.plot().axes
+    assert axes.lines[0].get_ydata().tolist() == [point.lost[1] for point in result.decision.curve]
+    assert "5 to 95 % of fleets like this" in words(result.decision.plot())
+    with pytest.raises(FigureError, match="vary=True"):
+        sim.plan(result.scenario, vary=False).plot()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sim
-from sim.report.publish import Publisher
+from sim.report.page import Page
 from sim.scenario.findings import findings_of
 
 ACROSS = {
@@ -29,7 +29,7 @@ def test_the_terminal_and_the_page_show_local_time_and_json_shows_utc() -> None:
     shown: Any = result.summary().parts[2]
     assert [row[0] for row in shown.rows[:2]] == ["2026-03-27 08:00:00", "2026-04-03 09:00:00"]
     assert "times of Europe/Berlin" in result.summary().about
-    page = Publisher(result, command="").page().decode("utf-8")
+    page = Page(result).html.decode("utf-8")
     for words in ("2026-04-03 09:00", "date (Europe/Berlin)", "Last sync (Europe/Berlin)"):
         assert words in page
     assert "2026-04-03 07:00" not in page

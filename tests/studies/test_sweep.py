@@ -147,9 +147,8 @@ def test_the_command_prints_a_row_for_each_point_in_order(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--vary", "fleet"], "is not key=values"),
+        (["--vary", "fleet"], "is not key=value"),
         (["--vary", "strategy.0.reissue.activate=after 1d"], "is varied twice"),
-        (["--no-store", "--store", "x"], "exclude each other"),
         (["--workers", "2", "--cluster", "x:1"], "give one of them"),
         (["--out", "table.xlsx"], "ends in .parquet or .csv"),
         (["--out", "missing/table.csv"], "does not exist"),

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from sim.summary import MOST_ROWS, Column, Note, Notes, Summary, Table, notes
-from sim.summary.card import to_html
+from sim.summary.answer import to_html
 from sim.summary.terminal import to_text
 
 HOSTILE = "<script>\x1b[31m&\"'\u202e"

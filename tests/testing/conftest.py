@@ -9,7 +9,6 @@ import scipy.special  # noqa: F401
 from planner import BROKEN, KEPT, Project, small
 
 import sim.testing.assertions
-import sim.testing.collection
 import sim.testing.plugin
 from sim.testing import BrokenGuarantee, assert_guarantees
 

@@ -105,7 +105,6 @@ def test_equal_scenarios_share_a_result_and_others_do_not(tmp_path: Path) -> Non
 def test_a_certificate_file_that_changed_is_read_again(tmp_path: Path) -> None:
     shipped = Path(__file__).parents[2] / "scenarios"
     (tmp_path / "certs").mkdir()
-    certificate = tmp_path / "certs" / "mobile.pem"
     plan = tmp_path / "custom_certificate_strands_ios.yaml"
     plan.write_bytes((shipped / plan.name).read_bytes())
     for name in ("mobile.pem", "without_server_auth.pem"):
@@ -113,7 +112,8 @@ def test_a_certificate_file_that_changed_is_read_again(tmp_path: Path) -> None:
     keep = Runs()
     first = keep(plan)
     assert keep(plan) is first
-    certificate.write_bytes(certificate.read_bytes() + b"\n")
+    other = (shipped / "certs" / "without_crl_signing.pem").read_bytes()
+    (tmp_path / "certs" / "without_server_auth.pem").write_bytes(other)
     assert keep(plan) is not first
 
 

@@ -15,7 +15,7 @@ from planner import BROKEN, SMALL, Project, small
 import sim
 from sim.studies.required import required_delay
 from sim.testing import assert_guarantees
-from sim.testing.failures import failure_text
+from sim.testing.assertions import failure_text
 from sim.text import spaced
 
 ROOT = Path(__file__).parents[2]
