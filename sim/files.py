@@ -92,7 +92,9 @@ def inside(folder: Path, written: str) -> Path:
         UnreadableError: the path is absolute, or leads out of the folder.
     """
     if not written or re.search(r"[\x00\r\n]|^[A-Za-z]:[\\/]|^[\\/~]", written):
-        raise UnreadableError("is not a path relative to the scenario's folder, such as data/devices.csv")
+        raise UnreadableError(
+            "is not relative to the scenario's folder: write a path such as data/devices.csv"
+        )
     try:
         root = folder.resolve()
         path = (root / written).resolve()

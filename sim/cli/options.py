@@ -65,7 +65,7 @@ def pair_of(text: str) -> tuple[str, str]:
     return key, value
 
 
-PATH: Final = click.Path(path_type=Path)
+PATH: Final = click.Path(path_type=Path, readable=False)
 PAIR: Final = Read("pair", "sim.cli.options:pair_of")
 SHARE: Final = Read("share or number", "sim.scenario.values:read_target")
 """`0.1%` or `0.001`, or a number from 1 on."""

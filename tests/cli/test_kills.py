@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -37,14 +41,6 @@ COMMANDS: dict[str, tuple[list[list[str]], list[str]]] = {
 }
 """What is there before, and what is killed."""
 
-MODULES = (
-    *("pyarrow.csv", "pyarrow.parquet", "cryptography.x509", "sim.cli.commands", "sim.processes.engine"),
-    *("sim.pki.issue", "sim.report.page", "sim.studies.run", "sim.studies.sweep", "sim.studies.tables"),
-)
-"""What the commands use; each of hundreds of processes would import it."""
-
-Kill = Callable[[int], None]
-
 
 def at_event(last: int) -> None:
     """End this process as SIGKILL does before its file event number `last`."""
@@ -64,26 +60,32 @@ def at_event(last: int) -> None:
     sys.addaudithook(hook)
 
 
-def attempt(
-    command: Sequence[str], *, before: Kill | None = None, number: int = 0, after_s: float = 0
-) -> int:
-    """Run a command in a copy of this process; its exit code, negative for a signal."""
+def call(command: Sequence[str]) -> int:
+    """Run a command in this process."""
     from sim.cli.commands import cli
 
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        return int(cli.main(list(command), standalone_mode=False) or 0)
+
+
+def attempt(command: Sequence[str], *, event: int | None = None, after_s: float | None = None) -> int:
+    """Run a command in a copy of this process, which has imported all; its code, negative for a signal.
+
+    Args:
+        command: what is typed.
+        event: the number of the file event before which it is killed.
+        after_s: seconds after which it is killed.
+    """
     pid = os.fork()
     if pid == 0:
         code = 99
         try:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            os.dup2(1, 2)
-            if before is not None:
-                before(number)
-            code = cli.main(list(command), standalone_mode=False) or 0
-        except BaseException:
-            code = 98
+            if event is not None:
+                at_event(event)
+            code = call(command)
         finally:
             os._exit(code)
-    if after_s:
+    if after_s is not None:
         time.sleep(after_s)
         os.kill(pid, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -99,111 +101,140 @@ def intact(folder: Path, *, but: str = "run.json") -> bool:
     return is_sealed(content) and others == json.loads(content)["files"]
 
 
-def listed() -> list[str]:
-    return sorted(path.as_posix() for path in Path().rglob("*") if not path.is_dir())
+def contents() -> dict[str, bytes]:
+    """Every file here but those that say how long something took."""
+    files = (path for path in Path().rglob("*") if path.is_file() and path.name != "run.json")
+    return {path.as_posix(): path.read_bytes() for path in files if path.parts[0] != "store"}
 
 
-def killed(name: str, number: int, *, after_s: float = 0) -> tuple[bool, list[str]]:
-    """Kill a command once, look, and do it again; whether it was killed, and what is wrong.
-
-    Args:
-        name: of `COMMANDS`.
-        number: of the file event before which it is killed.
-        after_s: seconds after which it is, instead.
-    """
-    from tempfile import TemporaryDirectory
-
-    wrong, here = [], Path.cwd()
+@contextmanager
+def folder_like(before: Path | None) -> Iterator[None]:
+    """A copy of a folder to work in for a while, or a new one with the plan."""
+    here = Path.cwd()
     with TemporaryDirectory() as folder:
         os.chdir(folder)
-        Path("plan.yaml").write_text(PLAN, encoding="utf-8")
-        before, command = COMMANDS[name]
-        for each in before:
-            attempt(each)
-        was_killed = (
-            attempt(command, before=None if after_s else at_event, number=number, after_s=after_s) < 0
-        )
-        if (
-            Path("result").exists()
-            and any(Path("result").iterdir())
-            and not intact(Path("result"), but=PARTIAL)
-        ):
-            wrong.append("a mixture under the name")
-        elif name in ("overwrite", "report") and not Path("result/run.json").exists():
-            wrong.append("the old result is gone")
-        if attempt(command) != 0:
-            wrong.append("the next call does not work")
-        left = listed()
-        if Path("result").exists() and not intact(Path("result")):
-            wrong.append("the next call leaves a mixture")
-        if any(PARTIAL in path for path in left):
-            wrong.append(f"litter: {left}")
-        if name == "sweep":
-            again = Path("table.csv").read_bytes()
-            attempt([*SWEEP[:-3], "--no-store", "--out", "whole.csv"])
-            if Path("whole.csv").read_bytes() != again:
-                wrong.append("another table")
-        os.chdir(here)
-    return was_killed, [f"{name} {number} {after_s:.3f}: {each}" for each in wrong]
+        try:
+            if before is None:
+                Path("plan.yaml").write_text(PLAN, encoding="utf-8")
+            else:
+                shutil.copytree(before, folder, dirs_exist_ok=True)
+            yield
+        finally:
+            os.chdir(here)
 
 
-def main(command: str, first: str, step: str, most: str) -> None:
-    """Kill a command at every so many-th event; with a negative first event, at random so many times."""
-    for module in MODULES:
-        import_module(module)
+@dataclass(frozen=True)
+class Case:
+    """A command that is killed again and again.
 
-    chance, wrong, kills = random.Random(command), list[str](), 0
-    if int(first) < 0:
-        began = time.monotonic()
-        killed(command, 1_000_000)
-        whole_s = (time.monotonic() - began) / 2
-        for number in range(int(most)):
-            was_killed, more = killed(command, number, after_s=chance.uniform(0.001, whole_s))
-            kills, wrong = kills + was_killed, wrong + more
-    else:
-        for number in range(int(first), int(first) + int(step) * int(most), int(step)):
-            was_killed, more = killed(command, number)
-            kills, wrong = kills + was_killed, wrong + more
-            if not was_killed:  # it has no more events
-                break
+    Attributes:
+        name: of `COMMANDS`.
+        before: a folder in which it can be called.
+        whole: what is there when it is done.
+        takes_s: how long it takes.
+    """
+
+    name: str
+    before: Path
+    whole: dict[str, bytes]
+    takes_s: float
+
+    @classmethod
+    def of(cls, name: str, folder: Path) -> Case:
+        """The command called once in this process, which so imports what it needs, and once in a copy."""
+        earlier, command = COMMANDS[name]
+        with folder_like(None):
+            for each in earlier:
+                assert call(each) in (0, 1, 3)
+            shutil.copytree(".", folder)
+            call(command)
+        with folder_like(folder):
+            began = time.monotonic()
+            assert attempt(command) == 0
+            return cls(name, folder, contents(), time.monotonic() - began)
+
+    def killed(self, **when: float) -> tuple[bool, list[str]]:
+        """Kill the command once, look, and call it again; whether it was killed, and what is wrong."""
+        command, wrong, result = COMMANDS[self.name][1], [], Path("result")
+        with folder_like(self.before):
+            was_killed = attempt(command, **when) < 0  # type: ignore[arg-type]
+            if result.exists() and any(result.iterdir()) and not intact(result, but=PARTIAL):
+                wrong.append("a mixture under the name")
+            elif (self.before / "result").exists() and not (result / "run.json").exists():
+                wrong.append("the old result is gone")
+            if attempt(command) != 0:
+                wrong.append("the next call does not work")
+            if result.exists() and not intact(result):
+                wrong.append("the next call leaves a mixture")
+            if contents() != self.whole:
+                there = sorted(contents())
+                wrong.append(f"litter: {there}" if there != sorted(self.whole) else "other bytes")
+            if left := [path.as_posix() for path in Path().rglob(f"*{PARTIAL}*")]:
+                wrong.append(f"litter: {left}")
+        return was_killed, [f"{self.name} {when}: {each}" for each in wrong]
+
+
+def main(commands: str, events: str, times: str) -> None:
+    """Kill commands: before these events, or every one up to the last; and so many times at random.
+
+    Prints the number of kills of each, and what was wrong.
+    """
+    kills, wrong = dict.fromkeys(commands.split(","), 0), list[str]()
+
+    def kill(case: Case, **when: float) -> bool:
+        was_killed, more = case.killed(**when)
+        kills[case.name] += was_killed
+        wrong.extend(more)
+        return was_killed
+
+    with TemporaryDirectory() as folder:
+        for name in kills:
+            case = Case.of(name, Path(folder, name))
+            for event in range(1_000) if events == "all" else map(int, filter(None, events.split(","))):
+                if not kill(case, event=event):  # it has no more events
+                    break
+            before, chance = kills[name], random.Random(name)
+            for _ in range(5 * int(times)):
+                if kills[name] - before < int(times):
+                    kill(case, after_s=chance.uniform(0, case.takes_s))
     print(json.dumps([kills, wrong]))
 
 
-def kills(command: str, *, first: int, step: int, most: int, folder: Path) -> int:
+def kills_of(commands: str, folder: Path, *, events: str = "", times: int = 0) -> dict[str, int]:
     ran = subprocess.run(
-        [sys.executable, __file__, command, str(first), str(step), str(most)],
+        [sys.executable, __file__, commands, events, str(times)],
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    count, wrong = json.loads(ran.stdout)
+    kills, wrong = json.loads(ran.stdout)
     assert wrong == []
-    return int(count)
+    return dict(kills)
 
 
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="forks")
+needs_fork: Callable[..., object] = pytest.mark.skipif(
+    not hasattr(os, "fork") or sys.platform == "darwin", reason="forks"
+)
 
 
 @needs_fork
-@pytest.mark.slow
-def test_a_killed_run_leaves_the_old_result_or_the_new(tmp_path: Path) -> None:
-    assert kills("overwrite", first=10, step=1, most=1, folder=tmp_path) == 1
+def test_a_killed_command_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+    assert kills_of("overwrite,sweep", tmp_path, events="4,12") == {"overwrite": 2, "sweep": 2}
 
 
 @needs_fork
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_killed_at_every_file_event(command: str, tmp_path: Path) -> None:
-    assert kills(command, first=0, step=1, most=1_000, folder=tmp_path) >= 3
+    assert kills_of(command, tmp_path, events="all")[command] >= 3
 
 
 @needs_fork
 @pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS)
-def test_killed_at_random(command: str, tmp_path: Path) -> None:
-    assert kills(command, first=-1, step=1, most=40, folder=tmp_path) >= 10
+def test_killed_200_times_at_random(tmp_path: Path) -> None:
+    assert kills_of(",".join(COMMANDS), tmp_path, times=50) == dict.fromkeys(COMMANDS, 50)
 
 
 if __name__ == "__main__":

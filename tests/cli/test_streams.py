@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,35 +52,3 @@ def test_a_file_whose_name_is_not_utf_8_is_run(tmp_path: Path) -> None:
     )
     assert (ran.returncode, b"Traceback" in ran.stderr) == (0, False)
     assert r"plan\\udcff.yaml" in (tmp_path / "result/run.json").read_text(encoding="utf-8")
-
-
-@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="needs setpriv")
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (["run", "plan.yaml"], 0),
-        (["run", "plan.yaml", "--out", "result"], 2),
-        (["sweep", "plan.yaml", "--vary", "seed=1", "--no-store", "--out", "t.csv"], 2),
-    ],
-)
-def test_who_may_write_nowhere_can_run_and_is_told_before(
-    arguments: list[str], code: int, tmp_path: Path
-) -> None:
-    (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
-    tmp_path.chmod(0o555)
-    try:
-        ordinary = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
-        ran = subprocess.run(
-            [*ordinary, sys.executable, "-c", "from sim.cli import program; program()", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    finally:
-        tmp_path.chmod(0o755)
-    assert ran.returncode == code, ran.stderr
-    assert "Traceback" not in ran.stderr
-    assert ("give yourself permission" in ran.stderr) == (code == 2)
-    assert "lose the server" not in ran.stdout or code == 0

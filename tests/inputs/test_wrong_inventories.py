@@ -45,7 +45,7 @@ CASES = [
     case("a time zone of several places", "id,last_sync\n|1,2026-02-27 08:15 CST\n", "zone"),
     case("a period without unit", "id,sync_every\n|1,6\n", "write 6d for days, 6h"),
     case("a period of nothing", "id,sync_every\n|1,0s\n", "at least 1s"),
-    case("a period in words", "id,sync_every\n|1,6 hours\n", "write 6h"),
+    case("a period in words", "id,sync_every\n|1,6 hours\n", "6h"),
     case("perhaps a reserve", "id,holds_reserve\n|1,maybe\n", "write yes or no"),
     case("text after a quote", 'id,group\n|1,"a"b\n', "closing quote"),
     case("an open quote", 'id,group\n|1,"a\n2,b\n', "never closed"),
