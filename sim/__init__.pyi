@@ -14,13 +14,13 @@ from sim.studies.compare import Comparison as Comparison
 from sim.studies.compare import compare as compare
 from sim.studies.curve import Curve as Curve
 from sim.studies.curve import curve as curve
+from sim.studies.decision import plan as plan
 from sim.studies.device_lists import forecast as forecast
 from sim.studies.device_lists import inventory as inventory
 from sim.studies.exact import Probabilities as Probabilities
 from sim.studies.exact import exact as exact
 from sim.studies.output import Saved as Saved
 from sim.studies.output import read as read
-from sim.studies.plan import plan as plan
 from sim.studies.plots import plot as plot
 from sim.studies.result import Result as Result
 from sim.studies.run import run as run

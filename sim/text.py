@@ -59,7 +59,11 @@ def number(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of [0, 1] with two digits: `98.79 %`; `-` for None."""
+    """A share of [0, 1] with two digits: `98.79 %`; `-` for None; what is nearly none or all says so."""
+    if share is not None and 0 < share < 5e-5:
+        return "under 0.01 %"
+    if share is not None and 1 - 5e-5 < share < 1:
+        return "over 99.9 %"
     return "-" if share is None else f"{100 * share:.2f} %"
 
 

@@ -49,6 +49,7 @@ def test_an_instant_has_seconds_only_where_they_are_not_zero() -> None:
 def test_counts_means_and_shares() -> None:
     assert [text.number(n) for n in (0, 1160, 1160.5, None)] == ["0", "1,160", "1,160.50", "-"]
     assert [text.percent(share) for share in (0.987931, 1, None)] == ["98.79 %", "100.00 %", "-"]
+    assert [text.percent(share) for share in (0, 1e-9, 1 - 1e-9)] == ["0.00 %", "under 0.01 %", "over 99.9 %"]
 
 
 @pytest.mark.parametrize(

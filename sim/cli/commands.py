@@ -169,7 +169,7 @@ def plan(
     """
     from sim.files import write_new_files
     from sim.report.schedule import calendar_of, runbook_of
-    from sim.studies.plan import plan as study
+    from sim.studies.decision import plan as study
 
     scenario, found = _find(study, follow_advice=not no_advice, vary=not no_variants, **given)
     if calendar is not None and found.delay_days is not None:

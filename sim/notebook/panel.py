@@ -18,7 +18,7 @@ from sim.scenario.prepare import prepare, presence_of
 from sim.scenario.problems import ScenarioError
 from sim.scenario.scenario import Scenario
 from sim.scenario.values import format_share
-from sim.studies.absences import scaled, written_spells
+from sim.studies.alternatives import scaled, written_spells
 from sim.studies.delays import CurveError, Waits, critical_delays_s, step_of
 from sim.studies.experiment import Experiment
 from sim.summary import Column, Summary, Table, notes

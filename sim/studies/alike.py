@@ -19,38 +19,26 @@ class CompareError(InputError):
 
 def check_alike(first: Scenario, other: Scenario, names: tuple[str, str]) -> None:
     """Raise CompareError unless both have the same devices, start and duration."""
-    for what, one, two in _differing(first, other):
-        raise CompareError(
-            f"{visible(names[0])} and {visible(names[1])} differ in {visible(what)} "
-            f"({visible(one)}; {visible(two)}): a comparison needs the same devices living the same days"
-        )
-
-
-def _differing(first: Scenario, other: Scenario) -> Iterator[tuple[str, str, str]]:
-    """What is not the same where it must be, and how it is in each."""
-    yield from (
-        (what, one, two)
-        for what, one, two in (
-            ("start", iso(first.start), iso(other.start)),
-            ("duration", span(first.duration), span(other.duration)),
-        )
-        if one != two
-    )
-    left, right = _groups(first), _groups(other)
-    for name in sorted(left.keys() | right.keys()):
-        one, two = left.get(name, "none"), right.get(name, "none")
+    left, right = _same(first), _same(other)
+    for what in {**left, **right}:
+        one, two = left.get(what, "none"), right.get(what, "none")
         if one != two:
-            yield f"the group {name!r}", one, two
+            raise CompareError(
+                f"{visible(names[0])} and {visible(names[1])} differ in {visible(what)} "
+                f"({visible(one)}; {visible(two)}): a comparison needs the same devices living the same days"
+            )
 
 
-def _groups(scenario: Scenario) -> dict[str, str]:
-    """What names the devices of each group."""
-    return {
-        group.name: f"{group.devices or 0:,} devices"
-        if group.inventory is None
-        else f"inventory {scenario.inventories[number].sha256[:12]}"
-        for number, group in enumerate(scenario.fleet)
-    }
+def _same(scenario: Scenario) -> dict[str, str]:
+    """What must be the same: the days, and what names the devices of each group."""
+    found = {"start": iso(scenario.start), "duration": span(scenario.duration)}
+    for number, group in enumerate(scenario.fleet):
+        found[f"the group {group.name!r}"] = (
+            f"{group.devices or 0:,} devices"
+            if group.inventory is None
+            else f"inventory {scenario.inventories[number].sha256[:12]}"
+        )
+    return found
 
 
 def told_apart(scenarios: Sequence[Scenario]) -> list[str]:
@@ -60,11 +48,10 @@ def told_apart(scenarios: Sequence[Scenario]) -> list[str]:
         alike = [dict(_settings(other.document)) for other in scenarios if other.name == scenario.name]
         own = dict(_settings(scenario.document))
         keys = [key for key in dict.fromkeys(chain(*alike)) if len({other.get(key) for other in alike}) > 1]
-        told = [f"{key.rpartition('.')[2]} {own[key]}" if key in own else f"no {key}" for key in keys]
-        more = ["…"] if len(told) > _MOST_SETTINGS else []
-        names.append(
-            f"{scenario.name} ({', '.join(told[:_MOST_SETTINGS] + more)})" if told else scenario.name
-        )
+        settings = [f"{key.rpartition('.')[2]} {own[key]}" if key in own else f"no {key}" for key in keys]
+        if len(settings) > _MOST_SETTINGS:
+            settings[_MOST_SETTINGS:] = ["…"]
+        names.append(f"{scenario.name} ({', '.join(settings)})" if settings else scenario.name)
     return names
 
 

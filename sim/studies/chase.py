@@ -15,7 +15,7 @@ import numpy as np
 from sim.lists.forecast import Forecast, Reach, for_spreadsheets, forecast_of, points, weeks_of
 from sim.studies.replications import Replications
 from sim.summary import Column, Notes, Table, notes
-from sim.text import date, iso
+from sim.text import date, iso, number
 from sim.world.outcome import Outcome
 
 FEWEST_RUNS: Final = 20
@@ -29,16 +29,16 @@ class FromList:
     """What the lists of a scenario tell of its first activation.
 
     Attributes:
-        delay_s: from the start, as which the lists are taken, to the activation.
-        reaches: what each delay misses; the last is `delay_s`.
+        reaches: what each delay from the start misses; the last is that up to the activation.
         weeks: devices by whole weeks of silence.
         chase: the devices to fetch, worst first.
+        doubt: which to trust, where the runs lose clearly more or fewer; else empty.
     """
 
-    delay_s: int
     reaches: tuple[Reach, ...]
     weeks: tuple[int, ...]
     chase: Table
+    doubt: str
 
 
 class Chased(NamedTuple):
@@ -102,10 +102,9 @@ class Chase:
         Args:
             least: leave out those with smaller chances.
         """
-        scenario, runs = self._result.scenario, len(self._seen)
-        found = []
-        for number, forecast in self._forecasts.items() if self.delay_s is not None else ():
-            devices, group = forecast.devices, scenario.fleet[number]
+        scenario, runs, found = self._result.scenario, len(self._seen), []
+        for place, forecast in self._forecasts.items() if self.delay_s is not None else ():
+            devices, group = forecast.devices, scenario.fleet[place]
             for i, days, silent in forecast.rows():
                 lost = self._lost[devices.ids[i]] / runs if runs >= FEWEST_RUNS else None
                 if max(silent, lost or 0.0) >= least:
@@ -113,6 +112,31 @@ class Chase:
                     words = devices.groups[i] or group.name, devices.platforms[i] or group.platform
                     found.append(Chased(devices.ids[i], *words, last, days, silent, lost))
         return sorted(found, key=lambda each: (-each.worse, -each.days))
+
+    @property
+    def doubt(self) -> str:
+        """Which to trust, where the runs lose clearly more or fewer than the lists forecast; else empty."""
+        events = self._result.tallies[0].events
+        if self.delay_s is None or [e.name for e in events].count("reserve activated") > 1 or not self._seen:
+            return ""
+        forecasts, scenario = self._forecasts.values(), self._result.scenario
+        reach = _together(tuple(forecast.reach(self.delay_s) for forecast in forecasts))
+        ids = (forecast.devices.ids[i] for forecast in forecasts for i in forecast.at.tolist())
+        lost = sum(self._lost[device] for device in ids) / len(self._seen)
+        if reach.low - 0.5 <= lost <= reach.high + 0.5:
+            return ""
+        if next(each.at_s for each in events if each.name == "reserve specified") > 0:
+            why = "trust the runs: the list also counts contacts before the reserve is specified"
+        elif all(scenario.document["fleet"][n].get("presence") == "from list" for n in self._forecasts):
+            why = "trust the runs, which live by the list, and know the outages and holidays to come"
+        else:
+            why = (
+                "trust the list, which shows how long these devices stay silent; the runs live as is assumed"
+            )
+        return (
+            f"The list alone forecasts {number(reach.not_reached)} missed devices ({reach.low:,.0f} to "
+            f"{reach.high:,.0f}), the runs lose {number(lost)} of them: {why}."
+        )
 
     def table(self, most: int = _MOST_ROWS) -> Table:
         """The first rows, without those that are hardly ever missed."""
@@ -136,6 +160,8 @@ class Chase:
             told.append(f"and {table.hidden:,} more: chase.csv of --out has all")
         if told:
             yield notes(*told, title=table.title, is_list=True)
+        if self.doubt:
+            yield notes(self.doubt)
 
     def to_csv(self) -> bytes:
         """All devices of the lists, worst first, for spreadsheets; no cell is a formula."""
@@ -153,7 +179,7 @@ class Chase:
         forecasts = list(self._forecasts.values())
         weeks = np.sum([weeks_of(each) for each in forecasts], axis=0).tolist()
         each_delay = zip(*(points(each, self.delay_s) for each in forecasts), strict=True)
-        return FromList(self.delay_s, tuple(map(_together, each_delay)), tuple(weeks), self.table())
+        return FromList(tuple(map(_together, each_delay)), tuple(weeks), self.table(), self.doubt)
 
 
 def _together(reaches: tuple[Reach, ...]) -> Reach:

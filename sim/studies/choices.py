@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from sim.lists.dates import tzinfo_of
-from sim.studies.gate import GateAdvice
+from sim.studies.alternatives import GateAdvice, Variant
+from sim.studies.search import Opening
 from sim.summary import Cell, Column, Summary, Table, Tone, notes
 from sim.summary.answer import Answer
 from sim.text import date, iso, percent, plural
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES: Final = 20
 AS_WRITTEN: Final = "as written"
+NOTHING: Final = "do nothing: the server's own reserve"
 TODAY: Final = "today and at the expiry"
 _RULES: Final = {
     "target": "the promises",
@@ -31,6 +33,11 @@ _RULES: Final = {
     "plan as written": "the plan as written, which loses no more",
 }
 """What a delay is due to, in words."""
+_IN_JSON: Final = (
+    *("scenario", "seed", "devices", "by", "error", "replications", "between_days", "delay_days", "binding"),
+    *("promise", "confidence", "shortfall", "lost"),
+)
+"""What the JSON document has by the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class Choice:
         keeps: whether every promise is kept as surely as it asks for.
         chance: the probability that the promise that binds is kept.
         binds: that promise: the one that this plan is most likely to break.
+        gate: of the plan as written: when it opens, which the dates take the median of.
+        fetched: devices that are brought the reserve by hand.
     """
 
     name: str
@@ -59,25 +68,14 @@ class Choice:
     keeps: bool
     chance: float
     binds: str
+    gate: Opening | None = None
+    fetched: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """For programs; instants in UTC."""
         return {
             key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(self).items()
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """How the answer moves with an assumption.
-
-    Attributes:
-        assumption: in words.
-        delay_days: least delay that keeps every promise under it; None where no delay does.
-    """
-
-    assumption: str
-    delay_days: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,28 +176,15 @@ class Decision(Answer):
 
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue plan --json` prints."""
-
         return {
-            "scenario": self.scenario,
-            "seed": self.seed,
-            "delay_days": self.delay_days,
+            **{name: getattr(self, name) for name in _IN_JSON},
             "specify_by": None if self.specify_by is None else iso(self.specify_by),
-            "binding": self.binding,
             "lost_share": self.lost_share,
             "lost_at_most": self.most_lost,
-            "devices": self.devices,
-            "confidence": self.confidence,
-            "replications": self.replications,
             "needed_s": None if self.needed_days is None else self.needed_days * SECONDS_PER_DAY,
             "expires": iso(self.expires),
-            "lost": list(self.lost),
             "variants": [asdict(variant) for variant in self.variants],
-            "by": self.by,
-            "error": self.error,
-            "between_days": self.between_days,
-            "promise": self.promise,
             "recommended": self.answer,
-            "shortfall": self.shortfall,
             "plans": [choice.to_json() for choice in self.choices],
             **({} if self.gate is None else {"gate": self.gate.to_json()}),
         }
@@ -237,28 +222,30 @@ class Decision(Answer):
     @property
     def answer(self) -> str:
         """What to do, in one sentence."""
-        best, today = self.choice, self._named(TODAY)
+        best, fetched = self.choice, [choice for choice in self.choices if choice.fetched]
         sure = f"with {100 * self.confidence:.4g} % certainty"
         lost = f"{_at_most(best.surely)} of {plural(self.devices, 'device')} lost, {sure}"
         if best.name == AS_WRITTEN:
             return f"Keep the plan as written, no other loses fewer: {lost}."
         if best.specified is None or self.delay_days is None:
+            less = (
+                f"; fetching the {choice.fetched:,} likeliest brings it to {_at_most(choice.surely)}"
+                for choice in fetched
+            )
             return (
                 f"No plan keeps “{self.promise}” {sure}. Specify the reserve today, and let it become main "
-                f"when the main certificate expires ({self.shown(self.expires)}): {lost}."
+                f"when the main certificate expires ({self.shown(self.expires)}): {lost}{''.join(less)}."
             )
+        today = next(choice for choice in self.choices if choice.name == TODAY)
         answer = (
             f"Specify the reserve by {self.shown(best.specified)}, to be activated after "
             f"{plural(self.delay_days, 'day')}, when the main certificate expires: {lost}"
         )
-        if today is not None and today.surely < best.surely:
+        if today.surely < best.surely:
             days = (best.expires - today.expires).days
-            cost = (
-                f"the new certificate then expires {plural(days, 'day')} sooner"
-                if days
-                else "it costs nothing"
-            )
-            answer += f". If you specify it today, {_at_most(today.surely)} are lost; {cost}"
+            sooner = f"the new certificate then expires {plural(days, 'day')} sooner"
+            answer += f". If you specify it today, {_at_most(today.surely)} are lost; "
+            answer += sooner if days else "it costs nothing"
         return f"{answer}."
 
     def shown(self, moment: datetime) -> str:
@@ -266,36 +253,39 @@ class Decision(Answer):
         here = moment.astimezone(tzinfo_of(self.timezone))
         return f"{here:%a} {date(here)} {here:%Z}"
 
-    def _named(self, name: str) -> Choice | None:
-        return next((choice for choice in self.choices if choice.name == name), None)
-
     def notes(self) -> Iterator[str]:
         """What the answer is due to, how it was found, and what is left to do."""
         if self.delay_days is None or self.needed_days is None:
             yield f"What stands in the way: {self.binding}."
         else:
-            needed = plural(self.needed_days, "day")
+            rule, needed = _RULES.get(self.binding, self.binding), plural(self.needed_days, "day")
             first = f"the first to break is “{self.promise}”"
-            rule = _RULES.get(self.binding, self.binding)
             yield f"What decides the date: {rule}. The promises alone need {needed}; {first}."
         if self.shortfall:
             yield (
-                f"To keep “{self.promise}” all the same, the reserve must be brought to "
+                f"To keep “{self.promise}” all the same, the reserve must be brought to at least "
                 f"{plural(self.shortfall, 'more device')} by hand before the expiry: visit those first that "
                 "have been silent longest (a chase)."
             )
+        for choice in self.choices:
+            if choice.name == NOTHING and choice.keeps:
+                yield (
+                    "Doing nothing is enough: the server makes a reserve by itself, which becomes main at "
+                    f"the expiry; {_at_most(choice.surely)} are lost."
+                )
+            if choice.gate is not None:
+                yield choice.gate.sentence
         if self.by == "exact":
             yield (
                 "Computed, not simulated: neither the seed nor the replications of a run change it "
                 f"(error of a chance: {self.error:.1g})."
             )
+        elif self.between_days is None:
+            yield f"From {self.replications:,} simulated fleets."
         else:
+            low, high = self.between_days
             fleets = f"From {self.replications:,} simulated fleets"
-            if self.between_days is None:
-                yield f"{fleets}."
-            else:
-                low, high = self.between_days
-                yield f"{fleets}: the least delay lies between {low} and {high} days; the longer is taken."
+            yield f"{fleets}: the least delay lies between {low} and {high} days; the longer is taken."
         if self.gate is not None:
             yield self.gate.sentence
         if self.lost:
@@ -310,26 +300,21 @@ class Decision(Answer):
             Column(f"reserve specified ({self.timezone})"),
             Column("becomes main"),
             Column("lost: median", "count"),
-            Column("5 to 95 %", "range"),
+            Column("nine of ten fleets lose", "range"),
             Column("promise kept"),
             Column("what binds"),
         )
-        zone = tzinfo_of(self.timezone)
-        rows: tuple[tuple[Cell, ...], ...] = tuple(
-            (
-                f"{choice.name}{' (recommended)' if place == self.recommended else ''}",
-                *(
-                    "never" if at is None else date(at.astimezone(zone))
-                    for at in (choice.specified, choice.activated)
-                ),
-                choice.lost[1],
-                (choice.lost[0], choice.lost[2]),
-                f"{'yes' if choice.keeps else 'no'} ({_chance(choice.chance)})",
-                choice.binds,
+        rows: list[tuple[Cell, ...]] = []
+        for choice in self.choices:
+            name = f"{choice.name} (recommended)" if choice is self.choice else choice.name
+            dates = (
+                "never" if at is None else date(at.astimezone(tzinfo_of(self.timezone)))
+                for at in (choice.specified, choice.activated)
             )
-            for place, choice in enumerate(self.choices)
-        )
-        return Table(columns, rows, "The plans side by side")
+            kept = f"{'yes' if choice.keeps else 'no'} ({percent(choice.chance)})"
+            low, middle, high = choice.lost
+            rows.append((name, *dates, middle, (low, high), kept, choice.binds))
+        return Table(columns, tuple(rows), "The plans side by side")
 
     def moves(self) -> Table:
         """How the answer moves."""
@@ -349,7 +334,3 @@ class Decision(Answer):
 
 def _at_most(lost: int) -> str:
     return f"at most {lost:,}" if lost else "none"
-
-
-def _chance(chance: float) -> str:
-    return "under 0.01 %" if 0 < chance < 1e-4 else "over 99.99 %" if 0.9999 < chance < 1 else percent(chance)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ from sim.studies.choices import Decision
 from sim.studies.decision import computed
 from sim.studies.delays import CurveError, Delays, Waits, own_delay_s, step_of
 from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked, shown, with_options
+from sim.studies.search import Opening
 from sim.studies.tasks import Tallies, values
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.answer import Answer
@@ -34,6 +36,8 @@ Ints = NDArray[np.int64]
 
 BAND: Final = (0.05, 0.95)
 """Quantiles over the replications that a band lies between."""
+DAYS: Final = (1, 3, 7, 14, 21, 30, 60, 90)
+"""Delays that are shown, beside those at which something happens."""
 _MOST_ROWS: Final = 31
 
 
@@ -49,6 +53,7 @@ class Curve(Answer):
         lost: shape (replications, k), int64.
         devices: how many there are.
         runs: simulations that it took for each replication; 1 where the delays share one (model 9.1).
+        gate: when the scenario's own gate opens; None: it has none.
     """
 
     scenario: Scenario
@@ -57,6 +62,7 @@ class Curve(Answer):
     lost: Ints
     devices: int
     runs: int
+    gate: Opening | None = None
 
     @cached_property
     def decision(self) -> Decision | None:
@@ -98,6 +104,7 @@ class Curve(Answer):
             "curve": rows,
             "delay_days": None if self.decision is None else self.decision.delay_days,
             "specify_by": None if self.decision is None else self.decision.to_json()["specify_by"],
+            **({} if self.gate is None else {"gate": asdict(self.gate)}),
         }
 
     def plot(self, *, ax: Ax = None, figsize: Size = None) -> Figure:
@@ -140,38 +147,35 @@ class Curve(Answer):
         runs = f"{len(self.lost):,} replications; counts are means" if len(self.lost) > 1 else "one run"
         if self.runs > 1:
             runs = f"{self.runs:,} runs, since more happens than one activation"
-        has_band = "low" in self.table
-        rows = evenly(self.table.to_dict(orient="records"), _MOST_ROWS)
-        most = max((row["lost_devices"] for row in rows), default=0) or 1
+        rows = self._shown()
+        columns = [Column("delay (days)", "number"), Column("lost", "count"), Column("share", "share")]
+        cells = [[row["delay_days"], row["lost_devices"], row["lost_share"]] for row in rows]
+        if "low" in self.table:
+            columns.append(Column("nine of ten fleets lose", "range"))
+            cells = [[*row, (each["low"], each["high"])] for row, each in zip(cells, rows, strict=True)]
+        most = max((row[1] for row in cells), default=0) or 1
         table = Table(
-            (
-                Column("delay (days)", "number"),
-                Column("lost", "count"),
-                Column("share", "share"),
-                *([Column("nine of ten lie in", "range")] if has_band else []),
-                Column("", "bar"),
-            ),
-            tuple(
-                (
-                    row["delay_days"],
-                    row["lost_devices"],
-                    row["lost_share"],
-                    *([(row["low"], row["high"])] if has_band else []),
-                    row["lost_devices"] / most,
-                )
-                for row in rows
-            ),
+            (*columns, Column("", "bar")),
+            tuple((*row, row[1] / most) for row in cells),
             hidden=len(self.table) - len(rows),
         )
-        return Summary(
-            self.scenario.name,
-            self.answer,
-            (
-                table,
-                notes("What to do: " + (self.decision.answer if self.decision else "reissue plan tells.")),
-            ),
-            about=f"{self.devices:,} devices, lost by activation delay; seed {self.scenario.seed}, {runs}",
-        )
+        told = [] if self.gate is None else [self.gate.sentence]
+        told.append("What to do: " + (self.decision.answer if self.decision else "reissue plan tells."))
+        about = f"{self.devices:,} devices, lost by activation delay; seed {self.scenario.seed}, {runs}"
+        return Summary(self.scenario.name, self.answer, (table, notes(*told)), about=about)
+
+    def _shown(self) -> list[dict[str, Any]]:
+        """The rows for reading: usual delays, and those at which something happens: the last one, the gate's,
+        the recommended one, and the first that loses no more than the last."""
+        rows: list[dict[str, Any]] = self.table.to_dict(orient="records")  # type: ignore[assignment]
+        if not rows or self.delays_s[0] % SECONDS_PER_DAY or len(rows) < int(rows[-1]["delay_days"]):
+            return evenly(rows, _MOST_ROWS)  # every delay at which the number changes
+        days = {*DAYS, len(rows)}
+        days.add(1 + next(n for n, row in enumerate(rows) if row["lost_devices"] <= rows[-1]["lost_devices"]))
+        days |= {math.ceil(day) for day in (self.gate.days if self.gate else ()) if day is not None}
+        if self.decision is not None and self.decision.delay_days is not None:
+            days.add(self.decision.delay_days)
+        return [rows[day - 1] for day in sorted(days) if day <= len(rows)]
 
 
 @checked
@@ -224,15 +228,19 @@ def curve(
         plans = [prepared.with_plan(plan.with_delay(step, delay_s)) for delay_s in delays_s.tolist()]
     else:  # the help desk helps those that are lost already; without it, parts can be run apart
         plans = [prepared.with_plan(replace(plan, recovery=None))]
+    if plan.reissue(step).gate is not None:  # it chooses the delay by itself
+        plans.append(prepared.with_plan(replace(plan, recovery=None)))
     experiments = [Experiment.of(each, engine=engine) for each in plans]
     if experiments:
         experiments[0].notify(notice)
-    jobs = [(experiment, range(prepared.scenario.replications)) for experiment in experiments]
+    replications, opening = prepared.scenario.replications, None
+    jobs = [(experiment, range(replications)) for experiment in experiments]
     with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
         if waits is None:
-            tallies = values(jobs, Tallies(), means, progress=shown(progress))
-            counts = np.array([Selected(tally).sum("lost") for tally in tallies], dtype=np.int64)
-            lost = counts.reshape(len(delays_s), prepared.scenario.replications).T
+            tallies = list(values(jobs, Tallies(), means, progress=shown(progress)))
+            opening = Opening.of(tallies[len(delays_s) * replications :])
+            counts = [Selected(tally).sum("lost") for tally in tallies[: len(delays_s) * replications]]
+            lost = np.array(counts, dtype=np.int64).reshape(len(delays_s), replications).T
         else:
             quantity = Delays(plan.reissue(step).at_s, waits.refused_by)
             found = list(values(jobs, quantity, means, progress=shown(progress)))
@@ -242,5 +250,6 @@ def curve(
                 lost = np.array([each.lost(np.minimum(delays_s, waits.longest_s)) for each in found])
             else:
                 lost = np.array([waits.lost(each) for each in found])
-    lost = lost.reshape(prepared.scenario.replications, -1)
-    return Curve(prepared.scenario, step, delays_s, lost, prepared.size, runs=len(experiments))
+    lost = lost.reshape(replications, -1)
+    runs = len(delays_s) if waits is None else 1
+    return Curve(prepared.scenario, step, delays_s, lost, prepared.size, runs, opening)

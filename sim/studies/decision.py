@@ -6,36 +6,108 @@ where that can be done (model 13), else of simulated fleets. No number comes fro
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+import os
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from datetime import timedelta
+from functools import partial
+from typing import Final, Literal
 
 import numpy as np
 
-from sim.executor import Resources
+from sim.executor import resources
 from sim.probabilities.losses import NotExactError
 from sim.results.measures import Bound
-from sim.scenario.prepare import Prepared
-from sim.studies.absences import with_absences
-from sim.studies.choices import AS_WRITTEN, TODAY, Choice, Decision, Point, Variant
-from sim.studies.delays import CurveError, step_of
-from sim.studies.experiment import Engine, Progress
-from sim.studies.gate import gate_for
-from sim.studies.search import ADVISED_DAYS, Computed, Look, Outlook, PlanError, Promise, Question, Simulated
+from sim.scenario.prepare import Prepared, prepare
+from sim.scenario.scenario import Scenario
+from sim.scenario.values import read_target
+from sim.studies.alternatives import fetching, gate_for, variants
+from sim.studies.choices import AS_WRITTEN, NOTHING, TODAY, Choice, Decision, Point
+from sim.studies.delays import PlanError, step_of
+from sim.studies.experiment import Engine, Notice, Progress, checked, shown
+from sim.studies.search import (
+    ADVISED_DAYS,
+    Computed,
+    Look,
+    Outlook,
+    Promise,
+    Question,
+    Simulated,
+    to_first_change,
+)
 from sim.text import listed, plural
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.plan import Reissue
 
 CONFIDENCE: Final = 0.95
-DORMANT_PARTS: Final = (0.0, 0.25, 0.5, 0.75)
-"""Dormant shares that the answer is given for, as parts of the share that may be lost."""
-TAILS: Final = ((0.5, "half"), (2.0, "twice"))
 SEED: Final = 1
 """Of the fleets that are simulated, whatever the seed of a run is."""
 
-_Bounded = tuple[Bound, str, float | None]
+
+@checked
+def plan(
+    scenario: Scenario,
+    *,
+    lost_at_most: float | str | None = None,
+    confidence: float = CONFIDENCE,
+    reissue: int | None = None,
+    follow_advice: bool = True,
+    vary: bool = True,
+    gate: bool = False,
+    engine: Engine = "auto",
+    seed: int | None = None,
+    replications: int | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    store: str | os.PathLike[str] | None = None,
+    keep: bool = True,
+    progress: Progress | bool | None = None,
+    notice: Notice | None = None,
+) -> Decision:
+    """The least delay and the latest day that keep the promises about losses.
+
+    The numbers of lost devices are computed (model 13); where that cannot be done, fleets are simulated.
+
+    Args:
+        scenario: its reissue is moved; one is added where there is none.
+        lost_at_most: a share below 1, `2%`, or a number of devices from 1 on; 0 for none. None: what the
+            guarantees about losses say; without one, that nobody is lost.
+        confidence: of each promise that names no `probability` itself, below 1.
+        reissue: index in the strategy of the reissue that is meant, where there are several.
+        follow_advice: take no less than the recommended 30 days.
+        vary: also answer for other dormant shares, absence tails and delays.
+        gate: also say which gate keeps the promise that decides (model 10.1).
+        engine, workers, cluster, store, keep: as for `run`, where fleets are simulated.
+        seed: of those fleets; the scenario's own does not matter.
+        replications: how many of them; default: enough for the confidence, and what takes some seconds.
+        progress: called now and then with the share that is done; True: a line shows it.
+        notice: called with a sentence before a wait that needs a reason.
+
+    Raises:
+        PlanError: there is nothing to plan, or too few replications for the confidence.
+        ScenarioError: the scenario cannot be run.
+        WorkersError: those who compute cannot be reached, or die.
+        CacheError: results cannot be kept.
+    """
+    try:
+        target = None if lost_at_most is None else read_target(lost_at_most)
+    except ValueError as error:
+        raise PlanError(str(error)) from None
+    with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
+        return decide(
+            prepare(scenario),
+            lost_at_most=target,
+            confidence=confidence,
+            reissue=reissue,
+            follow_advice=follow_advice,
+            vary=vary,
+            gate=gate,
+            seed=SEED if seed is None else seed,
+            fleets=partial(
+                Simulated, engine=engine, replications=replications, means=means, progress=shown(progress)
+            ),
+        )
 
 
 def decide(
@@ -48,64 +120,44 @@ def decide(
     vary: bool = False,
     gate: bool = False,
     by: Literal["exact", "simulation"] | None = None,
-    engine: Engine = "auto",
     seed: int = SEED,
-    replications: int | None = None,
-    means: Resources | None = None,
-    progress: Progress | None = None,
+    fleets: Callable[[Question], Simulated] = Simulated,
 ) -> Decision:
-    """What to do about the first change of the main certificate.
-
-    Args:
-        prepared: the scenario; its reissue is moved, and one is added where there is none.
-        lost_at_most: a share below 1, or a number of devices from 1 on; 0 for none. None: what the guarantees
-            about losses say; without one, that nobody is lost.
-        confidence: of each promise that names no `probability` itself, below 1.
-        reissue: index in the strategy of the reissue that is meant, where there are several.
-        follow_advice: take no less than the recommended 30 days.
-        vary: also answer for other dormant shares, absence tails and delays.
-        gate: also say which gate keeps the promise that decides.
-        by: `exact` or `simulation` only; None: exact where it can be.
-        engine, means, progress: as for `run`.
-        seed, replications: of the fleets, where they are simulated.
+    """See `plan`; by `exact` computation or `simulation` of `fleets` only; None: exact where it can be.
 
     Raises:
-        PlanError: there is nothing to plan, or too few replications for the confidence.
+        PlanError: as for `plan`.
         NotExactError: `by` is `exact`, and that cannot be.
     """
     if not 0 < confidence < 1:
         raise PlanError(
             f"a confidence lies between 0 and 100 %, not at {100 * confidence:.4g} %: write for example 95%"
         )
-    if lost_at_most is not None and lost_at_most < 0:
-        raise PlanError("fewer than no devices cannot be lost: write for example 0.1% or 20")
-    question = _question(prepared, reissue, lambda p: _promises(p, lost_at_most, confidence))
+    drawn = prepared.scenario.changed({"seed": seed, "first_replication": 0})
+    question = _question(replace(prepared, scenario=drawn), reissue, lost_at_most, confidence)
     question.timeline(question.most)
     if levers := question.plan(question.most).levers_that_couple:
         raise PlanError(f"{listed(levers)} couples devices: plan without it, or use reissue run")
-    fleets = {"engine": engine, "replications": replications, "means": means, "progress": progress}
-
-    def simulated() -> Simulated:
-        return Simulated(question.with_seed(seed), **fleets)  # type: ignore[arg-type]
 
     def answer(outlook: Outlook) -> Decision:
-        try:
-            written = outlook.written()
-        except NotExactError:
-            written = simulated().written()
-        return _decision(
-            question, outlook, written, confidence, follow_advice=follow_advice, vary=vary, gate=gate
-        )
+        outlook.at(question.most)
+        looks = {}
+        for name, each in ((AS_WRITTEN, question.as_written), (NOTHING, question.untouched)):
+            if each is not None:
+                try:
+                    looks[name] = outlook.under(each)
+                except NotExactError:
+                    looks[name] = fleets(question).under(each)
+        found = _decision(outlook, looks, follow_advice=follow_advice, vary=vary, gate=gate)
+        return replace(found, seed=prepared.scenario.seed)
 
     if by != "simulation":
         try:
-            exact = Computed(question)
-            exact.at(question.most)
-            return answer(exact)
+            return answer(Computed(question))
         except NotExactError:
             if by == "exact":
                 raise
-    return answer(simulated())
+    return answer(fleets(question))
 
 
 def computed(prepared: Prepared, *, reissue: int | None = None) -> Decision | None:
@@ -116,60 +168,49 @@ def computed(prepared: Prepared, *, reissue: int | None = None) -> Decision | No
         return None
 
 
-def _question(prepared: Prepared, reissue: int | None, promises: Any) -> Question:
+# --- the question ---------------------------------------------------------------------------------------
+
+
+def _question(
+    prepared: Prepared, reissue: int | None, lost_at_most: float | None, confidence: float
+) -> Question:
     """The scenario made ready.
 
     Raises:
         PlanError: there is no reissue that could be meant.
     """
-    scenario, plan = prepared.scenario, prepared.plan
+    strategy, plan = prepared.scenario.strategy, prepared.plan
     if prepared.size == 0:
         raise PlanError("the fleet has no devices: there is nothing to plan")
     if plan.first.not_after_s <= 0:
         raise PlanError("the main certificate has expired before the start: there is nothing to plan")
-    reissues = [n for n, step in enumerate(scenario.strategy) if step.reissue is not None]
     prepared = prepared.with_plan(replace(plan, recovery=None)).until(plan.first.not_after_s + 1)
-    changes_s = [
-        after.from_s for _, after in prepared.timeline.switches
-    ]  # what follows the first is not asked
-    as_written = prepared.until(changes_s[0] + 1) if changes_s else prepared
-    if reissue is None and len(reissues) == 1:
-        step = reissues[0]
-    elif reissue is None and not reissues:
-        step = len(scenario.strategy)
-        added = Reissue(0, "at expiry", step=step)
-        actions = (added, *prepared.plan.actions)
+    as_written = to_first_change(prepared)
+    reissues = [number for number, step in enumerate(strategy) if step.reissue is not None]
+    if reissue is None and not reissues:
+        step = len(strategy)
+        actions = (Reissue(0, "at expiry", step=step), *prepared.plan.actions)
         prepared = prepared.with_plan(replace(prepared.plan, actions=actions))
     else:
-        try:
-            step = step_of(scenario, reissue)
-        except CurveError as error:
-            raise PlanError(str(error)) from None
-    return Question(prepared, as_written, step, promises(prepared))
+        step = reissues[0] if reissue is None and len(reissues) == 1 else step_of(prepared.scenario, reissue)
+    return Question(prepared, as_written, step, tuple(_promises(prepared, lost_at_most, confidence)))
 
 
-def _promises(prepared: Prepared, lost_at_most: float | None, confidence: float) -> tuple[Promise, ...]:
+def _promises(prepared: Prepared, lost_at_most: float | None, confidence: float) -> Iterator[Promise]:
     """What must be kept: what is asked for, else what the guarantees say, else that nobody is lost."""
+    given = [
+        (g.bound, g.promise, g.probability) for g in prepared.scenario.guarantees if is_about_losses(g.bound)
+    ]
+    if lost_at_most is not None or not given:
+        measure = "lost_share" if 0 < (lost_at_most or 0) < 1 else "lost_devices"
+        given = [(Bound(measure=measure, at_most=lost_at_most or 0), "", None)]
     roster = prepared.roster()
-    if lost_at_most is not None:
-        measure = "lost_share" if 0 < lost_at_most < 1 else "lost_devices"
-        bounds: list[_Bounded] = [(Bound(measure=measure, at_most=lost_at_most), "", None)]
-    else:
-        guarantees = prepared.scenario.guarantees
-        bounds = [(g.bound, g.promise, g.probability) for g in guarantees if is_about_losses(g.bound)]
-    promises = []
-    for bound, words, probability in bounds or [(Bound(measure="lost_devices", at_most=0), "", None)]:
-        counted = bound.selection.devices(roster)
-        if bound.entry.decided_by == "reception":
-            counted &= ~roster.never_connected
-        devices = int(np.count_nonzero(counted))
+    for bound, words, probability in given:
+        counted, is_lost = bound.selection.devices(roster), bound.entry.decided_by == "losses"
+        devices = int(np.count_nonzero(counted if is_lost else counted & ~roster.never_connected))
         allowed = bound.most_lost(devices) or 0
         words = words or (f"at most {plural(allowed, 'device')} lost" if allowed else "nobody is lost")
-        refusing = bound.entry.decided_by == "losses"
-        promises.append(
-            Promise(words, allowed, devices, probability or confidence, bound.selection, refusing)
-        )
-    return tuple(promises)
+        yield Promise(words, allowed, devices, probability or confidence, (bound.selection, is_lost))
 
 
 def is_about_losses(bound: Bound) -> bool:
@@ -177,91 +218,81 @@ def is_about_losses(bound: Bound) -> bool:
     return bound.entry.decided_by in ("losses", "reception") and bound.forbids_losses
 
 
+# --- the answer -----------------------------------------------------------------------------------------
+
+
 def _decision(
-    question: Question,
-    outlook: Outlook,
-    written: Look,
-    confidence: float,
-    *,
-    follow_advice: bool,
-    vary: bool,
-    gate: bool,
+    outlook: Outlook, looks: dict[str, Look], *, follow_advice: bool, vary: bool, gate: bool
 ) -> Decision:
-    """The answer in dates."""
-    prepared, promises, most = question.prepared, question.promises, question.most
-    needed = outlook.least()
-    days: int | None = None
-    binding, place = "", -1
+    """The answer in dates, from what the plan as written loses, and what doing nothing does."""
+    question, most = outlook.question, outlook.question.most
+    prepared, promises = question.prepared, question.promises
+    scenario, written = prepared.scenario, looks[AS_WRITTEN]
+    needed = outlook.least(promises)
+    days, binding = None, ""
     if needed is not None:
-        days, binding = _days(question, outlook, needed, follow_advice=follow_advice)
-        if _loses_more(outlook.at(days), written):
-            days, binding = _no_worse(outlook, days, written), "plan as written"
+        days, binding = _days(outlook, needed, follow_advice=follow_advice)
+        if outlook.at(days).loses_more(written):
+            later = range(days, most + 1)
+            place = bisect_left(later, True, key=lambda day: not outlook.at(day).loses_more(written))
+            days, binding = later[place] if place < len(later) else None, "plan as written"
     best = most if days is None else days
     names = {most: TODAY}
     if most > ADVISED_DAYS:
         names[ADVISED_DAYS] = f"the advised {ADVISED_DAYS} days"
     names.setdefault(best, f"the least delay, {plural(best, 'day')}")
-    looks = [(AS_WRITTEN, written), *((name, outlook.at(each)) for each, name in names.items())]
-    place = 1 + list(names).index(best)
-    if days is None and _loses_more(outlook.at(most), written):
-        place = 0
-        own = _choice(question, AS_WRITTEN, written, confidence)
-        if written.keeps(promises) and own.specified and own.activated:
-            days = (own.activated - own.specified).days
-    look = looks[place][1]
-    margins = [law.at_most(p.allowed) - p.probability for law, p in zip(look.promised, promises, strict=True)]
-    deciding = promises[int(np.argmin(margins))]
-    choices = tuple(_choice(question, name, look, deciding.probability) for name, look in looks)
-    if days is None:
-        binding = _obstacle(question, deciding)
-    between = None
-    if isinstance(outlook, Simulated) and needed is not None:
-        between = min(needed, max(1, math.ceil(outlook.between_s(needed)[0] / SECONDS_PER_DAY))), needed
+    looks |= {name: outlook.at(day) for day, name in names.items()}
+    recommended = AS_WRITTEN if days is None and outlook.at(most).loses_more(written) else names[best]
+    look, place = looks[recommended], list(looks).index(recommended)
+    deciding = look.tightest(promises)
+    choices = [_choice(question, name, each, deciding) for name, each in looks.items()]
+    own = choices[0]
+    if place == 0 and written.keeps(promises) and own.specified and own.activated:
+        days = (own.activated - own.specified).days
+    if place and choices[place].surely:
+        for number, each in fetching(outlook, best, deciding):
+            name = f"{recommended}, and the {number:,} likeliest fetched"
+            choices.append(replace(_choice(question, name, each, deciding), fetched=number))
     return Decision(
-        scenario=prepared.scenario.name,
-        seed=prepared.scenario.seed,
-        start=prepared.scenario.start,
-        timezone=prepared.scenario.timezone,
+        scenario=scenario.name,
+        seed=scenario.seed,
+        start=scenario.start,
+        timezone=scenario.timezone,
         by=outlook.by,
-        error=outlook.error if isinstance(outlook, Computed) else 0.0,
-        replications=outlook.replications if isinstance(outlook, Simulated) else None,
-        between_days=between,
+        error=outlook.error,
+        replications=outlook.replications,
+        between_days=None if needed is None else outlook.between(needed),
         promises=tuple(promise.words for promise in promises),
         promise=deciding.words,
         most_lost=deciding.allowed,
         devices=prepared.size,
         confidence=deciding.probability,
-        choices=choices,
+        choices=tuple(choices),
         recommended=place,
         delay_days=days,
         needed_days=needed,
-        expires=prepared.scenario.start + timedelta(seconds=question.expiry_s),
-        binding=binding,
-        shortfall=max(
-            0,
-            *(law.surely(p.probability) - p.allowed for law, p in zip(look.promised, promises, strict=True)),
-        )
-        if days is None
-        else 0,
-        lost=outlook.likely_lost(best) if place else (),
-        variants=tuple(_variants(question, outlook, deciding, needed)) if vary else (),
+        expires=scenario.start + timedelta(seconds=question.expiry_s),
+        binding=_obstacle(question, deciding) if days is None else binding,
+        shortfall=max(0, *map(look.excess, promises)) if days is None else 0,
+        lost=_likely_lost(outlook, best) if place else (),
+        variants=tuple(variants(outlook, deciding, needed)) if vary else (),
         gate=gate_for(outlook, deciding) if gate else None,
-        curve=tuple(_point(promises, *each) for each in outlook.curve()) if vary else (),
+        curve=tuple(
+            Point(day, each.band, tuple(each.excess(promise) <= 0 for promise in promises))
+            for day, each in (outlook.curve() if vary else ())
+        ),
     )
 
 
-def floors_of(prepared: Prepared, *, follow_advice: bool) -> dict[str, int]:
-    """The least number of days by what each rule asks for."""
-    every_s = max((group.sync.every for group in prepared.scenario.fleet), default=0)
-    floors = {"sync period": every_s // SECONDS_PER_DAY + 1}
-    return {**floors, "30-day advice": ADVISED_DAYS} if follow_advice else floors
-
-
-def _days(question: Question, outlook: Outlook, needed: int, *, follow_advice: bool) -> tuple[int, str]:
+def _days(outlook: Outlook, needed: int, *, follow_advice: bool) -> tuple[int, str]:
     """Whole days of delay by promises and rules, and what asks for them."""
-    rule, floor = max(
-        floors_of(question.prepared, follow_advice=follow_advice).items(), key=lambda each: each[1]
+    question = outlook.question
+    floor, rule = (
+        max(group.sync.every for group in question.prepared.scenario.fleet) // SECONDS_PER_DAY + 1,
+        "sync period",
     )
+    if follow_advice and floor < ADVISED_DAYS:
+        floor, rule = ADVISED_DAYS, "30-day advice"
     days = max(needed, min(floor, question.most))
     while days < question.most and not outlook.at(days).keeps(question.promises):
         days += 1  # of simulated fleets, which differ a little with the instant
@@ -270,69 +301,51 @@ def _days(question: Question, outlook: Outlook, needed: int, *, follow_advice: b
     return days, rule if days == floor and floor > needed else "target"
 
 
-def _loses_more(look: Look, other: Look) -> bool:
-    """Whether a plan loses more devices on average, beyond what its mean errs by."""
-    return look.fleet.mean - look.fleet.doubt > other.fleet.mean
-
-
-def _no_worse(outlook: Outlook, days: int, written: Look) -> int | None:
-    """The least number of days, from some on that lose more, that lose no more than the plan as written."""
-    low, high = days, outlook.question.most
-    if _loses_more(outlook.at(high), written):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if _loses_more(outlook.at(middle), written) else (low, middle)
-    return high
-
-
-def _choice(question: Question, name: str, look: Look, confidence: float) -> Choice:
-    """A plan in dates and numbers."""
+def _choice(question: Question, name: str, look: Look, deciding: Promise) -> Choice:
+    """A plan in dates and numbers, as sure as the promise that decides."""
     start, server = question.prepared.scenario.start, look.timeline.server
-
-    def at(second: int | None) -> datetime | None:
-        return None if second is None else start + timedelta(seconds=second)
-
     after = next((after for _, after in look.timeline.switches if after.change == "activated"), None)
-    margins = [
-        law.at_most(p.allowed) - p.probability
-        for law, p in zip(look.promised, question.promises, strict=True)
-    ]
-    place = int(np.argmin(margins))
+    specified = activated = None
+    if after is not None:
+        specified = start + timedelta(seconds=server.specified_at_s[after.main])
+        activated = start + timedelta(seconds=after.from_s)
+    if look.opening is not None and look.opening.days[1] is not None:
+        specified = start + timedelta(seconds=question.as_written.plan.reissue(question.step).at_s)
+        activated = specified + timedelta(days=look.opening.days[1])
+    binds = look.tightest(question.promises)
     return Choice(
         name=name,
-        specified=None if after is None else at(server.specified_at_s[after.main]),
-        activated=None if after is None else at(after.from_s),
-        expires=start + timedelta(seconds=look.timeline.server.main.not_after_s),
+        specified=specified,
+        activated=activated,
+        expires=start + timedelta(seconds=server.main.not_after_s),
         mean=look.fleet.mean,
-        lost=(look.fleet.quantile(0.05), look.fleet.quantile(0.5), look.fleet.quantile(0.95)),
-        surely=look.fleet.surely(confidence),
+        lost=look.band,
+        surely=look.fleet.surely(deciding.probability),
         keeps=look.keeps(question.promises),
-        chance=look.promised[place].at_most(question.promises[place].allowed),
-        binds=question.promises[place].words,
+        chance=look.chance(binds),
+        binds=binds.words,
+        gate=look.opening,
     )
 
 
-def _point(promises: Sequence[Promise], days: int, look: Look) -> Point:
-    """A delay in numbers."""
-    fleet = look.fleet
-    laws = zip(look.promised, promises, strict=True)
-    keeps = tuple(law.surely(promise.probability) <= promise.allowed for law, promise in laws)
-    return Point(days, (fleet.quantile(0.05), fleet.quantile(0.5), fleet.quantile(0.95)), keeps)
+def _likely_lost(outlook: Outlook, days: int) -> tuple[str, ...]:
+    """The devices that are more likely lost than not, the likeliest first; none of fleets that are drawn."""
+    chances = outlook.chances(days)
+    if chances is None:
+        return ()
+    first = np.argsort(-chances, kind="stable")[: np.count_nonzero(chances > 0.5)]
+    return tuple(map(outlook.question.prepared.roster().name, first.tolist()))
 
 
 def _obstacle(question: Question, promise: Promise) -> str:
     """What no delay can help against."""
     roster, plan = question.prepared.roster(), question.prepared.plan
-    counted = promise.selection.devices(roster)
-
-    def number_of(profiles: list[bool]) -> int:
-        return int(np.count_nonzero(np.array(profiles, dtype=np.bool_)[roster.profile] & counted))
-
-    if number_of([profile.presence == "never" for profile in roster.profiles]) > promise.allowed:
-        return "devices that never synchronize"
     refused_by = plan.reissue(question.step).refused_by
-    if number_of([profile.judged_as in refused_by for profile in roster.profiles]) > promise.allowed:
+    numbers = np.bincount(roster.profile[promise.counted[0].devices(roster)], minlength=len(roster.profiles))
+    kinds = list(zip(roster.profiles, numbers.tolist(), strict=True))
+    if sum(n for profile, n in kinds if profile.presence == "never") > promise.allowed:
+        return "devices that never synchronize"
+    if sum(n for profile, n in kinds if profile.judged_as in refused_by) > promise.allowed:
         return "devices that refuse the certificate"
     return _limit(question)
 
@@ -341,25 +354,3 @@ def _limit(question: Question) -> str:
     """What ends the longest wait."""
     is_short = question.most < question.expiry_s // SECONDS_PER_DAY
     return "validity of the new certificate" if is_short else "remaining life"
-
-
-def _variants(
-    question: Question, outlook: Outlook, promise: Promise, needed: int | None
-) -> Iterator[Variant]:
-    """The days that the promises need under other dormant shares and absence tails."""
-    allowed = promise.allowed / max(promise.devices, 1)
-    rough = outlook.rough if isinstance(outlook, Computed) else outlook
-    for share in dict.fromkeys(part * allowed for part in DORMANT_PARTS):
-        left = [math.floor((p.allowed - share * p.devices) / (1 - share)) for p in question.promises]
-        words = (
-            f"another {100 * share:.2g} % of the fleet never synchronize" if share else "the fleet as it is"
-        )
-        delay = (rough.least(left) if share else needed) if min(left) >= 0 else None
-        yield Variant(words if share else "the fleet as it is", delay)
-    yield Variant(f"more than another {100 * allowed:.2g} % of the fleet never synchronize", None)
-    if isinstance(outlook, Computed):
-        for factor, length in TAILS:
-            scaled = with_absences(question.prepared.scenario, factor)
-            if scaled is not None:
-                fleet = replace(question, prepared=question.prepared.with_fleet(scaled))
-                yield Variant(f"absences {length} as long", Computed(fleet, fine=False).least())

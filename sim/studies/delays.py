@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -16,8 +15,8 @@ from sim.results.critical import CriticalDelays
 from sim.results.measures import ALL, Selection
 from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Experiment, Progress, Simulator
-from sim.world.plan import Outage, Plan
+from sim.studies.experiment import Experiment, Progress
+from sim.world.plan import Outage
 from sim.world.timeline import Timeline, play
 
 Ints = NDArray[np.int64]
@@ -25,11 +24,12 @@ Ints = NDArray[np.int64]
 _SAMPLES: Final = 10
 
 
-class CurveError(InputError):
+class PlanError(InputError):
+    """There is nothing to plan; the message says why and what would help."""
+
+
+class CurveError(PlanError):
     """One run does not tell of other delays, or no reissue is meant; the message says what would help."""
-
-
-# --- which reissue --------------------------------------------------------------------------------------
 
 
 def step_of(scenario: Scenario, number: int | None) -> int:
@@ -43,20 +43,17 @@ def step_of(scenario: Scenario, number: int | None) -> int:
         for i, step in enumerate(scenario.strategy)
         if step.reissue is not None and step.reissue.activate.kind != "immediately"
     ]
-    if number is not None:
-        if number not in delayed:
-            raise CurveError(f"strategy.{number} is not a reissue with delayed activation: {_named(delayed)}")
+    if number is None and len(delayed) == 1:
+        return delayed[0]
+    if number is not None and number in delayed:
         return number
-    if len(delayed) != 1:
-        how_many = f"{len(delayed)} reissues" if delayed else "no reissue"
-        raise CurveError(f"the strategy has {how_many} with delayed activation: {_named(delayed)}")
-    return delayed[0]
-
-
-def _named(delayed: Sequence[int]) -> str:
+    what_helps = "name one with --reissue " + " or ".join(map(str, delayed))
     if not delayed:
-        return "write one, such as {at: day 10, reissue: {activate: after 30d}}"
-    return "name one with --reissue " + " or ".join(map(str, delayed))
+        what_helps = "write one, such as {at: day 10, reissue: {activate: after 30d}}"
+    if number is not None:
+        raise CurveError(f"strategy.{number} is not a reissue with delayed activation: {what_helps}")
+    how_many = f"{len(delayed)} reissues" if delayed else "no reissue"
+    raise CurveError(f"the strategy has {how_many} with delayed activation: {what_helps}")
 
 
 def own_delay_s(prepared: Prepared, step: int) -> int:
@@ -168,25 +165,14 @@ def critical_delays_s(
     progress: Progress | None = None,
 ) -> Ints:
     """The critical delay of each of some devices; shape (n,), -1 where none within the run is enough."""
-    fleet, plan = experiment.fleet(replication, within), _without_the_rest(experiment.plan, specified_s)
-    return _simulator(experiment)(plan, fleet, progress=progress).devices.critical_delay_s
-
-
-def _without_the_rest(plan: Plan, specified_s: int) -> Plan:
-    """The plan with no server before the reserve, and with a few samples: at each the process engine tells
-    how far it is.
-
-    What a device hears before cannot change when it receives this reserve, and attempts that nobody answers
-    are passed over: their draws are keyed (model 7.1), so the ones that matter stay what they are.
-    """
+    fleet, plan, simulate = experiment.fleet(replication, within), experiment.plan, experiment.simulate
+    # No server before the reserve: what a device hears then cannot change when it receives this one, and
+    # attempts that nobody answers are passed over; draws are keyed (model 7.1). Few samples: at each the
+    # process engine tells how far it is.
     outages = plan.outages if specified_s == 0 else (*plan.outages, Outage(0, specified_s))
-    return replace(plan, outages=outages, sample_s=max(1, plan.horizon_s // _SAMPLES))
+    plan = replace(plan, outages=outages, sample_s=max(1, plan.horizon_s // _SAMPLES))
+    if experiment.engine == "fleet":  # which ends each life with the reception
+        from sim.fleet import engine
 
-
-def _simulator(experiment: Experiment) -> Simulator:
-    """The engine; the array engine ends each life with the reception."""
-    if experiment.engine == "process":
-        return experiment.simulate
-    from sim.fleet.engine import simulate
-
-    return partial(simulate, threads=experiment.threads, until_received=True)
+        simulate = partial(engine.simulate, threads=experiment.threads, until_received=True)
+    return simulate(plan, fleet, progress=progress).devices.critical_delay_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
@@ -17,20 +16,18 @@ from sim.results.measures import Selected
 from sim.scenario import Scenario, load
 from sim.scenario.certificates import read_certificates
 from sim.scenario.findings import findings_of
+from sim.studies.decision import is_about_losses
 from sim.studies.experiment import Engine, with_options
-from sim.studies.required import required_delay
 from sim.studies.result import Result
 from sim.studies.run import KEPT, run
-from sim.text import date, number, plural, spaced
+from sim.text import date, number, spaced
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
-from sim.world.plan import Reissue
 
 if TYPE_CHECKING:
     from sim.processes.policy import Policy
 
 _MOST_RULES: Final = 3
 _MOST_LINES: Final = 80
-_MOST_REPLICATIONS: Final = 20
 
 
 class BrokenGuarantee(AssertionError):  # noqa: N818  a failed assertion, named for what it says
@@ -163,7 +160,7 @@ def failure_text(result: Result, index: int, *, file: str | None = None) -> str:
         ("promised", [f"{verdict.guarantee.promise}{where}"]),
         ("happened", _happened(result, verdict)),
         ("who", _who(result, verdict)),
-        ("remedy", _remedy(result, verdict)),
+        ("remedy", _remedy(result, verdict, file)),
         ("rule", _rules(result, verdict, file)),
         ("replay", _replay(result, verdict, file)),
     ):
@@ -212,36 +209,15 @@ def _history(result: Result, outcome: Outcome, index: int) -> str:
     return f"{lost}; reconnected {how} on {date(result.at(back_at_s))}, {spaced(back_at_s - lost_at_s)} later"
 
 
-def _remedy(result: Result, verdict: Verdict) -> Iterator[str]:
+def _remedy(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]:
     if verdict.verdict == "vacuous":
         yield "let the run reach a change of certificate that concerns these devices;"
         yield "or, if that is meant, write allow_vacuous: yes"
     elif verdict.verdict == "undecided":
         yield "run more replications: replications: in the file, or --reissue-replications N"
-    elif result.experiment.policy is None and (need := required_delay(result, verdict)) is not None:
-        if need.needed_s is None:
-            missed = plural(need.lost, "device")
-            yield f"no activation delay would have been enough: the reserve misses {missed}"
-        else:
-            own = result.plan.actions[0]
-            after_s = own.after_s if isinstance(own, Reissue) else None
-            instead = "" if after_s is None else f" (instead of {spaced(after_s)})"
-            least = f"an activation delay of at least {spaced(need.needed_s)}{instead}"
-            yield f"{least} would have been enough{_in_others(result, verdict, need.needed_s)}"
-
-
-def _in_others(result: Result, verdict: Verdict, needed_s: int) -> str:
-    """In how many of the first replications a delay is enough, and which one is in all of them."""
-    looked_at = range(min(result.replications, _MOST_REPLICATIONS))
-    if len(looked_at) == 1:
-        return ""
-    found = [required_delay(result, replace(verdict, replication=number)) for number in looked_at]
-    delays_s = [math.inf if need is None or need.needed_s is None else need.needed_s for need in found]
-    enough, most_s = sum(delay_s <= needed_s for delay_s in delays_s), max(delays_s)
-    here = f" in replication {result.number_of(verdict.replication or 0)}"
-    which = "all" if len(looked_at) == result.replications else "the first"
-    words = f"{here}, and in {enough} of {which} {len(looked_at)}"
-    return words if most_s in (needed_s, math.inf) else f"{words}; {spaced(int(most_s))} in every one of them"
+    elif is_about_losses(verdict.guarantee.bound) and result.experiment.policy is None:
+        name = shlex.quote(file) if file else "FILE"
+        yield f"reissue plan {name} tells the least delay that keeps it, and by when"
 
 
 def _rules(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 import sim
 from sim.scenario import Scenario, ScenarioError
 from sim.scenario.prepare import prepare
-from sim.studies.absences import with_absences
+from sim.studies.alternatives import with_absences
 from sim.world.fleet import PHASE_IS_DRAWN, Roster, Spells
 
 DAY_S = 86_400

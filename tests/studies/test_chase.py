@@ -105,6 +105,24 @@ def test_the_summary_names_the_worst_with_their_last_contact_and_counts_the_othe
     assert f"{len(rows) - 5:,} more" in more
 
 
+def test_where_list_and_runs_disagree_it_says_which_to_trust(tmp_path: Path) -> None:
+    """By the list 120 of 360 stay silent for 28 days; phones that are hardly ever off lose none of them."""
+    short = {"on": {"exponential": "20d"}, "off": {"exponential": "1h"}}
+    changes: dict[str, Any] = {"replications": 3}
+    told = {}
+    for name, presence, at in (
+        ("short", short, "start"),
+        ("list", "from list", "start"),
+        ("late", short, "day 1"),
+    ):
+        written = scenario(tmp_path, **changes).changed({"fleet.0.presence": presence, "strategy.0.at": at})
+        told[name] = Chase.of(sim.run(written)).doubt
+    assert "trust the list" in told["short"]
+    assert "120 missed devices" in told["short"]
+    assert "trust the runs" in told["late"]
+    assert "which live by the list" in told["list"], "six ages are not what a falling law makes"
+
+
 def written(folder: Path, *, with_figures: bool) -> sim.Result:
     result = sim.run(scenario(folder))
     page = Page(result, with_figures=with_figures)

@@ -21,6 +21,7 @@ from sim.pki.reading import read
 from sim.results.critical import CriticalDelays
 from sim.studies.curve import Curve
 from sim.studies.delays import CurveError
+from sim.summary import Table
 from sim.world.timeline import play
 
 D = 86_400
@@ -227,6 +228,36 @@ def test_each_certificate_is_read_once_and_the_server_played_at_most_twice_a_del
     assert (len(curve.delays_s), curve.runs) == (30, 1 if shares_a_run else 30)
     assert sorted(path.name for path in reads.calls) == ["first.pem", "second.pem"]
     assert len(plays.calls) <= 2 * len(curve.delays_s)
+
+
+def shown(curve: Curve) -> list[float]:
+    """The delays of the table that a reader sees, in days."""
+    (table,) = [part for part in curve.summary().parts if isinstance(part, Table)]
+    return [row[0] for row in table.rows]  # type: ignore[misc]
+
+
+def test_usual_delays_are_shown_and_those_at_which_something_happens() -> None:
+    """The last phone has it by the 4th day; 30 days are advised, and the plan's own are 40."""
+    written = scenario(duration="100d", strategy=[{"at": "day 4", "reissue": {"activate": "after 40d"}}])
+    curve = sim.curve(written)
+    assert shown(curve) == [1, 3, 4, 7, 14, 21, 30, 40]
+    assert len(curve.to_json()["curve"]) == 40
+    assert shown(sim.curve(scenario(), exact=True)) == [0.5 + 1 / D + day for day in range(4)]
+
+
+def test_a_gate_says_which_delay_it_came_to() -> None:
+    """Three of the four hold it after the turn of the third day, and it is looked at once a day."""
+    gate = {"when_coverage": "75%", "check_every": "1d"}
+    curve = sim.curve(scenario(strategy=[{"at": "day 4", "reissue": {"activate": gate}}], duration="120d"))
+    assert curve.gate is not None
+    assert (curve.gate.days, curve.gate.chance) == ((3.0, 3.0, 3.0), 1.0)
+    assert curve.to_json()["gate"] == {"days": (3.0, 3.0, 3.0), "chance": 1.0}
+    assert (curve.runs, lost(curve)[:4]) == (96, [3, 2, 1, 0])
+    never = {**gate, "when_coverage": "100%", "not_after": "2d", "otherwise": "cancel"}
+    closed = sim.curve(scenario(strategy=[{"at": "day 4", "reissue": {"activate": never}}], duration="120d"))
+    assert closed.gate is not None
+    assert (closed.gate.days, closed.gate.chance) == ((None, None, None), 0.0)
+    assert sim.curve(scenario()).gate is None
 
 
 def test_the_command_prints_the_document_of_the_language(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from math import sqrt
 from pathlib import Path
@@ -11,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from scipy.stats import binom, norm
 
 import sim
-from sim.cli.commands import cli
 from sim.report.page import Page
 from sim.scenario.prepare import prepare
+from sim.studies.choices import NOTHING
 from sim.studies.decision import decide, is_about_losses
-from sim.studies.search import Counts, PlanError
+from sim.studies.delays import CurveError, PlanError
+from sim.studies.search import Counts
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -83,12 +82,12 @@ def test_the_least_delay_is_between_those_of_the_closed_form(decision: sim.Decis
 
 
 def test_plans_stand_side_by_side(decision: sim.Decision) -> None:
-    written, today, advised, least = decision.choices
-    assert [round((c.activated - c.specified).days) for c in decision.choices] == [30, 75, 30, 64]  # type: ignore[operator]
+    written, today, advised, least, _ = decision.choices
+    assert [(c.activated - c.specified).days for c in decision.choices] == [30, 75, 30, 64, 64]  # type: ignore[operator]
     assert decision.choice is least
     assert written.lost == advised.lost  # the same delay
     assert today.mean < least.mean < advised.mean
-    assert [c.keeps for c in decision.choices] == [False, True, False, True]
+    assert [c.keeps for c in decision.choices] == [False, True, False, True, True]
     assert today.lost[0] < today.lost[1] < today.lost[2] == today.surely < least.surely <= 40
     assert (least.expires - today.expires).days == 75 - 64  # what it costs to begin early
     assert f"If you specify it today, at most {today.surely} are lost" in decision.answer
@@ -118,6 +117,50 @@ def test_where_no_plan_keeps_the_promise_it_says_what_can_be_had() -> None:
     assert found.choice is today
     assert found.shortfall == today.surely - 10
     assert f"at most {today.surely} of 4,000 devices lost, with 95 % certainty" in found.answer
+
+
+def test_fetching_the_likeliest_leaves_the_law_of_the_others() -> None:
+    """Ten phones in a drawer are surely lost; 600 tablets have one chance, unless they are fetched."""
+    fleet = [*scenario().document["fleet"], {"name": "drawer", "devices": 10, "presence": "never"}]
+    found = sim.plan(scenario(fleet=fleet), lost_at_most=25, vary=False)
+    today, few, enough = [c for c in found.choices if c.name.startswith("today")]
+    chance = (today.mean - 10) / 600
+    assert (today.fetched, few.fetched) == (0, 20)
+    assert few.lost == tuple(binom.ppf([0.05, 0.5, 0.95], 590, chance))
+    assert few.mean == pytest.approx(590 * chance)
+    need = next(n for n in range(600) if binom.ppf(0.95, 600 - n, chance) <= 25)
+    assert (enough.fetched, enough.keeps, few.keeps) == (10 + need, True, False)
+    assert f"fetching the 20 likeliest brings it to at most {few.surely}" in found.answer
+
+
+def test_only_devices_of_the_promise_are_fetched() -> None:
+    """Three of the group that counts are never on; those of the other group are no help to it."""
+    fleet = [{"name": name, "devices": 3, "presence": "never"} for name in ("a", "b")]
+    promise = {"measure": "lost_devices", "at_most": 1, "group": "b"}
+    found = sim.plan(scenario(fleet=fleet, guarantees=[promise]), vary=False)
+    assert [(c.fetched, c.lost[1], c.keeps) for c in found.choices if c.fetched] == [
+        (2, 4, True),
+        (3, 3, True),
+    ]
+
+
+def test_a_reserve_that_the_server_makes_by_itself_stands_beside_the_plans() -> None:
+    """Automatic reissue makes it 60 of the 75 days before the expiry; the phones have it within the day."""
+    server = {
+        "automatic_reissue": {"lead": "60d"},
+        "behaviour": "ksmm-6.0",
+        "certificate": {"expires": "day 75"},
+    }
+    phones = [{"name": "phones", "devices": 10, "sync": {"every": "6h"}}]
+    found = sim.plan(scenario(5, server=server, fleet=phones, guarantees=[]), vary=False)
+    nothing = found.choices[1]
+    assert nothing.specified is not None
+    assert (nothing.name, nothing.lost, nothing.keeps) == (NOTHING, (0, 0, 0), True)
+    assert (found.expires - nothing.specified).days == 60
+    assert any("Doing nothing is enough" in sentence for sentence in found.notes())
+    assert found.choices[found.recommended].name != NOTHING  # it is asked when to act
+    off = sim.plan(scenario(5, fleet=phones, guarantees=[]), vary=False)
+    assert NOTHING not in [choice.name for choice in off.choices]
 
 
 def test_a_promise_with_a_probability_asks_for_that_one() -> None:
@@ -155,6 +198,13 @@ def test_what_couples_devices_is_not_planned_and_a_gate_is_seen_beside_other_pla
     found = sim.plan(scenario(strategy=[{"at": "day 3", "reissue": {"activate": gate}}]), vary=False)
     assert found.by == "exact"  # what is recommended has no gate
     assert found.choices[0].lost[1] == pytest.approx(0.03 * 4000, abs=10)
+    written = found.choices[0]
+    assert written.gate is not None
+    assert written.gate.chance == 1.0
+    assert written.specified is not None
+    assert written.activated is not None
+    assert (written.activated - written.specified).days == written.gate.days[1]
+    assert any(f"comes to a delay of {written.gate.days[1]:g} days" in each for each in found.notes())
 
 
 def test_one_reissue_at_once_is_compared_with_waiting() -> None:
@@ -193,8 +243,12 @@ def test_fleets_agree_with_what_is_computed() -> None:
     )
 
 
-def check_promises(written: sim.Scenario, found: sim.Decision, fleets: int, least: int) -> None:
-    """In how many fresh fleets the recommended plan keeps each promise about losses."""
+FALSE_ALARM = 1e-4 / 400
+"""Of a check below: of all that are run, at most one in ten thousand."""
+
+
+def check_promises(written: sim.Scenario, found: sim.Decision, fleets: int) -> None:
+    """In enough of some fresh fleets the recommended plan keeps each promise about losses."""
     step = {
         "at": f"{found.specify_by:%Y-%m-%dT%H:%M:%SZ}",
         "reissue": {"activate": f"after {found.delay_days}d"},
@@ -206,35 +260,31 @@ def check_promises(written: sim.Scenario, found: sim.Decision, fleets: int, leas
     result = sim.run(fresh)
     for guarantee in filter(lambda g: is_about_losses(g.bound), written.guarantees):
         kept = sum(guarantee.bound.is_kept(guarantee.bound.value(tally)) for tally in result.tallies)
-        assert kept >= least, guarantee.promise
+        assert kept >= binom.ppf(FALSE_ALARM, fleets, guarantee.probability or 0.95), guarantee.promise
 
 
 def test_fresh_fleets_keep_the_promise_at_least_as_often_as_stated() -> None:
-    """The false-alarm rate is below 1e-4: P(Bin(60, 0.95) < 49)."""
-    assert binom.cdf(48, 60, 0.95) < 1e-4
     written = scenario(guarantees=[{"measure": "lost_devices", "at_most": 40}])
-    check_promises(written, sim.plan(written, vary=False), 60, 49)
+    check_promises(written, sim.plan(written, vary=False), 60)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(40))
+@pytest.mark.parametrize("number", range(300))
 def test_generated_fleets_have_one_answer_that_keeps_its_promise(number: int) -> None:
-    """500 fresh fleets each; P(Bin(500, 0.95) < 446) is below 1e-6."""
-    assert binom.cdf(445, 500, 0.95) < 1e-6
+    """Seen everywhere, it loses no more than the plan as written, and 500 fresh fleets keep the promise."""
     written = generated(Random(number))
-    found = sim.plan(written, vary=False)
-    result = sim.run(written, seed=number, replications=2)
-    assert (found.delay_days, found.specify_by) == (result.decision.delay_days, result.decision.specify_by)
+    found = check_one_answer(written, sim.run(written, seed=number, replications=2))
+    assert found is not None
     # Independent devices: the variance of a number of lost ones is at most its mean.
     doubt = 0.01 if found.replications is None else 2 * sqrt(found.choice.mean / found.replications)
     assert found.choice.mean <= found.choices[0].mean + doubt + 1e-5 * found.choice.mean
-    if found.by == "exact":
+    if found.by == "exact" and number % 10 == 0:
         fleets = decide(prepare(written), by="simulation")
         if found.needed_days is not None and fleets.between_days is not None:
             low, high = fleets.between_days
             assert low - 2 <= found.needed_days <= high + 2  # each end errs in one of twenty
     if found.delay_days:
-        check_promises(written, found, 500, 446)
+        check_promises(written, found, 500)
 
 
 def generated(random: Random) -> sim.Scenario:
@@ -247,14 +297,16 @@ def generated(random: Random) -> sim.Scenario:
     fleet = [
         {
             "name": name,
-            "devices": random.choice((30, 200, 1000)),
+            "devices": random.choice((20, 60, 200)),
             "sync": {
-                "every": random.choice(("6h", "12h", "1d", "2d")),
+                "every": random.choice(("12h", "1d", "2d")),
                 "success": random.choice((1, 0.9)),
                 "jitter": random.choice(("0s", "30m")),
                 "catch_up": random.random() < 0.7,
             },
-            "presence": {"on": {"exponential": f"{random.randint(1, 8)}d"}, "off": random.choice(laws)},
+            "presence": {"on": {"exponential": f"{random.randint(1, 8)}d"}, "off": random.choice(laws)}
+            if name == "there" or random.random() < 0.5
+            else "always",
         }
         for name in ("here", "there")
     ]
@@ -277,34 +329,38 @@ def generated(random: Random) -> sim.Scenario:
 
 @pytest.mark.parametrize("name", ["delay_below_sync_period", "changed_address", "immediate_taken_back"])
 def test_all_give_one_answer(name: str) -> None:
-    check_one_answer(ROOT / "scenarios" / f"{name}.yaml")
+    written = sim.load(ROOT / "scenarios" / f"{name}.yaml")
+    check_one_answer(written, sim.run(written, seed=4))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: str(file.stem))
 def test_all_give_one_answer_for_every_shipped_scenario(file: Path) -> None:
-    check_one_answer(file)
-
-
-def check_one_answer(file: Path) -> None:
-    """`plan`, `curve`, `Result`, its card and the page; of a run with another seed."""
+    """And 500 fresh fleets keep the promise."""
     written = sim.load(file)
-    result = sim.run(written, seed=4)
-    page = Page(sim.run(written, seed=3)).decision
+    found = check_one_answer(written, sim.run(written, seed=4))
+    if found is not None and found.delay_days and found.devices < 3000 and not written.inventories:
+        check_promises(written, found, 500)
+
+
+def check_one_answer(written: sim.Scenario, result: sim.Result) -> sim.Decision | None:
+    """`plan`, `curve`, `Result`, its card and the page; of a run with another seed."""
+    page = Page(result).decision
     if isinstance(page, str):
         with pytest.raises(PlanError) as refused:
             sim.plan(written)
         assert page == str(refused.value)
         assert "What to do" not in result.to_html()
-        return
-    found = sim.plan(written)
-    assert page.to_json() == {**found.to_json(), "seed": 3}
-    assert result.decision.to_json() == {**found.to_json(), "seed": 4}
+        return None
+    found = sim.plan(written, vary=False)
+    asked = {"seed": result.scenario.seed, "variants": page.to_json()["variants"]}
+    assert page.to_json() == result.decision.to_json() == {**found.to_json(), **asked}
     if found.by == "exact":
         assert found.answer.split(":")[0] in result.to_html()
-        ran = CliRunner().invoke(cli, ["curve", str(file), "--json"])
-        if ran.exit_code == 0:  # a plan that is activated at once has no curve
-            curve = json.loads(ran.stdout)
-            assert (curve["delay_days"], curve["specify_by"]) == tuple(
-                found.to_json()[key] for key in ("delay_days", "specify_by")
-            )
+        try:
+            curve = sim.curve(written).to_json()
+        except CurveError:  # a plan that is activated at once has no curve
+            return found
+        answer = found.to_json()
+        assert all(curve[key] == answer[key] for key in ("delay_days", "specify_by"))
+    return found

@@ -10,8 +10,8 @@ import pytest
 
 import sim
 from sim.scenario.prepare import prepare
+from sim.studies.alternatives import _coverage
 from sim.studies.decision import decide
-from sim.studies.gate import _coverage
 
 DAY = 86_400
 
@@ -79,8 +79,8 @@ def test_it_opens_as_often_and_as_late_as_the_engine_lets_it() -> None:
         if by_gate:
             lost.append(int(tally.column("lost").sum()))
     assert max(lost) <= 4
-    assert np.mean(np.array(opened) < 60) == pytest.approx(gate.chance, abs=0.2)
-    for share, day in zip((0.05, 0.5, 0.95), gate.opens_days, strict=True):
+    assert np.mean(np.array(opened) < 60) == pytest.approx(gate.opens.chance, abs=0.2)
+    for share, day in zip((0.05, 0.5, 0.95), gate.opens.days, strict=True):
         assert day is not None
         assert np.mean(np.array(opened) <= day) >= share - 0.2
         assert np.mean(np.array(opened) < day) <= share + 0.2
@@ -92,7 +92,7 @@ def test_simulated_fleets_say_about_the_same() -> None:
     assert found.by == "simulation"
     assert found.gate is not None
     assert computed is not None
-    for one, other in zip(found.gate.opens_days, computed.opens_days, strict=True):
+    for one, other in zip(found.gate.opens.days, computed.opens.days, strict=True):
         assert abs((one or 60) - (other or 60)) <= 6
 
 
@@ -101,4 +101,4 @@ def test_no_gate_is_named_that_could_not_keep_the_promise() -> None:
     assert found.gate is None  # nothing is asked for
     never = sim.plan(scenario(presence="never"), lost_at_most=4, gate=True, vary=False).gate
     assert never is not None
-    assert (never.chance, never.opens_days) == (0.0, (None, None, None))
+    assert (never.opens.chance, never.opens.days) == (0.0, (None, None, None))

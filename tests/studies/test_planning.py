@@ -15,8 +15,9 @@ from scipy.stats import binom
 import sim
 from sim.cli.commands import cli
 from sim.report.schedule import calendar_of
-from sim.studies.absences import scaled
-from sim.studies.search import PlanError, places
+from sim.studies.alternatives import scaled
+from sim.studies.delays import PlanError
+from sim.studies.search import places
 
 D = 86_400
 
