@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from sim.scenario.finding import ADVISED_S
+from sim.scenario.findings import ADVISED_S
 from sim.scenario.scenario import Scenario
 from sim.scenario.schema import Reissue
 from sim.studies.choices import Decision

@@ -22,6 +22,7 @@ from sim.world import plan as world
 from sim.world.certificates import Certificate
 from sim.world.draws import identity_of_group, identity_of_id
 from sim.world.fleet import PHASE_IS_DRAWN, Away, Presence, Profile, Roster, Spells, Windows
+from sim.world.server import Event
 from sim.world.timeline import Timeline, play
 
 
@@ -46,6 +47,21 @@ class Prepared:
     def timeline(self) -> Timeline:
         """The server's life under the plan, played when it is first asked for."""
         return play(self.plan)
+
+    @cached_property
+    def reserves(self) -> Mapping[int | None, Event]:
+        """The specification of each reserve, by its generation."""
+        return {e.generation: e for e in self.timeline.events if e.name == "reserve specified"}
+
+    @property
+    def activations(self) -> list[tuple[Event, Event]]:
+        """The specification and the activation of each reserve that becomes main."""
+        activated = [event for event in self.timeline.events if event.name == "reserve activated"]
+        return [(self.reserves[e.generation], e) for e in activated if e.generation in self.reserves]
+
+    def date(self, instant_s: int) -> str:
+        """An instant as a date and a time of day."""
+        return f"{self.scenario.at(instant_s):%Y-%m-%d %H:%M}"
 
     def instant_of(self, step: int) -> int:
         """When a step of the strategy is done, in seconds from the start."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.results.tally import Tally
-from sim.scenario.finding import ADVISED_S
+from sim.scenario.findings import ADVISED_S
 from sim.scenario.scenario import Scenario
 from sim.studies.experiment import Experiment
 from sim.world.certificates import Certificate

@@ -12,8 +12,7 @@ from openssl_command import BEGIN, END, Openssl
 
 import sim
 from sim.pki.reading import read
-from sim.scenario.finding import Finding
-from sim.scenario.findings import findings_of
+from sim.scenario.findings import Finding, findings_of
 from sim.scenario.prepare import prepare
 from sim.world.plan import Plan
 from sim.world.timeline import Timeline, play

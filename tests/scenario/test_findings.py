@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 import sim
-from sim.scenario.finding import Finding
-from sim.scenario.findings import findings_of
+from sim.scenario.findings import Finding, findings_of
 
 HEADER = "name: Plan\nstart: 2026-03-01\nduration: {duration}\n"
 SERVER = "server: {{certificate: {{expires: {expires}}}, automatic_reissue: {automatic}}}\n"
