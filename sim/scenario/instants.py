@@ -181,7 +181,7 @@ def read_time(value: object) -> Seconds:
 
 
 def weekly_windows(
-    days: tuple[int, ...], from_s: int, to_s: int, *, start: datetime, zone: tzinfo, horizon_s: int
+    days: tuple[int, ...], from_s: int, to_s: int, start: datetime, zone: tzinfo, horizon_s: int
 ) -> Windows:
     """The intervals [from, to) of a run that hours of the week cover, in seconds from its start.
 

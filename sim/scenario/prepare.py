@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +86,8 @@ class Prepared:
         found: dict[Profile, tuple[int, int]] = {}
         for number, group in enumerate(self.scenario.fleet):
             listed = self.scenario.inventories.get(number)
-            if listed is None:
-                n = group.devices or 0
-                new = [(self.profile_of(number), n, n)]
-            else:
+            new = [(self.profile_of(number), group.devices or 0, group.devices or 0)]
+            if listed is not None:
                 rows = _listed(self.scenario, group, listed)
                 new = [(row.profile, 1, int(not row.holds_reserve)) for row in rows]
             for profile, devices, without in new:
@@ -263,14 +261,8 @@ def _reissue(scenario: Scenario, at_s: int, written: schema.Reissue, custom: Cus
 def _gate(written: fields.Gate | None) -> world.Gate | None:
     if written is None:
         return None
-    return world.Gate(
-        written.when_coverage,
-        written.check_every,
-        written.not_before,
-        written.not_after,
-        written.otherwise,
-        _names(written.of),
-    )
+    looks = (written.check_every, written.not_before, written.not_after)
+    return world.Gate(written.when_coverage, *looks, written.otherwise, _names(written.of))
 
 
 def _holiday(scenario: Scenario, written: fleet.Holiday) -> world.Holiday:
@@ -285,14 +277,8 @@ def _names(written: tuple[str, ...] | None) -> frozenset[str] | None:
 def _windows(scenario: Scenario, hours: fields.WeeklyHours | None) -> Windows | None:
     if hours is None:
         return None
-    return weekly_windows(
-        hours.days,
-        hours.from_,
-        hours.to,
-        start=scenario.start,
-        zone=scenario.zone,
-        horizon_s=scenario.duration,
-    )
+    run = (scenario.start, scenario.zone, scenario.duration)
+    return weekly_windows(hours.days, hours.from_, hours.to, *run)
 
 
 def _address_change(scenario: Scenario, written: str | schema.AddressChange) -> world.AddressChange | None:
@@ -307,13 +293,8 @@ def _recovery(scenario: Scenario) -> world.Recovery | None:
     if written is None:
         return None
     technicians = world.UNLIMITED if written.technicians == "unlimited" else written.technicians
-    return world.Recovery(
-        technicians,
-        written.begins,
-        written.owner_responds,
-        written.takes,
-        _windows(scenario, written.hours),
-    )
+    times = (written.begins, written.owner_responds, written.takes)
+    return world.Recovery(technicians, *times, _windows(scenario, written.hours))
 
 
 # --- the devices ---------------------------------------------------------------------------------------
@@ -332,6 +313,13 @@ class _Listed(NamedTuple):
     never_connected: bool
 
 
+_COLUMNS: Final = {
+    **dict.fromkeys(("phase_s", "silent_for_s"), np.int64),
+    **dict.fromkeys(("silent", "seen", "holds_reserve", "never_connected"), np.bool_),
+}
+"""What a row of an inventory gives a `Roster` as it is."""
+
+
 def _roster(scenario: Scenario, within: range) -> Roster:
     numbered = {group.name: group for group in scenario.fleet if group.inventory is None}
     listed: dict[str, list[_Listed]] = {group.name: [] for group in scenario.fleet}
@@ -341,80 +329,55 @@ def _roster(scenario: Scenario, within: range) -> Roster:
                 listed.setdefault(device.profile.group, []).append(device)
     names = sorted(listed)
     kinds: dict[Profile, int] = {}
-    parts: list[_Columns] = []
+    parts: list[dict[str, Any]] = []
     first = 0
     for name in names:
         if name in numbered:
-            group = numbered[name]
-            n = group.devices or 0
-            positions = _overlap(within, first, n)
-            kind = kinds.setdefault(_profile(scenario, group), len(kinds))
-            parts.append(_Columns.numbered(group, kind, positions, n))
+            n = numbered[name].devices or 0
+            kind = kinds.setdefault(_profile(scenario, numbered[name]), len(kinds))
+            parts.append(_columns(numbered[name], kind, _overlap(within, first, n), n))
             first += n
-        listed[name].sort(key=lambda device: device.id)
-        for row in listed[name]:
+        rows = sorted(listed[name], key=lambda device: device.id)
+        listed[name] = rows
+        for row in rows:
             kinds.setdefault(row.profile, len(kinds))
-        positions = _overlap(within, first, len(listed[name]))
-        parts.append(_Columns.listed(listed[name][positions.start : positions.stop], kinds))
-        first += len(listed[name])
-    profiles = tuple(kinds)
+        positions = _overlap(within, first, len(rows))
+        parts.append(_listed_columns(rows[positions.start : positions.stop], kinds))
+        first += len(rows)
     place_of = {name: place for place, name in enumerate(names)}
-    of_profile = np.array([place_of[kind.group] for kind in profiles], dtype=np.int32)
-    columns = _Columns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    of_profile = np.array([place_of[kind.group] for kind in kinds], dtype=np.int32)
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Roster(
-        profiles=profiles,
+        profiles=tuple(kinds),
         groups=tuple(names),
-        group=of_profile[columns.profile],
-        **columns._asdict(),
+        group=of_profile[columns["profile"]],
         numbered=tuple((numbered[name].devices or 0) if name in numbered else 0 for name in names),
         ids=tuple(tuple(row.id for row in listed[name]) for name in names),
         first=within.start,
         positions=tuple(numbered[name].first if name in numbered else 0 for name in names),
+        **columns,
     )
 
 
-class _Columns(NamedTuple):
-    """The columns of a `Roster`, but for `group`."""
+def _columns(group: fleet.Group, kind: int, positions: range, n: int) -> dict[str, Any]:
+    """The columns of a roster for the devices at some positions of a group of n."""
+    identity = np.arange(positions.start, positions.stop, dtype=np.uint64) + np.uint64(group.first)
+    return {
+        **{name: np.zeros(len(positions), dtype) for name, dtype in _COLUMNS.items()},
+        "profile": np.full(len(positions), kind, dtype=np.int32),
+        "identity": identity + np.uint64(identity_of_group(group.name)),
+        "phase_s": _phases(group, positions, n),
+        "silent_for_s": np.full(len(positions), -1, dtype=np.int64),
+    }
 
-    profile: NDArray[np.int32]
-    identity: NDArray[np.uint64]
-    phase_s: NDArray[np.int64]
-    silent: NDArray[np.bool_]
-    seen: NDArray[np.bool_]
-    holds_reserve: NDArray[np.bool_]
-    silent_for_s: NDArray[np.int64]
-    never_connected: NDArray[np.bool_]
 
-    @classmethod
-    def numbered(cls, group: fleet.Group, kind: int, positions: range, n: int) -> _Columns:
-        """The devices at some positions of a group of n."""
-        count = len(positions)
-        return cls(
-            profile=np.full(count, kind, dtype=np.int32),
-            identity=np.arange(positions.start, positions.stop, dtype=np.uint64)
-            + np.uint64(identity_of_group(group.name))
-            + np.uint64(group.first),
-            phase_s=_phases(group, positions, n),
-            silent=np.zeros(count, dtype=np.bool_),
-            seen=np.zeros(count, dtype=np.bool_),
-            holds_reserve=np.zeros(count, dtype=np.bool_),
-            silent_for_s=np.full(count, -1, dtype=np.int64),
-            never_connected=np.zeros(count, dtype=np.bool_),
-        )
-
-    @classmethod
-    def listed(cls, rows: Sequence[_Listed], kinds: Mapping[Profile, int]) -> _Columns:
-        """The devices of some rows of inventories."""
-        return cls(
-            profile=np.array([kinds[row.profile] for row in rows], dtype=np.int32),
-            identity=np.array([identity_of_id(row.id) for row in rows], dtype=np.uint64),
-            phase_s=np.array([row.phase_s for row in rows], dtype=np.int64),
-            silent=np.array([row.silent for row in rows], dtype=np.bool_),
-            seen=np.array([row.seen for row in rows], dtype=np.bool_),
-            holds_reserve=np.array([row.holds_reserve for row in rows], dtype=np.bool_),
-            silent_for_s=np.array([row.silent_for_s for row in rows], dtype=np.int64),
-            never_connected=np.array([row.never_connected for row in rows], dtype=np.bool_),
-        )
+def _listed_columns(rows: Sequence[_Listed], kinds: Mapping[Profile, int]) -> dict[str, Any]:
+    """The same for some rows of inventories."""
+    return {
+        **{name: np.array([getattr(row, name) for row in rows], dtype) for name, dtype in _COLUMNS.items()},
+        "profile": np.array([kinds[row.profile] for row in rows], dtype=np.int32),
+        "identity": np.array([identity_of_id(row.id) for row in rows], dtype=np.uint64),
+    }
 
 
 def _overlap(within: range, first: int, n: int) -> range:
@@ -478,7 +441,7 @@ def _listed(scenario: Scenario, group: fleet.Group, inventory: Inventory) -> Ite
     order = sorted(range(len(rows)), key=devices.ids.__getitem__)
     defaults_s = _phases(group, range(len(rows)), len(rows)).tolist()
     kinds: dict[tuple[str | None, str | None, int, bool], Profile] = {}
-    for index, default_s in zip(order, defaults_s, strict=True):
+    for index, phase_s in zip(order, defaults_s, strict=True):
         platform, name, written_s, contact, age_s, holds = rows[index]
         every_s = written_s or shared.every_s
         silent, known = age_s >= every_s, contact == KNOWN
@@ -492,13 +455,12 @@ def _listed(scenario: Scenario, group: fleet.Group, inventory: Inventory) -> Ite
                 every_s=every_s,
                 presence="never" if stays_off else shared.presence,
             )
-        phase_s = -age_s % every_s if known else default_s
-        if not known and default_s != PHASE_IS_DRAWN:
-            phase_s = default_s % every_s
-        never = contact in (NEVER, GONE)
-        yield _Listed(
-            devices.ids[index], kinds[kind], phase_s, silent, known and not silent, holds, age_s, never
-        )
+        if known:
+            phase_s = -age_s % every_s
+        elif phase_s != PHASE_IS_DRAWN:
+            phase_s %= every_s
+        never, seen = contact in (NEVER, GONE), known and not silent
+        yield _Listed(devices.ids[index], kinds[kind], phase_s, silent, seen, holds, age_s, never)
 
 
 def explains_silence(presence: Presence) -> bool:
