@@ -10,7 +10,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -156,10 +156,7 @@ def write_new_files(contents: Mapping[Path, bytes]) -> None:
     try:
         for path, content in contents.items():
             with _partial_file(path, content) as partial:
-                try:
-                    _rename_to_new(partial, path)
-                except FileExistsError:
-                    raise OutputError(f"{path} exists: choose another name") from None
+                _rename_to_new(partial, path)
             written.append(path)
     except BaseException:
         for path in written:
@@ -189,11 +186,8 @@ def new_folder(folder: Path, *, replaces: Callable[[Path], bool] = lambda _: Fal
         if not (folder.is_dir() and any(folder.iterdir()) and replaces(folder)):
             _take_free_name(partial, folder)
             return
-        try:
-            with _lock(folder):
-                _take_name_of_another(partial, folder, replaces)
-        except BlockingIOError:
-            raise OutputError(_appeared(folder)) from None
+        with _lock(folder):
+            _take_name_of_another(partial, folder, replaces)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -253,17 +247,15 @@ def _appeared(folder: Path) -> str:
 def _partial_folder(parent: Path, mode: int) -> Iterator[Path]:
     """A new folder, locked until it has a name of its own or is gone."""
     remove_leftovers(parent)
-    while True:
-        partial = _unused(parent)
-        partial.mkdir(mode)
-        try:
-            with _lock(partial):
-                yield partial
-                return
-        except BlockingIOError:  # taken for a leftover in the moment before it was locked
-            continue
-        finally:
-            _remove(partial)
+    with ExitStack() as open_:
+        while True:
+            partial = _unused(parent)
+            partial.mkdir(mode)
+            open_.callback(_remove, partial)
+            with suppress(BlockingIOError):  # taken for a leftover in the moment before it is locked
+                open_.enter_context(_lock(partial))
+                break
+        yield partial
 
 
 @contextmanager
@@ -311,19 +303,15 @@ def _rename_to_new(partial: Path, path: Path) -> None:
     """Rename a file, but never over another.
 
     Raises:
-        FileExistsError: there is one.
+        OutputError: there is one.
     """
-    if sys.platform == "win32":
-        partial.rename(path)
-        return
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links: the moment in between stays
-        if path.exists() or path.is_symlink():
-            raise FileExistsError(path) from None
-        partial.rename(path)
+    with suppress(OSError):
+        if sys.platform != "win32":
+            os.link(partial, path)
+            return
+    if os.path.lexists(path):  # without links, as on a memory stick, the moment in between stays
+        raise OutputError(f"{path} exists: choose another name")
+    partial.rename(path)
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -339,9 +327,11 @@ def _exchange(one: Path, other: Path) -> bool:
 
 @contextmanager
 def _refusals(path: Path) -> Iterator[None]:
-    """What the system refuses, as an `OutputError`."""
+    """What the system refuses, as an `OutputError`; a lock is another's who writes to the same name."""
     try:
         yield
+    except BlockingIOError:
+        raise OutputError(_appeared(path)) from None
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
 

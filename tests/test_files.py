@@ -181,3 +181,28 @@ def test_a_byte_that_is_not_utf_8_is_found_behind_a_byte_order_mark() -> None:
     with pytest.raises(UnreadableError, match="byte 0xff") as caught:
         files.decode(b"\xef\xbb\xbfid\n\xffabc")
     assert (caught.value.line, caught.value.column) == (2, 1)
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_new_file_never_takes_the_place_of_another(
+    tmp_path: Path, has_links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse)
+    files.write_new_files({tmp_path / "a": b"1"})
+    with pytest.raises(OutputError, match="exists"):
+        files.write_new_files({tmp_path / "a": b"2"})
+    assert (tmp_path / "a").read_bytes() == b"1"
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks")
+def test_of_two_that_replace_one_folder_the_second_is_told(tmp_path: Path) -> None:
+    fill(tmp_path / "out", "old")
+    with pytest.raises(OutputError, match="in the meantime"), files._lock(tmp_path / "out"):
+        fill(tmp_path / "out")
+    assert (tmp_path / "out" / "result").read_text() == "old"
+    assert names(tmp_path) == ["out"]

@@ -36,14 +36,11 @@ _USAGES: Final = {
 """Key usages (RFC 5280 4.2.1.3), by the library's names."""
 
 
+_ADDRESS: Final = options.Read("address", "sim.cli.cert:address_of")
+_MOMENT: Final = options.Read("date", "sim.scenario.instants:parse_moment")
 _files: Final = options.together(
     options.several,
-    click.option(
-        "--key",
-        metavar="FILE",
-        type=options.PATH,
-        help="The private key of an X.509 certificate, where it is in a file of its own.",
-    ),
+    options.path("--key", metavar="FILE", help="The private key, where it is in a file of its own."),
     click.option(
         "--password-env",
         metavar="NAME",
@@ -55,18 +52,8 @@ _files: Final = options.together(
 
 @options.command("reissue cert check scenarios/certs/mobile.pem --at 2026-03-01")
 @_files
-@click.option(
-    "--address",
-    metavar="HOST[:PORT]",
-    type=options.Read("address", "sim.cli.cert:address_of"),
-    help="The connection address that devices dial.",
-)
-@click.option(
-    "--at",
-    metavar="DATE",
-    type=options.Read("date", "sim.scenario.instants:parse_moment"),
-    help="Judge validity at this date or date and time (UTC), not now.",
-)
+@click.option("--address", type=_ADDRESS, help="HOST or HOST:PORT, the connection address that devices dial.")
+@click.option("--at", type=_MOMENT, help="Judge validity at this date or date and time (UTC), not now.")
 def check(address: str | None, at: datetime | None, **given: Any) -> int:
     """Hold certificates against the requirements of Kaspersky and Apple.
 

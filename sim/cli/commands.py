@@ -24,11 +24,9 @@ A = TypeVar("A")
 
 @options.command("reissue check scenarios/delayed_30d.yaml --strict")
 @options.files
-@click.option("--strict", is_flag=True, help="Exit 1 where there is a finding.")
-@click.option(
-    "--worst-case",
-    is_flag=True,
-    help="Search for the shortest absence and outage that break each guarantee that is not proved.",
+@options.flag("--strict", help="Exit 1 where there is a finding.")
+@options.flag(
+    "--worst-case", help="Also the shortest absence and outage that break each guarantee not proved."
 )
 def check(files: tuple[Path, ...], strict: bool, worst_case: bool, as_json: bool, overrides: Pairs) -> int:
     """Read scenarios and hold them against the documented rules, without running them."""
@@ -75,10 +73,8 @@ def _worst_cases(scenarios: dict[Path, Scenario], *, as_json: bool) -> Iterator[
 
 @options.command("reissue new --list", "reissue new delayed > plan.yaml")
 @click.argument("template", required=False)
-@click.option("--list", "lists", is_flag=True, help="Print the names of the templates, and what each shows.")
-@click.option(
-    "--sample", is_flag=True, help="Print instead a sample of the device list that the template names."
-)
+@options.flag("--list", "lists", help="Print the names of the templates, and what each shows.")
+@options.flag("--sample", help="Print instead a sample of the device list that the template names.")
 def new(template: str | None, lists: bool, sample: bool) -> int:
     """Print a scenario to start from: TEMPLATE, or a delayed activation."""
     from sim.scenario.templates import DEFAULT, TEMPLATES, template_files, template_text
@@ -133,7 +129,7 @@ def _show(study: Callable[..., A], *, as_json: bool, **given: Any) -> A:
 @options.command("reissue curve scenarios/delayed_30d.yaml")
 @options.one_file
 @options.reissue
-@click.option("--exact", is_flag=True, help="Every delay at which the number changes, not whole days.")
+@options.flag("--exact", help="Every delay at which the number changes, not whole days.")
 @options.study
 def curve(**given: Any) -> int:
     """Lost devices against every activation delay up to the scenario's own, from one run."""
@@ -152,13 +148,11 @@ def curve(**given: Any) -> int:
 )
 @click.option("--confidence", type=options.SHARE, default="95%", show_default=True, help="Of the promise.")
 @options.reissue
-@click.option("--no-advice", is_flag=True, help="Also less than the 30 days that Kaspersky recommends.")
-@click.option("--gate", is_flag=True, help="Also say which gate keeps the promise, and when it opens.")
-@click.option("--no-variants", is_flag=True, help="Do not ask how the answer moves with the assumptions.")
-@click.option(
-    "--calendar", type=click.Path(path_type=Path, dir_okay=False), help="Write the dates to this .ics file."
-)
-@click.option("--runbook", is_flag=True, help="Print the console's steps with the dates instead.")
+@options.flag("--no-advice", help="Also less than the 30 days that Kaspersky recommends.")
+@options.flag("--gate", help="Also say which gate keeps the promise, and when it opens.")
+@options.flag("--no-variants", help="Do not ask how the answer moves with the assumptions.")
+@options.path("--calendar", metavar="FILE", help="Write the dates to this new .ics file.")
+@options.flag("--runbook", help="Print the console's steps with the dates instead.")
 @options.study
 def plan(
     no_advice: bool, no_variants: bool, calendar: Path | None, runbook: bool, as_json: bool, **given: Any
@@ -187,11 +181,7 @@ def plan(
 @options.command("reissue why scenarios/delay_below_sync_period.yaml tablets/900")
 @options.one_file
 @click.argument("device", nargs=-1, required=True)
-@click.option(
-    "--replication",
-    type=click.IntRange(0, 2**31 - 1),
-    help="Its number, as in results; default: the first.",
-)
+@click.option("--replication", type=click.IntRange(0, 2**31 - 1), help="Its number; default: the first.")
 @options.seed
 def why(device: Sequence[str], seed: int | None, overrides: Pairs, **given: Any) -> int:
     """Tell what became of one device, and what would have saved it.
@@ -229,11 +219,7 @@ def exact(**given: Any) -> int:
 @options.command("reissue rehearse scenarios/immediate_taken_back.yaml")
 @options.one_file
 @click.option(
-    "--devices",
-    type=click.IntRange(1, 10_000),
-    default=20,
-    show_default=True,
-    help="How many devices take part at most.",
+    "--devices", type=click.IntRange(1, 10_000), default=20, help="How many take part; default: 20."
 )
 @options.seed
 def rehearse(**given: Any) -> int:
@@ -251,16 +237,14 @@ def rehearse(**given: Any) -> int:
 
 @options.command("reissue sweep scenarios/delay_below_sync_period.yaml --vary fleet.1.sync.every=6h,12h,1d")
 @options.one_file
-@click.option(
+@options.pairs(
     "--vary",
     metavar="KEY=VALUES",
-    type=options.PAIR,
-    multiple=True,
     required=True,
     help="A key and its values: 6h,12h,1d; 'after 1d..60d step 1d'. The first is slowest.",
 )
 @options.study
-@options.out("FILE", "Write the table to a new .parquet or .csv file.")
+@options.path("--out", metavar="FILE", help="Write the table to a new .parquet or .csv file.")
 @options.overwrite
 def sweep(vary: Pairs, out: Path | None, overwrite: bool, as_json: bool, **given: Any) -> int:
     """Run a scenario at many values of its keys: a table of runs.

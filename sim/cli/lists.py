@@ -11,11 +11,9 @@ from sim.cli import DONE, FAILS, options
 
 _reading: Final = options.together(
     click.argument("list_", metavar="LIST", type=options.PATH),
-    click.option(
+    options.pairs(
         "--columns",
         metavar="NAME=HEADER",
-        type=options.PAIR,
-        multiple=True,
         help="The header of a column: id, last_sync, platform, group, sync_every, holds_reserve.",
     ),
     click.option(
@@ -28,12 +26,10 @@ _reading: Final = options.together(
         help="Where the list does not decide it.",
     ),
     click.option("--encoding", metavar="NAME", help="Of the file, such as cp1252; default: UTF-8."),
-    click.option(
+    options.pairs(
         "--only",
         metavar="HEADER=TEXT",
-        type=options.PAIR,
-        multiple=True,
-        help="Take only rows with this text under this header; several texts of one header: any of them.",
+        help="Take only rows with this text under this header; of several texts any.",
     ),
     click.option("--gone-after", metavar="DURATION", help="Silent for longer: not connected any more."),
     options.as_json,
@@ -55,14 +51,11 @@ def inventory(list_: Path, as_json: bool, **reading: Any) -> int:
 @_reading
 @click.option("--delay", metavar="DURATION", help="From the list to the activation; default: the usual ones.")
 @click.option("--activates", metavar="INSTANT", help="Instead of --delay: when the certificate becomes main.")
-@click.option("--history", metavar="DIR", type=options.PATH, help="Earlier lists of the same devices.")
-@click.option(
-    "--lost-at-most",
-    type=options.SHARE,
-    metavar="SHARE|N",
-    help="A promise: exit 1 if it has become unlikely.",
+@options.path("--history", metavar="DIR", help="Earlier lists of the same devices.")
+@click.option("--lost-at-most", type=options.SHARE, help="A promise: exit 1 if it has become unlikely.")
+@options.path(
+    "--out", metavar="DIR", help="Write devices.csv, worst first, and a figure to new files in DIR."
 )
-@options.out("DIR", "Write devices.csv, the devices worst first, and a figure to new files in DIR.")
 def forecast(list_: Path, out: Path | None, as_json: bool, **reading: Any) -> int:
     """Tell who will not have the reserve in time, from a list of devices alone.
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -82,31 +83,22 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
-def out(metavar: str, does: str) -> Callable[[Command], Command]:
-    """`--out`, of a file or of a directory."""
-    return click.option("--out", type=PATH, metavar=metavar, help=does)
+flag: Final = partial(click.option, is_flag=True)
+path: Final = partial(click.option, type=PATH)
+pairs: Final = partial(click.option, type=PAIR, multiple=True)
 
-
-overwrite: Final = click.option(
-    "--overwrite", is_flag=True, help="Replace an earlier result or page, and nothing else."
-)
-as_json: Final = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
-)
-_overrides: Final = click.option(
+overwrite: Final = flag("--overwrite", help="Replace an earlier result or page, and nothing else.")
+as_json: Final = flag("--json", "as_json", help="Print one JSON document and nothing else.")
+_overrides: Final = pairs(
     "--set",
     "overrides",
     metavar="KEY=VALUE",
-    type=PAIR,
-    multiple=True,
     help="Change a value of the scenario, such as fleet.0.sync.every=12h; any number of times.",
 )
 several: Final = click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
 one_file: Final = together(click.argument("file", type=PATH), as_json, _overrides)
 files: Final = together(several, as_json, _overrides)
-seed: Final = click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed."
-)
+seed: Final = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's.")
 reissue: Final = click.option(
     "--reissue", type=click.IntRange(0), help="Which action of the strategy, where several have a delay."
 )
@@ -118,29 +110,11 @@ study: Final = together(
         help="Which engine simulates, with the same results; auto: whichever is done first.",
     ),
     seed,
-    click.option(
-        "--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's number."
-    ),
+    click.option("--replications", type=click.IntRange(1, 1_000_000), help="Instead of the scenario's."),
     click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes on this machine."),
-    click.option(
-        "--cluster",
-        metavar="ADDRESS",
-        help="A dask.distributed scheduler whose workers run replications, or parts of a large fleet.",
-    ),
-    click.option(
-        "--store",
-        type=PATH,
-        metavar="DIR",
-        help="Where results are kept and taken from; with --workers or --cluster: the user's cache.",
-    ),
-    click.option(
-        "--no-store",
-        "keep",
-        is_flag=True,
-        flag_value=False,
-        default=True,
-        help="Keep no results, and take none.",
-    ),
+    click.option("--cluster", metavar="ADDRESS", help="A dask.distributed scheduler whose workers compute."),
+    path("--store", metavar="DIR", help="Where results are kept and taken from; else the user's cache."),
+    flag("--no-store", "keep", flag_value=False, default=True, help="Keep no results, and take none."),
 )
 """Engine, seed, replications, who computes, where results are kept; under the names that studies have."""
 

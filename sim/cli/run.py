@@ -22,14 +22,9 @@ if TYPE_CHECKING:
 )
 @options.files
 @options.study
-@options.out("DIR", "Write tables, figures and provenance to a new directory.")
-@click.option("--no-figures", is_flag=True, help="Write no figures and no page to --out.")
-@click.option(
-    "--report",
-    type=options.PATH,
-    metavar="FILE",
-    help="Also write a page: one HTML file with answer and figures.",
-)
+@options.path("--out", metavar="DIR", help="Write tables, figures and provenance to a new directory.")
+@options.flag("--no-figures", help="Write no figures and no page to --out.")
+@options.path("--report", metavar="FILE", help="Also write a page: one HTML file with answer and figures.")
 @options.overwrite
 def run(
     files: tuple[Path, ...],
@@ -105,7 +100,7 @@ def directories_of(files: Sequence[Path], out: Path | None, *, overwrite: bool) 
     "reissue compare scenarios/automatic_reissue_6_0.yaml scenarios/no_automatic_reissue_4_1.yaml"
 )
 @options.files
-@options.out("DIR", "Write each run to a directory in DIR.")
+@options.path("--out", metavar="DIR", help="Write each run to a directory in DIR.")
 @options.overwrite
 @click.option("--measure", help="Rank by this measure; default: the first in which they differ.")
 @options.study
@@ -139,7 +134,7 @@ def compare(
 
 @options.command("reissue run scenarios/delayed_30d.yaml --out result", "reissue report result")
 @click.argument("directory", metavar="DIR", type=options.PATH)
-@click.option("--page", type=options.PATH, metavar="FILE", help="Copy the page to this file.")
+@options.path("--page", metavar="FILE", help="Copy the page to this file.")
 @options.overwrite
 def report(directory: Path, page: Path | None, overwrite: bool) -> int:
     """The page of the result in DIR: one HTML file with the answer, figures and tables.
