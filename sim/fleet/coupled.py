@@ -98,9 +98,12 @@ class Answers:
         if question.gate is None:
             raise LookupError("a check without a gate")
         counted, size = self.counted(question.gate)
-        received_at_s = columns["reserve_received_at_s"][counted & (columns["reserve_received_at_s"] >= 0)]
+        received_at_s = columns["reserve_received_at_s"]
+        if size < len(received_at_s):
+            received_at_s = received_at_s[counted]
+        never = np.count_nonzero(received_at_s < 0)
         for check in same:
-            held = int(np.count_nonzero(received_at_s < check.at_s))
+            held = int(np.count_nonzero(received_at_s < check.at_s) - never)
             self.checks[check.generation, check.at_s] = held, size
             if held >= question.gate.needed(size):
                 return

@@ -146,9 +146,9 @@ class _Run(NamedTuple):
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        rows = np.concatenate([*waiting, np.zeros(1, dtype=ROW)])
-        waiting.clear()
-        if plan.recovery is not None and len(rows) > 1:
+        if plan.recovery is not None and sum(map(len, waiting)) > 0:
+            rows = np.concatenate([*waiting, np.zeros(1, dtype=ROW)])
+            waiting.clear()
             rows[:-1] = rows[np.argsort(rows["number"][:-1])]
             unseen, desk = _totals(tables, world), _desk(plan.recovery)
             work(rows, words_of(rows), desk, tables, totals, coverage, *unseen, settled, world)

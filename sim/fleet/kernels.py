@@ -101,10 +101,10 @@ ROW: Final = record(
 """A device. Instants in seconds, -1 for never."""
 
 START: Final = record(
-    profile=np.int64,
     phase_s=np.int64,
-    starts_on=np.bool_,
     first_spell_s=np.int64,
+    profile=np.int32,
+    starts_on=np.bool_,
     silent=np.bool_,
     holds_reserve=np.bool_,
     never_connected=np.bool_,
@@ -614,7 +614,7 @@ def come_on(row: Record, turned_s: int, kind: Record, purpose: int, index: int) 
     return True
 
 
-@compiled
+@inlined
 def live(
     row: Record,
     stock: Floats,
@@ -683,9 +683,10 @@ def live(
         if row.extra_at_s < 0:  # what no longer changes anything is done at a stroke
             if is_idle or (is_accepted and has_all and not row.lost):
                 until_s = min(states[row.epoch + 1].from_s - 1, min(stop_s, wake_s - 1))
-                if is_idle and has_spells:
+                is_quiet = is_idle or stop_on == HAS_RESERVE  # then nobody counts
+                if is_quiet and has_spells:
                     go_quietly(row, stock, until_s, kind, tables, world)
-                elif is_idle:
+                elif is_quiet:
                     pass_over(row, stock, until_s, kind, world)
                 elif has_spells:
                     go_steadily(row, stock, until_s, kind, tables, totals, world)
@@ -816,6 +817,28 @@ def settle(row: Record, kind: Record, into: Settled, totals: Ints, world: Record
     narrow[4, place] = row.lost
 
 
+@compiled
+def first_received_at(start: Record, kind: Record, states: Records, world: Record) -> int:
+    """When a device that `is_regular` receives the latest reserve; -1 for never."""
+    main, reserve, every_s = states[0].presented, NO_CERTIFICATE, kind.every_s
+    for epoch in range(len(states) - 1):
+        state = states[epoch]
+        due_s = start.phase_s
+        if due_s < state.from_s:
+            due_s += (state.from_s - due_s + every_s - 1) // every_s * every_s
+        if due_s >= world.horizon_s:
+            break
+        holds = state.presented == main or state.presented == reserve
+        if due_s >= states[epoch + 1].from_s or not (holds and state.answers and accepts(state, kind)):
+            continue
+        if state.handed_over >= 0 and state.handed_over == world.latest_reserve:
+            return due_s
+        if state.handed_over >= 0 or state.presented != main:
+            reserve = state.handed_over
+        main = state.presented
+    return -1
+
+
 def run_devices(
     first: int,
     starts: Records,
@@ -849,6 +872,10 @@ def run_devices(
     for number in range(len(starts)):
         start = starts[number]
         kind = tables.kinds[start.profile]
+        is_plain = kind.is_regular and start.starts_on and not start.holds_reserve
+        if world.until_received and is_plain and not start.never_connected and len(tables.visits) == 0:
+            settled.wide[0, first + number] = first_received_at(start, kind, tables.states, world)
+            continue
         copy(words, _BLANK, words, _LIVES)
         row.number = first + number
         row.identity = identities[first + number]

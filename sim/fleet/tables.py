@@ -60,6 +60,7 @@ KIND: Final = record(
     success=np.float64,
     catches_up=np.bool_,
     presence=np.int64,  # ALWAYS, NEVER_ON or SPELLS, which is also what is masked
+    is_regular=np.bool_,  # whether it is never late, off, or unlucky, nor pushed
     turns=np.bool_,  # whether its own presence turns, where it is not `never`
     platform=np.int64,  # the bit of its platform
     stride=np.int64,  # the period in samples, 0 where it is not a whole number
@@ -127,10 +128,11 @@ def tables_of(
         presence = {"always": ALWAYS, "never": NEVER_ON}.get(str(p.presence), SPELLS)
         if presence == ALWAYS and first_mask < len(masks):
             presence = SPELLS
+        is_regular = presence == ALWAYS and not p.jitter_s and p.success == 1.0 and first_push == len(pushes)
         stride = p.every_s // plan.sample_s if p.every_s % plan.sample_s == 0 else 0
         kinds.append(
             (
-                *(p.every_s, p.jitter_s, p.success, p.catch_up, presence, p.presence != "always"),
+                *(p.every_s, p.jitter_s, p.success, p.catch_up, presence, is_regular, p.presence != "always"),
                 *(1 << PLATFORMS.index(p.judged_as), stride, strides.index(stride) if stride else 0),
                 *(first_mask, len(masks), first_push, len(pushes)),
             )
