@@ -16,6 +16,9 @@ LONGEST_ECHO: Final = 60
 UNITS_S: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Units of time by their letters, in seconds."""
 
+ALMOST: Final = 1 - 1e-9
+"""The highest chance that an estimate gives of a single device: `over 99.9 %`."""
+
 _Item = TypeVar("_Item")
 
 

@@ -20,7 +20,7 @@ from sim.lists.devices import GONE, KNOWN, NEVER, UNKNOWN, DeviceList
 from sim.lists.history import History
 from sim.summary import Column, Summary, Table, Tone, notes
 from sim.summary.answer import Answer
-from sim.text import date, evenly, iso, no_formula, plural, rounded
+from sim.text import ALMOST, date, evenly, iso, no_formula, plural, rounded
 
 DELAYS_DAYS: Final = (7, 14, 30, 60, 90)
 _LONGEST_DELAY_DAYS: Final = 397
@@ -167,7 +167,7 @@ class Forecast(Answer):
         worst = Table(
             (Column("device"), Column("last contact"), Column("days", "tenths"), Column("chance", "share")),
             tuple(
-                (self.devices.ids[i], date(contact), days, chance)
+                (self.devices.ids[i], date(contact), days, min(chance, ALMOST))
                 for contact, (i, days, chance) in zip(contacts, self.rows(), strict=False)
             ),
             title=f"Most likely to be missed by {delay}",

@@ -12,7 +12,7 @@
       byId("delay-text").textContent = row.delay;
       byId("delay-lost").textContent = row.lost;
       byId("delay-share").textContent = row.share;
-      byId("delay-band").textContent = row.band ? ", 5 to 95 %: " + row.band : "";
+      byId("delay-band").textContent = row.band ? ", nine of ten fleets: " + row.band : "";
       byId("delay-by").textContent = row.by;
       input.setAttribute("aria-valuetext", row.delay + ": " + row.lost + " lost");
       byId("delay-needs").querySelectorAll(".verdict").forEach((mark, i) => {

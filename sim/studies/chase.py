@@ -15,7 +15,7 @@ import numpy as np
 from sim.lists.forecast import Forecast, Reach, for_spreadsheets, forecast_of, points, weeks_of
 from sim.studies.replications import Replications
 from sim.summary import Column, Notes, Table, notes
-from sim.text import date, iso, number
+from sim.text import ALMOST, date, iso, number
 from sim.world.outcome import Outcome
 
 FEWEST_RUNS: Final = 20
@@ -143,7 +143,10 @@ class Chase:
         rows = self.rows(least=_LEAST)
         columns = [Column("device"), Column("group"), Column("last contact"), Column("days", "tenths")]
         columns += [Column("stays silent", "share"), Column("lost in runs", "share")]
-        shown = tuple((*row[:2], date(row.last_contact), *row[4:]) for row in rows[:most])
+        shown = tuple(
+            (*row[:2], date(row.last_contact), row.days, min(row.silent, ALMOST), row.lost)
+            for row in rows[:most]
+        )
         kept = len(columns) if len(self._seen) >= FEWEST_RUNS else len(columns) - 1
         cut = tuple(row[:kept] for row in shown)
         title = "To fetch before the activation, worst first"

@@ -21,7 +21,7 @@ from sim.results.measures import ALL, Selected, Selection
 from sim.results.tally import Tally
 from sim.scenario.prepare import Prepared
 from sim.studies.delays import Delays, PlanError
-from sim.studies.experiment import Engine, Experiment, Progress, share_of
+from sim.studies.experiment import Engine, Experiment, Progress, attempts_of, share_of
 from sim.studies.tasks import Tallies, values
 from sim.text import evenly, percent
 from sim.world.order import SECONDS_PER_DAY
@@ -30,8 +30,6 @@ from sim.world.timeline import Timeline, play
 
 SURE: Final = 0.95
 """Confidence of the end of an order statistic that is taken."""
-_AHEAD: Final = 400
-"""Delays that one pass answers for."""
 _POINTS: Final = 120
 """Delays that a curve shows at most; of a list with silent devices, where each takes a pass, `_FEW`."""
 _FEW: Final = 12
@@ -297,8 +295,7 @@ class Computed:
         """What a reserve loses that waits some days, specified so many before the expiry, or the same."""
         if self.solver.is_one_pass and specified_days not in self._ahead:
             self._ahead.add(specified_days)
-            ahead = evenly(self._every, _AHEAD)
-            self.solver.look_ahead([self.question.timeline(day, specified_days) for day in ahead])
+            self.solver.look_ahead([self.question.timeline(day, specified_days) for day in self._every])
         if (days, specified_days) not in self._looks:
             self._looks[days, specified_days] = self._look(self.question.timeline(days, specified_days))
         return self._looks[days, specified_days]
@@ -337,7 +334,7 @@ class Computed:
 
     def curve(self) -> list[tuple[int, Look]]:
         """What many delays lose, in days; of a list with silent devices a few, and more roughly."""
-        shown = evenly(evenly(self._every, _AHEAD), _POINTS)
+        shown = evenly(self._every, _POINTS)
         if not self.solver.is_one_pass:
             shown = sorted({*evenly(self._every, _FEW), *({ADVISED_DAYS} & {*self._every})})
         return [(days, self.rough.at(days)) for days in shown]
@@ -387,7 +384,8 @@ class Simulated:
         self.question, self._engine, self._means, self._progress = question, engine, means, progress
         share = max(promise.probability for promise in question.promises)
         least = math.ceil(math.log(1 - SURE) / math.log(share)) if share < 1 else MANY
-        self.replications = replications or max(least, _affordable(question.prepared))
+        several = 99 if 99 * attempts_of(question.prepared) <= _MOST_ATTEMPTS else 59  # quantiles fall on one
+        self.replications = replications or max(least, several)
         if self.replications < least:
             raise PlanError(
                 f"{100 * share:.4g} % confidence needs at least {least:,} replications, "
@@ -475,13 +473,6 @@ class Simulated:
 
 def _counts(lost: Mapping[Counted, Sequence[int]]) -> dict[Counted, Counts]:
     return {counted: Counts(np.sort(np.array(numbers, dtype=np.int64))) for counted, numbers in lost.items()}
-
-
-def _affordable(prepared: Prepared) -> int:
-    """Replications that take some seconds, in numbers whose quantiles fall on a replication."""
-    every_s = [group.sync.every for group in prepared.scenario.fleet]
-    attempts = prepared.size * prepared.plan.horizon_s / min(every_s)
-    return 99 if 99 * attempts <= _MOST_ATTEMPTS else 59
 
 
 Outlook = Computed | Simulated
