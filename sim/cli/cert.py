@@ -105,8 +105,7 @@ def _show(
     as_json: bool,
 ) -> tuple[list[Document], bool]:
     """Print what is told of each certificate that can be read; that, and whether all of them could."""
-    from sim.pki.errors import CertificateError
-    from sim.pki.reading import read
+    from sim.pki.reading import CertificateError, read
 
     if key is not None and len(files) > 1:
         raise click.UsageError("--key belongs to one certificate: check the files one by one")
@@ -135,8 +134,7 @@ def _password(file: Path, key: Path | None, variable: str | None) -> bytes | Non
     Raises:
         PasswordNeededError: it needs one, and there is neither a variable nor a terminal.
     """
-    from sim.pki.errors import PasswordNeededError
-    from sim.pki.reading import needs_password
+    from sim.pki.reading import PasswordNeededError, needs_password
 
     if variable is not None:
         if (value := os.environ.get(variable)) is not None:

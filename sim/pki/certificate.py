@@ -107,7 +107,7 @@ def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
 
 
 def _verify(key: CertificatePublicKeyTypes, certificate: x509.Certificate) -> None:
-    """Raise unless the signature is by the key, with any hash: who issued is asked, not who is trusted."""
+    """Raise unless the signature is by the key, with any hash, also one that the library does not trust."""
     signature, signed = certificate.signature, certificate.tbs_certificate_bytes
     parameters, digest = certificate.signature_algorithm_parameters, certificate.signature_hash_algorithm
     if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, PKCS1v15 | PSS) and digest is not None:

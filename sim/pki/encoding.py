@@ -20,142 +20,81 @@ SEQUENCE: Final = 0x30
 KEY_BAGS: Final = tuple(bytes.fromhex(f"060b2a864886f70d010c0a01{kind}") for kind in ("01", "02"))
 """How the bag of a private key begins in a PKCS #12 file, plain and encrypted (RFC 7292 4.2.1, 4.2.2)."""
 
-_DERIVATIONS: Final = tuple(
-    bytes.fromhex(prefix)
-    for prefix in (
-        "2a864886f70d01050c",  # PBKDF2 (RFC 8018 A.2)
-        "2a864886f70d010c01",  # PKCS #12 password based encryption, one more byte says which (RFC 7292 C)
-        "2a864886f70d0105",  # PBES1, likewise (RFC 8018 A.3)
-    )
+_DERIVATIONS: Final = (
+    # PBKDF2 and PBES1 (RFC 8018 A.2, A.3), password based encryption of PKCS #12 (RFC 7292 C): {salt, rounds}
+    (re.compile(rb"\x2a\x86\x48\x86\xf7\x0d\x01(?:\x05|\x0c\x01).", re.DOTALL), 1, 1),
+    # scrypt (RFC 7914 7): {salt, blocks, ...}; a block takes about as long as four rounds
+    (re.compile(rb"\x2b\x06\x01\x04\x01\xda\x47\x04\x0b"), 3, 4),
 )
+"""How a derivation of keys begins, how many integers follow its salt, and the weight of their product."""
 _MOST_OCTETS: Final = 16
 """A longer integer is too large a count, whatever it is."""
-_SCRYPT: Final = bytes.fromhex("2b06010401da47040b")  # RFC 7914 7
-_ROUNDS_A_BLOCK: Final = 4
-"""A block of scrypt counts as so many rounds of PBKDF2, as they take about as long."""
 
 
 class Element(NamedTuple):
-    """The tag of an element, where it begins, and where its value begins and ends."""
+    """The tag of an element, and where its value begins and ends, which may be behind the content's end."""
 
     tag: int
-    at: int
     begin: int
     end: int
 
 
-def element_at(content: bytes, at: int) -> Element | None:
-    """The element at a place; None where there is none. Its end may lie behind the content's."""
+def element_at(content: bytes, at: int = 0) -> Element | None:
+    """The element at a place; None where there is none."""
     if at + 2 > len(content):
         return None
     tag, length = content[at], content[at + 1]
     if length < 0x80:
-        return Element(tag, at, at + 2, at + 2 + length)
-    octets = length - 0x80
-    if not 1 <= octets <= 4 or at + 2 + octets > len(content):
+        return Element(tag, at + 2, at + 2 + length)
+    begin = at + 2 + length - 0x80
+    if not at + 3 <= begin <= min(at + 6, len(content)):
         return None
-    begin = at + 2 + octets
-    return Element(tag, at, begin, begin + int.from_bytes(content[at + 2 : begin], "big"))
-
-
-def elements(content: bytes) -> list[bytes]:
-    """The elements that stand one behind the other, whole with their headers, as far as they can be read."""
-    found: list[bytes] = []
-    at = 0
-    while (each := element_at(content, at)) is not None and each.end <= len(content):
-        found.append(content[at : each.end])
-        at = each.end
-    return found
-
-
-def value_of(element: bytes) -> bytes:
-    """The value of an element; empty where it cannot be read."""
-    header = element_at(element, 0)
-    return b"" if header is None else element[header.begin : header.end]
-
-
-def encoded(tag: int, *values: bytes) -> bytes:
-    """An element with a value of several parts."""
-    value = b"".join(values)
-    length = len(value).to_bytes(4, "big").lstrip(b"\0") or b"\0"
-    header = length if len(value) < 0x80 else bytes([0x80 + len(length)]) + length
-    return bytes([tag]) + header + value
+    return Element(tag, begin, begin + int.from_bytes(content[at + 2 : begin], "big"))
 
 
 def stated_length(content: bytes) -> int | None:
     """How many bytes the outermost element says it has, header included; None where it does not say."""
-    outer = element_at(content, 0)
+    outer = element_at(content)
     return None if outer is None or outer.tag != SEQUENCE else outer.end
 
 
 def is_pkcs12(content: bytes) -> bool:
     """Whether it begins as a PKCS #12 file does: a sequence whose first element is version 3 (RFC 7292 4)."""
-    outer = element_at(content, 0)
+    outer = element_at(content)
     return outer is not None and outer.tag == SEQUENCE and content[outer.begin :][:3] == b"\x02\x01\x03"
-
-
-def is_indefinite(content: bytes) -> bool:
-    """Whether it begins as a sequence of indefinite length, which is BER and not DER (X.690 8.1.3.6)."""
-    return content[:2] == b"\x30\x80"
 
 
 def iterations_of(content: bytes) -> int:
     """The rounds for turning a password into keys, as far as they stand in the open, all together."""
-    counts = {0: _mac_iterations(content) if is_pkcs12(content) else 0}
-    for derivation in _DERIVATIONS:  # of which one may begin another
-        for at in _places(content, derivation):
-            counts |= {begin: _salted(content, begin, integers=1) for begin in (at, at + 1)}
-    counts |= {at: _ROUNDS_A_BLOCK * _salted(content, at, integers=3) for at in _places(content, _SCRYPT)}
-    return sum(max(count, 0) for count in counts.values())
+    parts = _inside(content, 0, (INTEGER, SEQUENCE, SEQUENCE)) if is_pkcs12(content) else []
+    rounds = _rounds(content, parts[1].end, (SEQUENCE, OCTET_STRING, INTEGER)) if parts else 0  # of the MAC
+    for derivation, integers, weight in _DERIVATIONS:
+        for match in derivation.finditer(content):
+            rounds += weight * _rounds(content, match.end(), (OCTET_STRING, *[INTEGER] * integers))
+    return rounds
 
 
-def _places(content: bytes, part: bytes) -> list[int]:
-    """Where each occurrence of a part ends."""
-    places, at = [], content.find(part)
-    while at >= 0:
-        places.append(at + len(part))
-        at = content.find(part, at + 1)
-    return places
+def _rounds(content: bytes, at: int, tags: tuple[int, ...]) -> int:
+    """The product of the integers among the first elements of a sequence; 0: there are no such elements."""
+    integers = [each for each in _inside(content, at, tags) if each.tag == INTEGER]
+    if any(each.end - each.begin > _MOST_OCTETS for each in integers):
+        return 1 << 8 * _MOST_OCTETS
+    values = (int.from_bytes(content[each.begin : each.end], "big", signed=True) for each in integers)
+    return max(0, prod(values)) if integers else 0
 
 
-def _mac_iterations(content: bytes) -> int:
-    """The count of `MacData {mac SEQUENCE, salt OCTET STRING, iterations INTEGER}` (RFC 7292 4)."""
-    outer = element_at(content, 0)
-    assert outer is not None
-    at = outer.begin
-    for _ in range(2):  # the version and the content
+def _inside(content: bytes, at: int, tags: tuple[int, ...]) -> list[Element]:
+    """The first elements of the sequence at a place, if these are their tags."""
+    outer = element_at(content, at)
+    at = 0 if outer is None else outer.begin
+    found: list[Element] = []
+    for tag in tags:
         each = element_at(content, at)
-        if each is None:
-            return 0
+        if outer is None or outer.tag != SEQUENCE or each is None or each.tag != tag:
+            return []
+        found.append(each)
         at = each.end
-    mac = element_at(content, at)
-    digest = None if mac is None or mac.tag != SEQUENCE else element_at(content, mac.begin)
-    return 0 if digest is None else _product(content, digest.end, integers=1)
-
-
-def _salted(content: bytes, at: int, *, integers: int) -> int:
-    """The product of the integers in `SEQUENCE {salt OCTET STRING, INTEGER, ...}`; 0: no such thing."""
-    parameters = element_at(content, at)
-    if parameters is None or parameters.tag != SEQUENCE:
-        return 0
-    return _product(content, parameters.begin, integers=integers)
-
-
-def _product(content: bytes, at: int, *, integers: int) -> int:
-    """The product of the integers that follow a salt; 0 where there is no such thing."""
-    salt = element_at(content, at)
-    if salt is None or salt.tag != OCTET_STRING:
-        return 0
-    factors, end = [], salt.end
-    for _ in range(integers):
-        each = element_at(content, end)
-        if each is None or each.tag != INTEGER:
-            return 0
-        if each.end - each.begin > _MOST_OCTETS:
-            return 1 << 8 * _MOST_OCTETS
-        factors.append(int.from_bytes(content[each.begin : each.end], "big", signed=True))
-        end = each.end
-    return prod(factors)
+    return found
 
 
 _BEGIN: Final = re.compile(rb"-----BEGIN ([A-Z0-9 #]{1,60})-----")
@@ -165,13 +104,7 @@ _BLANKS: Final = re.compile(rb"\\r|\\n|\xc2\xa0|\xa0")
 
 @dataclass(frozen=True, slots=True)
 class Pem:
-    """One block.
-
-    Attributes:
-        label: what it says it is, such as `CERTIFICATE`.
-        der: what its lines encode.
-        headers: the lines of the traditional encrypted form (RFC 1421) before them; empty: none.
-    """
+    """One block: what it says it is, what its lines encode, and headers of the traditional encrypted form."""
 
     label: str
     der: bytes = field(repr=False)
@@ -182,8 +115,7 @@ class Pem:
         """The block with its lines laid out as usual."""
         label = self.label.encode("ascii")
         head = self.headers + b"\n\n" if self.headers else b""
-        lines = encodebytes(self.der)
-        return b"-----BEGIN %b-----\n%b%b-----END %b-----\n" % (label, head, lines, label)
+        return b"-----BEGIN %b-----\n%b%b-----END %b-----\n" % (label, head, encodebytes(self.der), label)
 
 
 def pem_blocks(content: bytes) -> list[Pem] | str:
@@ -200,13 +132,14 @@ def pem_blocks(content: bytes) -> list[Pem] | str:
         if stop < 0 or b"-----BEGIN" in content[begin.end() : stop]:
             return f"ends within a part ({label.lower()}): copy the whole file"
         at = stop + len(end)
-        headers, body = _split(_BLANKS.sub(b"\n", content[begin.end() : stop]))
-        der = _decoded(body)
+        body = _BLANKS.sub(b"\n", content[begin.end() : stop]).strip()
+        lines = [line.strip() for line in body.splitlines()]
+        at_lines = lines.index(b"") + 1 if b"" in lines and b":" in lines[0] else 0
+        der = _decoded(b"".join(lines[at_lines:]))
         if der is None:
-            lost = b":" in body
-            reason = "has lost its line breaks" if lost else "has lines that are not base64"
-            return f"has a part ({label.lower()}) that {reason}: copy the file again"
-        blocks.append(Pem(label, der, headers))
+            wrong = "has lines that are not base64, or has lost its line breaks"
+            return f"has a part ({label.lower()}) that {wrong}: copy the file again"
+        blocks.append(Pem(label, der, b"\n".join(lines[: max(at_lines - 1, 0)])))
     return blocks
 
 
@@ -214,15 +147,6 @@ def bare_base64(content: bytes) -> bytes | None:
     """What a file encodes that is nothing but the lines of a block; None where it is another file."""
     der = _decoded(_BLANKS.sub(b"\n", content))
     return der if der is not None and der[:1] == b"\x30" else None
-
-
-def _split(body: bytes) -> tuple[bytes, bytes]:
-    """The headers of a block, and its lines; headers end with an empty line."""
-    lines = [line.strip() for line in body.strip().splitlines()]
-    if b"" not in lines or b":" not in lines[0]:
-        return b"", body
-    at = lines.index(b"")
-    return b"\n".join(lines[:at]), b"\n".join(lines[at:])
 
 
 def _decoded(body: bytes) -> bytes | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Final, Literal
 
 from cryptography import x509
@@ -57,49 +56,30 @@ class Subject:
         return self.material.certificate
 
     @property
-    def not_before(self) -> datetime:
-        """The first second at which it is valid."""
-        return self.certificate.not_valid_before_utc
+    def valid(self) -> tuple[datetime, datetime]:
+        """The first second at which it is valid, and the first at which OpenSSL refuses it (model 1.4)."""
+        return self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
 
-    @property
-    def not_after(self) -> datetime:
-        """The first second at which OpenSSL refuses it; RFC 5280 still counts it as valid (model 1.4)."""
-        return self.certificate.not_valid_after_utc
+    def at_most(self, days: int) -> tuple[bool, str]:
+        """Whether it is valid for no longer, and for how long."""
+        life = self.valid[1] - self.valid[0]
+        return life <= days * DAY, f"{life.days:,} d" + (f" {life.seconds:,} s" if life.seconds else "")
 
-    @property
-    def life_s(self) -> int:
-        """How long it is valid: notAfter less notBefore, in seconds."""
-        return int((self.not_after - self.not_before).total_seconds())
 
-    @cached_property
-    def names(self) -> list[x509.GeneralName]:
-        """The subject alternative names; none where the extension is missing."""
-        return list(extension(self.certificate, x509.SubjectAlternativeName) or ())
-
-    @cached_property
-    def extended_usages(self) -> list[x509.ObjectIdentifier] | None:
-        """The extended key usages; None where the extension is missing."""
-        usages = extension(self.certificate, x509.ExtendedKeyUsage)
-        return None if usages is None else list(usages)
+Found = tuple[Result, str]
+"""How a certificate fares under a rule, and what was found."""
+Check = Callable[[Subject], Found]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One requirement.
-
-    Attributes:
-        name: its name in verdicts and findings.
-        asked_by: who refuses a certificate that breaks it.
-        asks: what it asks for.
-        source: who says so.
-        check: how a certificate fares, and what was found.
-    """
+    """One requirement: its name in verdicts and findings, who refuses what breaks it, and who says so."""
 
     name: str
     asked_by: AskedBy
     asks: str
     source: str
-    check: Callable[[Subject], tuple[Result, str]]
+    check: Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +151,10 @@ PUBLIC_LIMITS: Final = (
 """From which date of issue on a public authority may issue for how many days at most, latest first."""
 
 
+RULES: Final[list[Rule]] = []
+"""Every rule, in the order in which verdicts tell them."""
+
+
 def judge(material: Material, *, address: str | None = None, at: datetime | None = None) -> Verdict:
     """Hold a certificate against every rule.
 
@@ -183,10 +167,21 @@ def judge(material: Material, *, address: str | None = None, at: datetime | None
     return Verdict(tuple(Judgement(rule, *rule.check(subject)) for rule in RULES))
 
 
+def _rule(name: str, asked_by: AskedBy, asks: str, source: str) -> Callable[[Check], Check]:
+    """Put a rule into `RULES`."""
+
+    def add(check: Check) -> Check:
+        RULES.append(Rule(name, asked_by, asks, source, check))
+        return check
+
+    return add
+
+
 # --- the Administration Server -------------------------------------------------------------------------
 
 
-def _private_key(subject: Subject) -> tuple[Result, str]:
+@_rule("kaspersky-private-key", "server", "the private key is with the certificate", WITH_KEY)
+def _private_key(subject: Subject) -> Found:
     if subject.material.key is not None:
         return "passes", "a private key that belongs to it"
     if subject.material.is_pkcs12:
@@ -194,30 +189,38 @@ def _private_key(subject: Subject) -> tuple[Result, str]:
     return "information", "no private key was given, so that it belongs to the certificate is not checked"
 
 
-def _life(subject: Subject) -> tuple[Result, str]:
-    return _at_most(subject, LONGEST_DAYS), _life_words(subject)
+@_rule("kaspersky-validity", "server", "valid for at most 397 days", LIFE)
+def _life(subject: Subject) -> Found:
+    return _passes(*subject.at_most(LONGEST_DAYS))
 
 
-def _key_length(subject: Subject) -> tuple[Result, str]:
-    bits = rsa_bits(subject.certificate)
-    return _passes(bits is not None and bits >= LEAST_BITS), key_words(subject.certificate)
+@_rule("kaspersky-key-length", "server", "a key of at least 2048 bits", KASPERSKY)
+def _key_length(subject: Subject) -> Found:
+    return _passes((rsa_bits(subject.certificate) or 0) >= LEAST_BITS, key_words(subject.certificate))
 
 
-def _authority(subject: Subject) -> tuple[Result, str]:
+@_rule("kaspersky-ca", "server", "basic constraints with CA true", KASPERSKY)
+def _authority(subject: Subject) -> Found:
     constraints = extension(subject.certificate, x509.BasicConstraints)
     if constraints is None:
         return "fails", "no basic constraints"
-    return _passes(constraints.ca), f"CA {str(constraints.ca).lower()}"
+    return _passes(constraints.ca, f"CA {str(constraints.ca).lower()}")
 
 
-def _path_length(subject: Subject) -> tuple[Result, str]:
+@_rule("kaspersky-path-length", "server", "no path length", KASPERSKY)
+def _path_length(subject: Subject) -> Found:
     constraints = extension(subject.certificate, x509.BasicConstraints)
-    if constraints is None or constraints.path_length is None:
-        return "passes", "no path length"
-    return "fails", f"path length {constraints.path_length}"
+    length = None if constraints is None else constraints.path_length
+    return _passes(length is None, "no path length" if length is None else f"path length {length}")
 
 
-def _key_usage(subject: Subject) -> tuple[Result, str]:
+@_rule(
+    "kaspersky-key-usage",
+    "server",
+    "the key usages digital signature, certificate signing, key encipherment, CRL signing",
+    KASPERSKY,
+)
+def _key_usage(subject: Subject) -> Found:
     usage = extension(subject.certificate, x509.KeyUsage)
     if usage is None:
         return "fails", "no key usage"
@@ -228,20 +231,24 @@ def _key_usage(subject: Subject) -> tuple[Result, str]:
         "CRL signing": usage.crl_sign,
     }
     missing = [name for name, there in has.items() if not there]
-    return _passes(not missing), f"without {', '.join(missing)}" if missing else "all four"
+    return _passes(not missing, f"without {', '.join(missing)}" if missing else "all four")
 
 
-def _extended_usage(subject: Subject) -> tuple[Result, str]:
-    usages = subject.extended_usages
-    if usages is None:
-        return "passes", "no extended key usage"
-    return _server_auth(usages)
+@_rule(
+    "kaspersky-extended-key-usage",
+    "server",
+    "server authentication, if there is an extended key usage",
+    KASPERSKY,
+)
+def _extended_usage(subject: Subject) -> Found:
+    return _server_auth(subject, without="passes")
 
 
 # --- iOS -----------------------------------------------------------------------------------------------
 
 
-def _apple_key_length(subject: Subject) -> tuple[Result, str]:
+@_rule("apple-key-length", "ios", "RSA keys of at least 2048 bits, issuers too", APPLE)
+def _apple_key_length(subject: Subject) -> Found:
     for each in (subject.certificate, *subject.material.chain):
         bits = rsa_bits(each)
         if bits is not None and bits < LEAST_BITS:
@@ -252,7 +259,8 @@ def _apple_key_length(subject: Subject) -> tuple[Result, str]:
     return "passes", words
 
 
-def _apple_hash(subject: Subject) -> tuple[Result, str]:
+@_rule("apple-signature-hash", "ios", "signed with SHA-2, issuers too", APPLE)
+def _apple_hash(subject: Subject) -> Found:
     above = [each for each in subject.material.chain if not is_self_signed(each)]
     for each in (subject.certificate, *above):
         name = signature_hash(each)
@@ -261,46 +269,50 @@ def _apple_hash(subject: Subject) -> tuple[Result, str]:
     return "passes", f"signed with {signature_hash(subject.certificate)}"
 
 
-def _apple_name(subject: Subject) -> tuple[Result, str]:
-    if not any(isinstance(name, x509.DNSName | x509.IPAddress) for name in subject.names):
+@_rule("apple-server-name", "ios", "the server's DNS name as subject alternative name", APPLE)
+def _apple_name(subject: Subject) -> Found:
+    names = list(extension(subject.certificate, x509.SubjectAlternativeName) or ())
+    if not any(isinstance(name, x509.DNSName | x509.IPAddress) for name in names):
         return "fails", "no host in the subject alternative name; the common name is not looked at"
-    written = names_words(subject.names)
+    written = names_words(names)
     if subject.host is None:
         return "information", f"{written}: no address was given to hold this against"
-    if names_host(subject.names, subject.host):
+    if names_host(names, subject.host):
         return "passes", f"{visible(subject.host)} in {written}"
     return "fails", f"{visible(subject.host)} is not in {written}"
 
 
-def _apple_extended_usage(subject: Subject) -> tuple[Result, str]:
-    if subject.not_before <= APPLE_SINCE:
+@_rule("apple-extended-key-usage", "ios", "extended key usage with server authentication", APPLE)
+def _apple_extended_usage(subject: Subject) -> Found:
+    if subject.valid[0] <= APPLE_SINCE:
         return "passes", "issued before the rule"
-    usages = subject.extended_usages
-    return ("fails", "no extended key usage") if usages is None else _server_auth(usages)
+    return _server_auth(subject, without="fails")
 
 
-def _apple_life(subject: Subject) -> tuple[Result, str]:
-    if subject.not_before <= APPLE_SINCE:
+@_rule("apple-validity", "ios", "valid for at most 825 days", APPLE)
+def _apple_life(subject: Subject) -> Found:
+    if subject.valid[0] <= APPLE_SINCE:
         return "passes", "issued before the rule"
-    return _at_most(subject, LONGEST_FOR_APPLE_DAYS), _life_words(subject)
+    return _passes(*subject.at_most(LONGEST_FOR_APPLE_DAYS))
 
 
 # --- everybody, and nobody -----------------------------------------------------------------------------
 
 
-def _valid_now(subject: Subject) -> tuple[Result, str]:
-    words = f"{utc(subject.not_before)} to {utc(subject.not_after)}"
+@_rule("valid-now", "devices", "valid at the instant in question", OPENSSL)
+def _valid_now(subject: Subject) -> Found:
+    begin, end = subject.valid
+    words = f"{utc(begin)} to {utc(end)}"
     if subject.at is None:
         return "information", words
-    when = utc(subject.at)
-    if subject.at < subject.not_before:
-        return "fails", f"not yet valid on {when}: {words}"
-    if subject.at >= subject.not_after:
-        return "fails", f"expired on {when}: {words}"
-    return "passes", words
+    if begin <= subject.at < end:
+        return "passes", words
+    wrong = "not yet valid" if subject.at < begin else "expired"
+    return "fails", f"{wrong} on {utc(subject.at)}: {words}"
 
 
-def _chain(subject: Subject) -> tuple[Result, str]:
+@_rule("chain", "nobody", "not documented for the mobile certificate", "not documented")
+def _chain(subject: Subject) -> Found:
     chain = subject.material.chain
     if is_complete(subject.certificate, chain):
         return "information", f"{len(chain) + 1} certificates up to a root" if chain else "self-signed"
@@ -308,74 +320,28 @@ def _chain(subject: Subject) -> tuple[Result, str]:
     return "information", f"the issuer {name_words(last.issuer)} is not in the file"
 
 
-def _public_life(subject: Subject) -> tuple[Result, str]:
-    limit = next((days for since, days in PUBLIC_LIMITS if subject.not_before >= since), None)
+@_rule("public-validity", "nobody", "for public authorities only", BROWSERS)
+def _public_life(subject: Subject) -> Found:
+    limit = next((days for since, days in PUBLIC_LIMITS if subject.valid[0] >= since), None)
     if limit is None:
         return "information", "issued before these limits"
-    within = "within" if _at_most(subject, limit) == "passes" else "above"
-    return "information", f"{_life_words(subject)}, {within} the {limit} d of its date of issue"
+    is_within, life = subject.at_most(limit)
+    within = "within" if is_within else "above"
+    return "information", f"{life}, {within} the {limit} d of its date of issue"
 
 
-# --- words ---------------------------------------------------------------------------------------------
+def _passes(holds: bool, found: str) -> Found:
+    return ("passes" if holds else "fails"), found
 
 
-def _passes(holds: bool) -> Result:
-    return "passes" if holds else "fails"
-
-
-def _at_most(subject: Subject, days: int) -> Result:
-    return _passes(subject.not_after - subject.not_before <= days * DAY)
-
-
-def _server_auth(usages: list[x509.ObjectIdentifier]) -> tuple[Result, str]:
+def _server_auth(subject: Subject, *, without: Result) -> Found:
+    usages = extension(subject.certificate, x509.ExtendedKeyUsage)
+    if usages is None:
+        return without, "no extended key usage"
     there = ExtendedKeyUsageOID.SERVER_AUTH in usages
-    return _passes(there), f"extended key usage {'with' if there else 'without'} server authentication"
-
-
-def _life_words(subject: Subject) -> str:
-    days, seconds = divmod(subject.life_s, 86_400)
-    return f"{days:,} d" + (f" {seconds:,} s" if seconds else "")
+    words = f"extended key usage {'with' if there else 'without'} server authentication"
+    return _passes(there, words)
 
 
 def _whose(subject: Subject, certificate: x509.Certificate) -> str:
     return "" if certificate is subject.certificate else f"its issuer {name_words(certificate.subject)}: "
-
-
-RULES: Final = (
-    Rule(
-        "kaspersky-private-key", "server", "the private key is with the certificate", WITH_KEY, _private_key
-    ),
-    Rule("kaspersky-validity", "server", "valid for at most 397 days", LIFE, _life),
-    Rule("kaspersky-key-length", "server", "a key of at least 2048 bits", KASPERSKY, _key_length),
-    Rule("kaspersky-ca", "server", "basic constraints with CA true", KASPERSKY, _authority),
-    Rule("kaspersky-path-length", "server", "no path length", KASPERSKY, _path_length),
-    Rule(
-        "kaspersky-key-usage",
-        "server",
-        "the key usages digital signature, certificate signing, key encipherment, CRL signing",
-        KASPERSKY,
-        _key_usage,
-    ),
-    Rule(
-        "kaspersky-extended-key-usage",
-        "server",
-        "server authentication, if there is an extended key usage",
-        KASPERSKY,
-        _extended_usage,
-    ),
-    Rule("apple-key-length", "ios", "RSA keys of at least 2048 bits, issuers too", APPLE, _apple_key_length),
-    Rule("apple-signature-hash", "ios", "signed with SHA-2, issuers too", APPLE, _apple_hash),
-    Rule("apple-server-name", "ios", "the server's DNS name as subject alternative name", APPLE, _apple_name),
-    Rule(
-        "apple-extended-key-usage",
-        "ios",
-        "extended key usage with server authentication",
-        APPLE,
-        _apple_extended_usage,
-    ),
-    Rule("apple-validity", "ios", "valid for at most 825 days", APPLE, _apple_life),
-    Rule("valid-now", "devices", "valid at the instant in question", OPENSSL, _valid_now),
-    Rule("chain", "nobody", "not documented for the mobile certificate", "not documented", _chain),
-    Rule("public-validity", "nobody", "for public authorities only", BROWSERS, _public_life),
-)
-"""Every rule, in the order in which verdicts tell them."""

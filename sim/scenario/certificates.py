@@ -108,8 +108,7 @@ def _sources(scenario: Scenario) -> Iterator[tuple[str, CertificateSource]]:
 
 
 def _read(scenario: Scenario, key: str, source: CertificateSource) -> Custom:
-    from sim.pki.errors import CertificateError, PasswordNeededError
-    from sim.pki.reading import read
+    from sim.pki.reading import CertificateError, PasswordNeededError, read
     from sim.pki.requirements import judge
 
     assert source.file is not None

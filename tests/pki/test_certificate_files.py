@@ -19,8 +19,16 @@ from openssl_command import BEGIN, END, HOST, Openssl
 
 from sim.errors import InputError
 from sim.pki import encoding
-from sim.pki.errors import CertificateError, PasswordNeededError, PasswordWrongError, attempt
-from sim.pki.reading import LIMIT_BYTES, Material, needs_password, read
+from sim.pki.reading import (
+    LIMIT_BYTES,
+    CertificateError,
+    Material,
+    PasswordNeededError,
+    PasswordWrongError,
+    attempt,
+    needs_password,
+    read,
+)
 
 PASSWORD = "correct horse"
 UTF8 = "pässwörd€"
@@ -252,10 +260,10 @@ NOT_CERTIFICATES = {
     "not base64": (b"-----BEGIN CERTIFICATE-----\n\xff\xfe*\n-----END CERTIFICATE-----\n", "not base64"),
     "not der": (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "neither PKCS #12"),
     "no end": (b"-----BEGIN CERTIFICATE-----\nAAAA\n", "ends within"),
-    "pkcs7": (b"-----BEGIN PKCS7-----\nAAAA\n-----END PKCS7-----\n", "PKCS #7"),
+    "pkcs7": (b"-----BEGIN PKCS7-----\nAAAA\n-----END PKCS7-----\n", "holds pkcs7 and no certificate"),
     "request": (
         b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
-        "a request",
+        "holds certificate request and no certificate",
     ),
     "many": (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" * 51, "more than 50"),
 }
