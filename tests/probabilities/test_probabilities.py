@@ -16,10 +16,11 @@ import pytest
 from scipy import special, stats
 
 from sim.fleet.engine import simulate
-from sim.probabilities.grid import Habit, Start, residual_survival
+from sim.probabilities.grid import Habit, Start
 from sim.probabilities.law import Law
 from sim.probabilities.losses import Losses, NotExactError, Solver, losses
 from sim.probabilities.renewal import chances
+from sim.probabilities.residuals import residual_survival
 from sim.world.certificates import Certificate
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, identity_of_group
