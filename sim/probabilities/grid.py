@@ -91,14 +91,21 @@ class Grid:
         self.tick = SECOND / step_s
         self.beyond = 0.0
         """By how many steps the first point lies behind the switch."""
-        self.phases = np.arange(cells)
         self.is_known = phase_s is not None
         if phase_s is not None:
             cell = math.ceil(phase_s / step_s - 0.5)
             self.beyond = cell + 0.5 - phase_s / step_s
-            self.phases = self.phases[cell % cells :][:1]
-        elif len({start.remaining_s for start in starts}) == 1:
-            self.beyond = -next(iter(_instants(habits[0], starts[0]))) / step_s % 1.0
+            bounds = cell % cells + np.array([0.5 - self.tick, 0.5])
+        else:
+            if len({start.remaining_s for start in starts}) == 1:
+                self.beyond = -next(iter(_instants(habits[0], starts[0]))) / step_s % 1.0
+            edges_s = [at_s for each in (*usable, *masks) for at_s in each]
+            edges_s += [start.remaining_s + start.since_s for start in starts]
+            edges = {round(self._place(at_s) % cells, 6) for at_s in edges_s}
+            bounds = np.unique([*range(cells + 1), *list(edges)[: 2 * cells]])
+        self.phases, self.widths = np.floor(bounds[:-1]).astype(np.int64), np.diff(bounds)
+        self.middles = bounds[:-1] + self.widths / 2 - self.phases
+        """Each phase is due somewhere about a place in a cell: what widths lie around it."""
         self.found = [[np.zeros(len(self.phases)) for _ in starts] for _ in habits]
         self.wanted: dict[int, list[tuple[int, int, float, float]]] = {}
         """Of each point, the habits and starts that need it, their share in it, and what remains at them."""
@@ -115,12 +122,12 @@ class Grid:
                 for point, share in around.items():
                     self.wanted.setdefault(point, []).append((row, number, share * chance, remaining_s))
         self.points = points = max(self.wanted, default=0)
-        success = np.array([[habit.success] for habit in habits])
-        self.catching = success * np.array([[habit.catch_up] for habit in habits])
+        self.success = np.array([[habit.success] for habit in habits])
+        self.catching = self.success * np.array([[habit.catch_up] for habit in habits])
         self.fails_at_end = np.ones_like(self.catching)
         self._cover(usable, masks)
-        self._schedule(success, habits[0].jitter_s / step_s)
-        self.made = int(len(self.late) > 1)
+        self._schedule(habits[0].jitter_s / step_s)
+        self.made = int(self.late.shape[1] > 1)
         self.chunk = chunk = chunk_of(cells)
         self.lengths_on = np.stack([_lumps(h.spells.on, points + 2 * chunk, step_s) for h in habits])
         self.lengths_off = np.stack([_lumps(h.spells.off, points + 2 * chunk, step_s) for h in habits])
@@ -171,42 +178,51 @@ class Grid:
         """Whether the second that begins at a place does."""
         return any(near < place - self.tick < far for near, far in stretches)
 
-    def _schedule(self, success: Floats, jitter: float) -> None:
+    def _schedule(self, jitter: float) -> None:
         """When attempts are made, late by up to so many steps: in the cell in which they are due, or nearer.
 
-        `late` is the probability of each of these cells, `hazard` that of a pending attempt to be made in it.
+        `late` is the probability of each of these cells, shape (phases, cells); `hazard` that of a pending
+        attempt to be made in it; `good_at` and `masked_at` what of an interval of each cell is usable and
+        masked, shape (intervals, cells), with the `interval` of each phase and lateness.
         """
-        cells = np.arange(self.cells + 1.0)
-        near, far, self.late = np.zeros(1), np.ones(1), np.ones(1)
-        if self.is_known:
-            jitter += self.tick
-            near, far = np.clip(cells + 0.5 - jitter, 0.0, 1.0), np.clip(cells + 0.5, 0.0, 1.0)
-            self.late = np.clip(far - near, 0.0, 1.0) / jitter
-        elif jitter:
-            ends = np.arange(-1.0, self.cells + 2)
-            integral = np.clip(ends, 0.0, jitter) ** 2 / (2 * jitter) + np.clip(ends - jitter, 0.0, None)
-            self.late = np.diff(integral, 2)
-        self.late = self.late[self.late > NEGLIGIBLE]
-        self.hazard = (self.late / np.cumsum(self.late[::-1])[::-1])[:, None]
-        # Of each lateness and cell; of a phase that is drawn all are alike.
-        cell = np.arange(self.points, dtype=np.float64)
-        begin, end = cell + near[: len(self.late), None], cell + far[: len(self.late), None]
-        self.masked_at = share_within(begin, end, self.masked)
-        self.fails = 1.0 - self.masked_at - success[:, :, None] * share_within(begin, end, self.good)
+        begins, ends = ((1.0 - self.middles + side * self.widths / 2)[:, None] for side in (-1, 1))
+        late = np.arange(self.cells + 2.0)
+        within = self._until(late - begins, jitter) - self._until(late - ends, jitter)
+        chances = np.diff(within / self.widths[:, None]) if jitter else np.ones((len(begins), 1))
+        self.late = chances[:, : 1 + np.flatnonzero(chances.max(axis=0) > NEGLIGIBLE)[-1]]
+        left = np.cumsum(self.late[:, ::-1], axis=1)[:, ::-1]
+        self.hazard = np.where(self.late > NEGLIGIBLE, self.late / np.maximum(left, NEGLIGIBLE), 0.0)
+        late = late[: self.late.shape[1]]
+        intervals = np.stack(
+            [1.0 - np.clip(ends + jitter - late, 0.0, 1.0), 1.0 - np.clip(begins - late, 0.0, 1.0)], axis=-1
+        )
+        unlike, alike = np.unique(intervals.reshape(-1, 2).round(9), axis=0, return_inverse=True)
+        self.interval = alike.reshape(self.late.shape)
+        near, far = (np.arange(self.points) + unlike[:, side, None] for side in (0, 1))
+        self.good_at, self.masked_at = (
+            share_within(near, np.maximum(far, near + 1e-6), each) for each in (self.good, self.masked)
+        )
         self.due = [list(self._due_in(cell)) for cell in range(self.cells)]
 
-    def _due_in(self, cell: int) -> Iterator[tuple[Rows, int, Floats, Rows]]:
-        """Phases with an attempt in a cell of each period, their shares and hazards, and who is due there.
+    @staticmethod
+    def _until(steps: Floats, jitter: float) -> Floats:
+        """The integral of the probability to be late by less, from 0 on."""
+        within: Floats = np.clip(steps, 0.0, jitter) ** 2 / (2 * max(jitter, NEGLIGIBLE))
+        return within + np.clip(steps - jitter, 0.0, None)
+
+    def _due_in(self, cell: int) -> Iterator[tuple[Rows, NDArray[np.int64], Floats, Rows]]:
+        """Phases with an attempt in a cell of each period, intervals, hazards, and who is due there.
 
         The attempt of a period may be a whole period late: it comes before the next one, in the same cell.
         """
         late = (self.phases - cell) % self.cells
         for cells in (late, late + self.cells):
-            (rows,) = np.nonzero(cells < len(self.late))
+            (rows,) = np.nonzero(cells < self.late.shape[1])
+            rows = rows[self.hazard[rows, cells[rows]] > 0.0]
             if len(rows):
-                where: Rows = slice(rows[0], rows[0] + 1) if len(rows) == 1 else rows
-                shares = int(cells[rows[0]]) if self.is_known else 0
-                yield where, shares, self.hazard[cells[rows]], rows[cells[rows] == 0]
+                where: Rows = slice(rows[0], rows[-1] + 1) if len(rows) == rows[-1] + 1 - rows[0] else rows
+                which = rows, cells[rows]
+                yield where, self.interval[which], self.hazard[which][:, None], rows[cells[rows] == 0]
 
     def solve(self) -> list[list[Floats]]:
         """For each habit and start an array of shape (phases,)."""
@@ -250,13 +266,17 @@ class Grid:
         """Move from the point before to this one: attempts may be due between them."""
         kept = point - self.near
         on, off = self.on[..., : 3 + kept], self.off[..., : 1 + kept]
-        for phases, shares, due, begun in self.due[(point - 1) % self.cells]:
+        for phases, intervals, due, begun in self.due[(point - 1) % self.cells]:
+            good, masked = (each[intervals, point - 1, None] for each in (self.good_at, self.masked_at))
+            fails = 1.0 - masked - self.success[..., None, None] * good
             missed = off[:, 1:, self.made, phases]
-            made = self.fails[:, shares, point - 1, None, None, None] * on[:, :, self.made, phases]
-            if self.masked_at[shares, point - 1]:
-                made += self.masked_at[shares, point - 1] * on[:, 1:, self.made, phases]
-            off[:, :, 0, phases] = due * missed + (1.0 - due) * off[:, :, 0, phases]
-            on[:, :, 0, phases] = due * made + (1.0 - due) * on[:, :, 0, phases]
+            made = fails * on[:, :, self.made, phases]
+            if self.masked:
+                made += masked * on[:, 1:, self.made, phases]
+            if self.made:
+                missed = due * missed + (1.0 - due) * off[:, :, 0, phases]
+                made = due * made + (1.0 - due) * on[:, :, 0, phases]
+            off[:, :, 0, phases], on[:, :, 0, phases] = missed, made
             if self.made:
                 on[:, :, 1, begun] = on[:, :, 0, begun]
                 off[:, :, 1, begun] = off[:, :, 0, begun]
@@ -280,7 +300,7 @@ class Grid:
         on = (alpha + lon0 * beta[:, : alpha.shape[1]]) / (1.0 - lon0 * loff0)
         off = beta[:, : alpha.shape[1]] + loff0 * on
         good, masked = (
-            each[2 * point - 1 : 2 * point + 1].mean() for each in (self.good_half, self.masked_half)
+            each[2 * point - 1 : 2 * point + 1].sum() / 2 for each in (self.good_half, self.masked_half)
         )
         returned = (1.0 - masked - self.catching[:, :, None] * good) * on[:, 0]
         if self.masked:
@@ -339,7 +359,9 @@ class Grid:
         is_masked = self._lies_in(self.masked, place)
         on = self.off[row, int(is_masked), ..., column]
         due = (self.phases - point) % self.cells
-        made = np.where(due + 0.5 > since, 1.0, np.cumsum(self.late)[np.minimum(due, len(self.late) - 1)])
+        column = np.minimum(due, self.late.shape[1] - 1)
+        made = np.cumsum(self.late, axis=1)[np.arange(len(due)), column]
+        made = np.where(due + self.middles > since, 1.0, made)
         value: Floats = made * on[-1] + (1.0 - made) * on[0]
         return value if is_masked else (1.0 - self.catching[row] * self._lies_in(self.open, place)) * value
 
@@ -415,8 +437,7 @@ class _Stationary:
     """
 
     def __init__(self, grid: Grid) -> None:
-        self._cells = grid.cells
-        self._lateness, self._phases = grid.late, grid.phases
+        self._grid = grid
         halves_s = grid.step_s / 2 * np.arange(2 * (grid.points + 2 * grid.cells) + 2, dtype=np.float64)
         self._spells = [habit.spells for habit in grid.habits]
         self._left = [[residual_survival(law, halves_s) for law in (s.on, s.off)] for s in self._spells]
@@ -428,12 +449,9 @@ class _Stationary:
         begins_on = _followed(left_on[ends], seen_on, seen_on[..., -1])
         fresh = _followed(left_off[ends], seen_off[0], 1.0)
         later = seen_off[1] - seen_off[0]
-        values = np.zeros(len(self._phases))
-        for phase, cell in enumerate(self._phases):
-            due = (
-                int(cell - point) % self._cells
-            )  # whole steps since the last attempt was due; and half a one
-            for flag, share, ages in self._ages(due, since):
+        values = np.zeros(len(self._grid.phases))
+        for phase in range(len(values)):
+            for flag, share, ages in self._ages(phase, point, since):
                 flag = min(flag, len(fresh) - 1)
                 on, off = share * begins_on[0, flag, phase], share * fresh[flag, phase]
                 if ages:
@@ -442,18 +460,21 @@ class _Stationary:
                 values[phase] += on_share * on + (1 - on_share) * off
         return values
 
-    def _ages(self, due: int, since: float) -> Iterator[tuple[int, float, list[tuple[int, float]]]]:
+    def _ages(
+        self, phase: int, point: int, since: float
+    ) -> Iterator[tuple[int, float, list[tuple[int, float]]]]:
         """Of pending (0) and made (1): the probability, and half steps since the last attempt, weighted."""
-        late = self._lateness
-        if due + 0.5 > since:  # there was none yet
+        late, middle = self._grid.late[phase], self._grid.middles[phase]
+        due = int(self._grid.phases[phase] - point) % self._grid.cells  # whole steps since the last one was
+        if due + middle > since:  # there was none yet
             yield 1, 1.0, []
             return
         made = [(2 * (due - n) + 1, float(weight)) for n, weight in enumerate(late[: due + 1])]
         yield 1, float(late[: due + 1].sum()), made
         if pending := float(late[due + 1 :].sum()):
-            due += self._cells
+            due += self._grid.cells
             before = [(2 * (due - n) + 1, pending * float(weight)) for n, weight in enumerate(late)]
-            yield 0, pending, before if due + 0.5 <= since else []
+            yield 0, pending, before if due + middle <= since else []
 
 
 def _followed(left: Floats, seen: Floats, unchanged: Floats | float) -> Floats:

@@ -18,7 +18,7 @@ MOST_POINTS: Final = 8_000
 """Points and phases of a grid with more than 32 cells in a period: each takes steps of the interpreter."""
 MOST_AT_ONCE: Final = 4_000_000
 """Numbers that are kept of the habits that are solved together."""
-CELLS: Final = (128, 64, 32, 16, 8, 4, 2)
+CELLS: Final = (128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 2)
 """Cells in a period; the coarse grid has half as many."""
 
 
@@ -27,28 +27,20 @@ class Chance:
     """Probabilities of no synchronization before the switch, by the phase of the schedule.
 
     Attributes:
-        by_phase: shape (cells,), of the phases whose attempts are due (place + 1/2 - beyond) / cells of a
-            period before the switch; of a phase that is known, shape (1,).
-        beyond: see `Grid`.
+        by_phase: shape (phases,).
+        places: of each phase, how long before the switch its attempts are due, as a share of a period.
+        mean: over all phases.
         error: what one grid and the other differ by, at most.
     """
 
     by_phase: Floats
-    beyond: float
+    places: Floats
+    mean: float
     error: float
-
-    @property
-    def mean(self) -> float:
-        """Over a phase that is uniform in the period."""
-        return float(self.by_phase.mean())
 
     def at(self, share: float) -> float:
         """Of a phase whose attempts are due `share` of a period before the switch, 0 to 1; interpolated."""
-        cells = len(self.by_phase)
-        place = (share * cells + self.beyond - 0.5) % cells
-        below = int(place)
-        part = place - below
-        return float((1 - part) * self.by_phase[below % cells] + part * self.by_phase[(below + 1) % cells])
+        return float(np.interp(share, self.places, self.by_phase, period=1.0))
 
 
 def chances(
@@ -83,7 +75,11 @@ def chances(
         is_long = cells > 32 and cells * periods * phases > MOST_POINTS
         return math.inf if is_long else phases * cells**2 * periods**2
 
-    cells = next((each for each in CELLS if work(each) <= MOST_WORK), 2)
+    fit = [each for each in CELLS if masks or each.bit_count() == 1]
+    possible = [each for each in fit if work(each) <= MOST_WORK] or [2]
+    edges = np.array(masks).flatten()
+    on_points = (each for each in possible if not (edges % (2 * habits[0].every_s / each)).any())
+    cells = next(on_points, possible[0]) if masks else possible[0]
     if work(cells) > 4 * MOST_WORK:
         raise ValueError(
             f"{periods:,.0f} periods until the switch are too many for a probability without simulation"
@@ -92,16 +88,16 @@ def chances(
     at_once = max(1, int(MOST_AT_ONCE // (periods * cells**2)))
     found = []
     for first in range(0, len(habits), at_once):
-        grids = [
-            Grid(habits[first : first + at_once], starts, usable, masks, each, phase_s)
-            for each in (cells // 2, cells)
-        ]
-        coarse, finest = (grid.solve() for grid in grids)
-        for rough, better in zip(coarse, finest, strict=True):
-            found.append([_extrapolated(*pair, grids[1].beyond) for pair in zip(rough, better, strict=True)])
+        some = habits[first : first + at_once]
+        coarse, finest = (Grid(some, starts, usable, masks, each, phase_s) for each in (cells // 2, cells))
+        places = (finest.phases + finest.middles - finest.beyond) / cells
+        for rough, better in zip(coarse.solve(), finest.solve(), strict=True):
+            of_starts = []
+            for each, values in zip(rough, better, strict=True):
+                means = np.average(each, weights=coarse.widths), np.average(values, weights=finest.widths)
+                difference = float(means[1] - means[0])
+                by_phase = np.clip(values + difference / 3, 0.0, 1.0)
+                mean = float(np.average(by_phase, weights=finest.widths))
+                of_starts.append(Chance(by_phase, places, mean, abs(difference)))
+            found.append(of_starts)
     return found
-
-
-def _extrapolated(rough: Floats, better: Floats, beyond: float) -> Chance:
-    difference = float(better.mean() - rough.mean())
-    return Chance(np.clip(better + difference / 3, 0.0, 1.0), beyond, abs(difference))
