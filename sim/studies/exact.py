@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache, cached_property
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from sim.scenario.scenario import Scenario
 from sim.studies.experiment import checked
 from sim.summary import Column, Notes, Summary, Table, notes
 from sim.summary.answer import Answer
-from sim.text import number
+from sim.text import date, iso, number
 
 QUANTILES: Final = {"5%": 0.05, "50%": 0.5, "95%": 0.95}
 
@@ -50,6 +51,11 @@ class Probabilities(Answer):
         """Lost devices that are not exceeded with a probability of 5, 50 and 95 %."""
         return {name: self.law.quantile(share) for name, share in QUANTILES.items()}
 
+    @property
+    def changes(self) -> list[tuple[datetime, float]]:
+        """Of each change of the main certificate how many lose the server in it, on average."""
+        return [(self.prepared.scenario.at(at_s), lost) for at_s, lost in self.losses.by_switch.items()]
+
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue exact --json` prints."""
         return {
@@ -59,6 +65,7 @@ class Probabilities(Answer):
                 name: {"devices": law.size, "probability": law.mean / law.size if law.size else 0.0}
                 for name, law in self.groups.items()
             },
+            "changes": [{"at": iso(at), "lost_devices": lost} for at, lost in self.changes],
             "error": self.losses.error,
         }
 
@@ -82,7 +89,14 @@ class Probabilities(Answer):
         trust: Notes = notes(
             f"Computed, not simulated; the error of each chance is estimated at {self.losses.error:.1g}."
         )
-        return Summary(self.prepared.scenario.name, answer, (table, trust))
+        several = self.changes if len(self.changes) > 1 else ()
+        times = Table(
+            (Column("main certificate changes"), Column("lost", "tenths")),
+            tuple((date(at), lost) for at, lost in several),
+        )
+        return Summary(
+            self.prepared.scenario.name, answer, (table, times, trust) if several else (table, trust)
+        )
 
 
 def _chance(law: Law) -> str:

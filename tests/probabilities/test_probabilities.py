@@ -211,6 +211,19 @@ def test_lost_at_either_of_two_changes(second_s: int, expected: float) -> None:
         assert probability(phones(presence), twice) == pytest.approx(expected, abs=1e-6)
 
 
+def test_each_change_loses_those_that_none_before_has_lost() -> None:
+    """Half of the phases miss the first delay; another sixth the second: three hours, from an hour later on."""
+    again = Reissue(20 * DAY + HOUR, "after", 3 * HOUR, issuer="custom")
+    plan = replace(delayed(3 * HOUR), horizon_s=21 * DAY)
+    plan = replace(
+        plan, actions=(*plan.actions, again, Reissue(20 * DAY + 9 * HOUR, "immediately", issuer="custom"))
+    )
+    found = losses(plan, play(plan), roster_of(phones(FOR_EVER), 600))
+    assert list(found.by_switch) == [10 * DAY + 3 * HOUR, 20 * DAY + 4 * HOUR, 20 * DAY + 9 * HOUR]
+    assert list(found.by_switch.values()) == pytest.approx([300, 100, 200], abs=1e-3)
+    assert found.law().mean == pytest.approx(600)
+
+
 def test_nobody_is_spared_by_a_later_change_that_is_immediate() -> None:
     plan = delayed(DAY)
     again = Reissue(11 * DAY + HOUR, "immediately", issuer="custom")
