@@ -212,7 +212,7 @@ def test_lost_at_either_of_two_changes(second_s: int, expected: float) -> None:
 
 
 def test_each_change_loses_those_that_none_before_has_lost() -> None:
-    """Half of the phases miss the first delay; another sixth the second: three hours, from an hour later on."""
+    """Half of the phases miss the first delay; another sixth the second: three hours, an hour later."""
     again = Reissue(20 * DAY + HOUR, "after", 3 * HOUR, issuer="custom")
     plan = replace(delayed(3 * HOUR), horizon_s=21 * DAY)
     plan = replace(
