@@ -40,8 +40,8 @@ from sim.scenario import Scenario
 from sim.scenario.prepare import prepare
 from sim.studies.delays import Delays
 from sim.studies.experiment import Experiment
-from sim.studies.sweep import prepare_sweep
-from sim.studies.tasks import values
+from sim.studies.sweep import points_of
+from sim.studies.tasks import Tallies, World, values
 
 Took = tuple[float, float]
 
@@ -52,8 +52,12 @@ LOOP: Final = "x = 0\nfor i in range(12_000_000): x += i"
 
 def tasks_of(seed: int) -> tuple[Task, ...]:
     """Runs of the process engine, about half a second each, that differ by their seed."""
-    vary = {"strategy.0.reissue.activate": "after 1d..24d step 1d"}
-    return prepare_sweep(delayed(400).changed({"seed": seed}), vary, engine="process").tasks[:TASKS]
+    points = points_of({"strategy.0.reissue.activate": f"after 1d..{TASKS}d step 1d"})
+    runs = (
+        Experiment.of(prepare(delayed(400).changed({"seed": seed, **point})), engine="process")
+        for point in points
+    )
+    return tuple(World.of(run).task(Tallies(), 0, run.parts[0], Tallies().form(run)) for run in runs)
 
 
 def took_s(executor: Executor, tasks: tuple[Task, ...], cpu_s: Callable[[], float]) -> Took:

@@ -22,7 +22,7 @@ from sim.studies.exact import exact as exact
 from sim.studies.output import Saved as Saved
 from sim.studies.output import read as read
 from sim.studies.plots import plot as plot
-from sim.studies.result import Result as Result
+from sim.studies.run import Result as Result
 from sim.studies.run import run as run
 from sim.studies.sweep import Sweep as Sweep
 from sim.studies.sweep import sweep as sweep

@@ -171,7 +171,7 @@ def show_written(path: Path) -> None:
 @contextmanager
 def progress(title: str) -> Iterator[dict[str, Any]]:
     """Arguments of a study, `progress` and `notice`; on a terminal they show a line with the time left."""
-    from sim.studies.experiment import Line
+    from sim.studies.options import Line
 
     line = Line(visible(title), patience_s=PATIENCE_S if sys.stderr.isatty() else math.inf)
 

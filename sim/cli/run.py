@@ -13,7 +13,7 @@ from sim.cli import DONE, FAILS, UNDECIDED, options
 from sim.cli.options import Pairs
 
 if TYPE_CHECKING:
-    from sim.studies.result import Result
+    from sim.studies.run import Result
 
 
 @options.command(

@@ -2,46 +2,90 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from sim.errors import InputError, visible
-from sim.executor.cache import Cache
-from sim.executor.local import Here, Processes
+from sim.errors import InputError, OutputError, UnreadableError
 from sim.executor.task import Arrays, DamagedError, Results, Task, WorkersError, unpack
+from sim.files import cache_folder, read_bytes, write_file
 
-Progress = Callable[[float], None]
+FORMAT: Final = "reissue result 2"
+_MOST_BYTES: Final = 512_000_000
+
+
+class CacheError(InputError):
+    """Results cannot be kept where they should be; the message says what would help."""
 
 
 class Executor(Protocol):
     """Whoever computes tasks."""
 
-    @property
-    def slots(self) -> int:
-        """How many it computes at a time."""
-
     def results(self, tasks: Sequence[Task]) -> Results:
         """Every task with its packed result, in any order, as they are done."""
 
 
+class Cache:
+    """A folder of results, one small file each, written whole or not at all and checked when read.
+
+    A file is one line of JSON (format, key, SHA-256 of what follows), then the bytes of an .npz file.
+
+    Args:
+        folder: where; made when the first result is kept; default: in the user's cache.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = cache_folder("results") if folder is None else folder
+
+    def path(self, task: Task) -> Path:
+        """Where the result of a task is."""
+        return self.folder / task.key[:2] / f"{task.key}.result"
+
+    def get(self, task: Task) -> Arrays | None:
+        """The result of a task; None where there is none, or the file is torn or is not ours."""
+        path = self.path(task)
+        if not path.exists():
+            return None
+        try:
+            head, _, content = read_bytes(path, most_bytes=_MOST_BYTES).partition(b"\n")
+            return unpack(content, task.form) if json.loads(head) == _head(task, content) else None
+        except (UnreadableError, DamagedError, ValueError, RecursionError):
+            return None
+
+    def put(self, task: Task, content: bytes) -> None:
+        """Keep the packed result of a task.
+
+        Raises:
+            CacheError: it cannot be written.
+        """
+        path, head = self.path(task), json.dumps(_head(task, content), separators=(",", ":"))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, head.encode("ascii") + b"\n" + content)
+        except (OSError, OutputError) as error:
+            raise CacheError(
+                f"results cannot be kept in {self.folder} ({error}): "
+                "name another folder with --store DIR, or keep none with --no-store"
+            ) from error
+
+
+def _head(task: Task, content: bytes) -> dict[str, str]:
+    return {"format": FORMAT, "key": task.key, "sha256": hashlib.sha256(content).hexdigest()}
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Resources:
-    """What a study computes with.
-
-    Attributes:
-        executor: computes.
-        cache: of results; None: none are kept.
-    """
+    """What a study computes with; without a cache nothing is kept."""
 
     executor: Executor
     cache: Cache | None = None
 
     def results(
-        self, tasks: Sequence[Task], *, progress: Progress | None = None
+        self, tasks: Sequence[Task], *, progress: Callable[[float], None] | None = None
     ) -> Iterator[tuple[Task, Arrays]]:
         """Every task with its result: first those that are kept, then the others, kept as they are done.
 
@@ -73,47 +117,3 @@ class Resources:
                 if progress is not None:
                     progress(done / len(missing))
                 yield task, arrays
-
-
-@contextmanager
-def resources(
-    *,
-    workers: int | None,
-    cluster: str | None,
-    store: str | os.PathLike[str] | None,
-    keep: bool,
-    is_short: bool = False,
-    default: Executor | None = None,
-    notice: Callable[[str], None] | None = None,
-) -> Iterator[Resources | None]:
-    """What a study computes with; None where nothing is asked for: it computes by itself, and keeps nothing.
-
-    Args:
-        workers: processes on this machine.
-        cluster: address of a dask.distributed scheduler, whose workers compute instead.
-        store: folder of the result cache; default: in the user's cache.
-        keep: whether results are kept, and taken from there.
-        is_short: it takes no longer than to start processes, so none are started.
-        default: computes where none of these says who does.
-        notice: called with a sentence before a wait that needs a reason.
-
-    Raises:
-        InputError: `workers` and `cluster` are both given.
-        ClusterError: the cluster cannot be used.
-    """
-    if workers is not None and cluster is not None:
-        raise InputError("workers are of this machine, a cluster is others: give one of them")
-    cache = Cache(None if store is None else Path(store)) if keep else None
-    if cluster is not None:
-        from sim.executor.cluster import Cluster
-
-        with Cluster(cluster) as executor:
-            if notice is not None:
-                notice(f"connected to {visible(cluster)}: {executor.slots:,} runs at a time")
-            yield Resources(executor, cache)
-    elif workers is not None:
-        yield Resources(Here() if workers == 1 or is_short else Processes(workers), cache)
-    elif store is not None or default is not None:
-        yield Resources(default or Here(), cache)
-    else:
-        yield None

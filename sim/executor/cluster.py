@@ -13,12 +13,10 @@ import platform
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
-from threading import Event, Thread
-from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from sim.errors import EngineUnavailableError, visible
 from sim.executor.task import Results, Task, VersionError, WorkersError, compute, program
@@ -52,10 +50,11 @@ class Cluster:
     def __init__(self, address: str, *, timeout_s: float | None = None) -> None:
         self.address = address
         self.timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
-        self._loop: _Loop | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._loop = asyncio.Runner()
         self._client: Any = None  # a distributed.Client, whose methods are not typed
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         """Connect, and see that every worker runs the same program.
 
         Raises:
@@ -68,7 +67,7 @@ class Cluster:
                 "--cluster needs dask.distributed: install it here and on the workers with "
                 "pip install 'reissue[cluster]'"
             ) from None
-        self._loop = _Loop()
+        self._thread = ThreadPoolExecutor(1, "reissue cluster")
         try:
             self._connect(distributed.Client)
             self._check()
@@ -77,21 +76,22 @@ class Cluster:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Disconnect; what the scheduler still has of ours is dropped."""
-        loop, client, self._loop, self._client = self._loop, self._client, None, None
-        if loop is not None:
+        thread, client = self._thread, self._client
+        if thread is not None:
             try:
                 if client is not None:
                     with suppress(TimeoutError):  # then it ends with its loop
-                        loop.run(lambda: client.close(timeout=self.timeout_s), limit_s=self.timeout_s)
+                        self._in_loop(partial(client.close, timeout=self.timeout_s), limit_s=self.timeout_s)
             finally:
-                loop.end()
+                self._thread = self._client = None
+                closed = thread.submit(self._loop.close)
+                wait([closed], _MORE_S)
+                thread.shutdown(wait=closed.done())
 
     @property
     def slots(self) -> int:
@@ -146,8 +146,6 @@ class Cluster:
     # --- one connection --------------------------------------------------------------------------
 
     def _connect(self, kind: Callable[..., Any]) -> None:
-        assert self._loop is not None
-
         async def connected() -> Any:
             client = kind(self.address, asynchronous=True, timeout=self.timeout_s, set_as_default=False)
             try:
@@ -157,7 +155,7 @@ class Cluster:
                 raise
 
         try:
-            self._client = self._loop.run(connected, limit_s=self.timeout_s)
+            self._client = self._in_loop(connected, limit_s=self.timeout_s)
             return
         except OSError:
             failure = f"no scheduler answers within {self.timeout_s:g} s"
@@ -197,11 +195,23 @@ class Cluster:
         return self._run(lambda: getattr(self._client, what)(*arguments), limit_s=self.timeout_s)
 
     def _run(self, work: Callable[[], Awaitable[T]], *, limit_s: float) -> T:
-        assert self._loop is not None, "open the cluster with `with`"
         try:
-            return self._loop.run(work, limit_s=limit_s)
+            return self._in_loop(work, limit_s=limit_s)
         except (Exception, asyncio.CancelledError) as error:
             raise self._meaning_of(error) from None
+
+    def _in_loop(self, work: Callable[[], Awaitable[T]], *, limit_s: float) -> T:
+        """What it returns or raises, called in the loop.
+
+        Raises:
+            TimeoutError: it takes much longer than its limit, and was cancelled.
+        """
+        assert self._thread is not None, "open the cluster with `with`"
+
+        async def within_limit() -> T:
+            return await asyncio.wait_for(work(), limit_s + _MORE_S)
+
+        return self._thread.submit(self._loop.run, within_limit()).result(limit_s + 2 * _MORE_S)
 
     def _meaning_of(self, error: BaseException) -> Exception:
         """What an exception from over there means here."""
@@ -232,36 +242,3 @@ class Cluster:
 
     def _error(self, what: str) -> ClusterError:
         return ClusterError(f"the cluster {visible(self.address)} {what}")
-
-
-class _Loop:
-    """An event loop in a thread, which ends with `end`."""
-
-    def __init__(self) -> None:
-        self._is_ready = Event()
-        self._thread = Thread(target=lambda: asyncio.run(self._live()), name="reissue cluster", daemon=True)
-        self._thread.start()
-        if not self._is_ready.wait(_MORE_S):
-            raise ClusterError("no thread can be started for the cluster: this computer is too busy")
-
-    async def _live(self) -> None:
-        self._loop, self._is_over = asyncio.get_running_loop(), asyncio.Event()
-        self._is_ready.set()
-        await self._is_over.wait()
-
-    def run(self, work: Callable[[], Awaitable[T]], *, limit_s: float) -> T:
-        """What it returns or raises, called in the loop.
-
-        Raises:
-            TimeoutError: it takes much longer than its limit, and was cancelled.
-        """
-
-        async def within_limit() -> T:
-            return await asyncio.wait_for(work(), limit_s + _MORE_S)
-
-        return asyncio.run_coroutine_threadsafe(within_limit(), self._loop).result(limit_s + 2 * _MORE_S)
-
-    def end(self) -> None:
-        """Cancel what still runs, and end loop and thread."""
-        self._loop.call_soon_threadsafe(self._is_over.set)
-        self._thread.join(_MORE_S)

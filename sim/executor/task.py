@@ -8,7 +8,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
@@ -121,21 +121,13 @@ def _is_like(array: object, dtype: str, shape: tuple[int | None, ...]) -> bool:
 
 def key_of(document: object) -> str:
     """SHA-256, hexadecimal, of a value in one form only: JSON with sorted keys; frozen values as `plain`."""
-    text = json.dumps(plain(document), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(document, default=plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def plain(value: object) -> object:
-    """A frozen value as JSON takes it: a dataclass is its name and what it compares by, a set is sorted."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {
-            "is": type(value).__name__,
-            **{each.name: plain(getattr(value, each.name)) for each in fields(value) if each.compare},
-        }
-    if isinstance(value, tuple | list):
-        return [plain(each) for each in value]
+def plain(value: Any) -> object:
+    """What JSON does not know: a dataclass is its name and what it compares by, a set is sorted."""
     if isinstance(value, frozenset):
-        return sorted(plain(each) for each in value)  # type: ignore[type-var]
-    if isinstance(value, dict):
-        return {name: plain(each) for name, each in value.items()}
-    return value
+        return sorted(value)
+    compared = {each.name: getattr(value, each.name) for each in fields(value) if each.compare}
+    return {"is": type(value).__name__, **compared}

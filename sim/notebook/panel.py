@@ -243,7 +243,7 @@ def answers_of(scenario: Scenario, step: int, days: int) -> Answers:
             "delays do not share one run: sim.curve tries each of them"
         )
     parts = [
-        (experiment.roster(within), critical_delays_s(experiment, 0, within, specified_s))
+        (experiment.prepared.roster(within), critical_delays_s(experiment, 0, within, specified_s))
         for within in experiment.parts
     ]
     found = {

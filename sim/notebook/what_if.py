@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sim.errors import InputError
-from sim.studies.experiment import checked
+from sim.studies.options import checked
 
 if TYPE_CHECKING:
     from sim.notebook.panel import Panel

@@ -28,7 +28,8 @@ from sim.rehearsal.result import Encounter, Kind, Played, Rehearsal
 from sim.rehearsal.server import LOOPBACK, LoopbackServer, credentials_of
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Experiment, Progress, checked, shown
+from sim.studies.experiment import Experiment, Progress
+from sim.studies.options import checked, shown
 from sim.text import evenly
 from sim.world.fleet import Fleet
 from sim.world.outcome import NEVER, Outcome

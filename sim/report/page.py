@@ -30,10 +30,10 @@ from sim.studies.at_risk import MOST_LISTED, DevicesAtRisk
 from sim.studies.chase import Chase
 from sim.studies.choices import Decision
 from sim.studies.delays import PlanError
+from sim.studies.experiment import MOST_REPLICATIONS
 from sim.studies.output import CHASE, PAGE, digest_of, library_versions, read
 from sim.studies.plots import Plots
-from sim.studies.replications import MOST_REPLICATIONS
-from sim.studies.result import Result
+from sim.studies.run import Result
 from sim.studies.tables import devices_part
 from sim.summary import Column, Notes, Table
 from sim.text import number, percent, plural, rounded

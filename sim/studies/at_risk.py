@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sim.studies.replications import MOST_REPLICATIONS
+from sim.studies.experiment import MOST_REPLICATIONS
 
 Ints = NDArray[np.int64]
 

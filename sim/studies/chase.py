@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sim.lists.forecast import Forecast, Reach, for_spreadsheets, forecast_of, points, weeks_of
-from sim.studies.replications import Replications
+from sim.studies.experiment import Replications
 from sim.summary import Column, Notes, Table, notes
 from sim.text import ALMOST, date, iso, number
 from sim.world.outcome import Outcome

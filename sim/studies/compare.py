@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import combinations, permutations
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
 
 from sim.errors import visible
-from sim.executor import resources
 from sim.results.measures import MEASURES, Selected
-from sim.results.summary import CONFIDENCE
+from sim.results.summary import CONFIDENCE, summary_of
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
 from sim.studies.alike import CompareError as CompareError
 from sim.studies.alike import check_alike, distinct, told_apart
-from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked, shown, with_options
-from sim.studies.result import Result
-from sim.studies.run import simulate
+from sim.studies.experiment import Experiment
+from sim.studies.options import Options, checked, computing, shown, with_options
+from sim.studies.run import COLUMNS, Result, simulate
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.answer import Answer
 from sim.text import listed, number, percent
@@ -44,12 +42,9 @@ _NOUNS: Final = {
     "unreachable_device_days": "device-days unreachable",
 }
 """What strategies are ranked by: the first of these in which they differ."""
+_FIRST: Final = ("lost_devices", "lost_share", "still_lost_devices", "device_days_lost", "reinstalls")
 _COLUMNS: Final = {
-    "lost_devices": Column("lost", "count"),
-    "lost_share": Column("share", "share"),
-    "still_lost_devices": Column("still lost", "count"),
-    "device_days_lost": Column("days lost", "tenths"),
-    "reinstalls": Column("reinstalls", "count"),
+    **{measure: COLUMNS[measure] for measure in _FIRST},
     "time_to_reconnect": Column("last back, days", "tenths"),
     "unreachable_device_days": Column("days unreachable", "tenths"),
 }
@@ -59,13 +54,9 @@ COMPARED: Final = tuple(name for name, measure in MEASURES.items() if measure.wo
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A measure under `a` minus the same under `b`.
+    """A measure under strategy `a` minus the same under `b`: mean over the replications, and 95 % interval.
 
-    Attributes:
-        a, b: names of the strategies.
-        measure: by its name in `NUMBERS`.
-        difference: mean over the replications.
-        low, high: its 95 % interval; None where one replication does not give one.
+    `low` and `high` are None where one replication does not give an interval.
     """
 
     a: str
@@ -97,13 +88,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Discordance:
-    """Devices that one strategy loses and another does not, in the first replication.
-
-    Attributes:
-        a, b: names of the strategies.
-        only_a: names of the devices lost under `a` alone, in device order.
-        only_b: likewise.
-    """
+    """Names of the devices that only one of two strategies loses in the first replication."""
 
     a: str
     b: str
@@ -136,17 +121,9 @@ class Comparison(Answer):
     @cached_property
     def measure(self) -> str:
         """What they are ranked by: what was chosen; else the first that shows a difference, or has one."""
-        orders: tuple[Callable[[Difference], bool], ...] = (
-            lambda d: d.is_shown,
-            lambda d: d.difference != 0,
-        )
-        found = (
-            d.measure
-            for tells in orders
-            for m in _NOUNS
-            for d in self.differences
-            if d.measure == m and tells(d)
-        )
+        sure = [d.measure for d in self.differences if d.is_shown]
+        differing = [d.measure for d in self.differences if d.difference != 0]
+        found = (measure for those in (sure, differing) for measure in _NOUNS if measure in those)
         return self.chosen or next(found, "lost_devices")
 
     @property
@@ -157,26 +134,43 @@ class Comparison(Answer):
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
         """Every measure, for every two strategies in the order given: the first minus the second."""
-        return tuple(
-            difference
-            for (i, a), (j, b) in combinations(enumerate(self.names), 2)
-            for difference in self._differences(i, j, a, b)
-        )
+        found = []
+        for a, b in combinations(self.names, 2):
+            for measure in MEASURES:
+                pairs = zip(self._values[a][measure], self._values[b][measure], strict=True)
+                known = ((x, y) for x, y in pairs if x is not None and y is not None)
+                values = [x - y for x, y in known if math.inf not in (x, y)]
+                if values:
+                    mean, interval = math.fsum(values) / len(values), self._interval(a, b, measure, values)
+                    found.append(Difference(a, b, measure, mean, *interval))
+        return tuple(found)
+
+    def _interval(
+        self, a: str, b: str, measure: str, values: Sequence[float]
+    ) -> tuple[float | None, float | None]:
+        """Student's over the replications; of one, that of its devices where they are independent."""
+        student, entry = summary_of([{"of": value} for value in values])["of"], MEASURES[measure]
+        if student["low"] is not None or entry.decided_by != "losses":
+            return student["low"], student["high"]
+        results = [result for name, result in zip(self.names, self.results, strict=True) if name in (a, b)]
+        n = results[0].tallies[0].size
+        if n == 0 or any(result.plan.levers_that_couple or result.plan.disturbances for result in results):
+            return None, None
+        found = next(each for each in self.discordances if (each.a, each.b) == (a, b))
+        low, high = bonett_price(len(found.only_a), len(found.only_b), n)
+        scale = 1 if entry.unit == "share" else n
+        return low * scale, high * scale
 
     @cached_property
     def discordances(self) -> tuple[Discordance, ...]:
         """For every two strategies, who is lost under one of them alone, in the first replication."""
-        only: dict[tuple[int, int], list[str]] = {
-            (i, j): [] for i, j in permutations(range(len(self.names)), 2)
-        }
+        only: dict[tuple[str, str], list[str]] = {pair: [] for pair in permutations(self.names, 2)}
         for parts in zip(*(result.outcomes() for result in self.results), strict=True):
-            lost = [part.devices.times_lost > 0 for part in parts]
-            for (i, j), names in only.items():
-                names += map(parts[0].roster.name, np.flatnonzero(lost[i] & ~lost[j]).tolist())
-        return tuple(
-            Discordance(self.names[i], self.names[j], tuple(only[i, j]), tuple(only[j, i]))
-            for i, j in self._pairs
-        )
+            lost = {n: part.devices.times_lost > 0 for n, part in zip(self.names, parts, strict=True)}
+            for (a, b), names in only.items():
+                names += map(parts[0].roster.name, np.flatnonzero(lost[a] & ~lost[b]).tolist())
+        pairs = combinations(self.names, 2)
+        return tuple(Discordance(a, b, tuple(only[a, b]), tuple(only[b, a])) for a, b in pairs)
 
     @cached_property
     def ranking(self) -> tuple[tuple[str, ...], ...]:
@@ -186,32 +180,31 @@ class Comparison(Answer):
         replication gives no interval, the ranking is of that replication.
         """
         sign = -1 if MEASURES[self.measure].worse == "less" else 1
-        value = {name: self._mean(i, self.measure) for i, name in enumerate(self.names)}
         doubted = {
             frozenset((d.a, d.b))
             for d in self.differences
             if d.measure == self.measure and not d.is_shown and (d.low is not None or not d.difference)
         }
         places: list[list[str]] = []
-        for name in sorted(self.names, key=lambda name: sign * (value[name] or 0)):
+        for name in sorted(self.names, key=lambda name: sign * (self._mean(name, self.measure) or 0)):
             if places and any(frozenset((name, other)) in doubted for other in places[-1]):
                 places[-1].append(name)
             else:
                 places.append([name])
-        return tuple(tuple(place) for place in places)
+        return tuple(map(tuple, places))
 
-    def _mean(self, i: int, measure: str) -> float | None:
+    def _mean(self, name: str, measure: str) -> float | None:
         """The mean of a measure of a strategy over the replications that have it; inf: not within the run."""
-        values = [value for value in self._values[i][measure] if value is not None]
+        values = [value for value in self._values[name][measure] if value is not None]
         return math.fsum(values) / len(values) if values else None
 
     @cached_property
-    def _values(self) -> list[dict[str, list[float | None]]]:
+    def _values(self) -> dict[str, dict[str, list[float | None]]]:
         """Of each strategy, every measure in each replication."""
-        return [
-            {name: [Selected(tally).measure(name) for tally in result.tallies] for name in MEASURES}
-            for result in self.results
-        ]
+        return {
+            name: {each: [Selected(tally).measure(each) for tally in result.tallies] for each in MEASURES}
+            for name, result in zip(self.names, self.results, strict=True)
+        }
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -248,26 +241,7 @@ class Comparison(Answer):
             raise FigureError(f"there is no difference in {measure!r} to show")
         return delays.differences(pairs, unit=measure.replace("_", " "), place=(ax, figsize))
 
-    def summary(self) -> Summary:
-        """The ranking, the strategies in the order given, and how they differ."""
-        first = self.results[0]
-        runs = "" if first.replications == 1 else f", {first.replications:,} replications; counts are means"
-        means = {m: [self._mean(i, m) for i in range(len(self.names))] for m in (*_COLUMNS, self.measure)}
-        kept = [m for m in _COLUMNS if m == "lost_devices" or any(_in_days(mean, m) for mean in means[m])]
-        rows = tuple((name, *(_in_days(means[m][i], m) for m in kept)) for i, name in enumerate(self.names))
-        differences = [d.sentence for d in self.differences if d.measure in ("lost_devices", self.measure)]
-        devices = [sentence for pair in self.discordances for sentence in pair.sentences()]
-        return Summary(
-            f"{len(self.names)} strategies, the same {first.tallies[0].size:,} devices, the same days",
-            self.answer,
-            (
-                Table((Column("strategy"), *(_COLUMNS[m] for m in kept)), rows),
-                notes(
-                    *([] if self.is_same else differences), *self._without_interval(), *devices, is_list=True
-                ),
-            ),
-            about=f"seed {first.scenario.seed}{runs}",
-        )
+    # --- in words --------------------------------------------------------------------------------
 
     @property
     def answer(self) -> str:
@@ -275,9 +249,7 @@ class Comparison(Answer):
         if self.is_same:
             all_of_them = "Both" if len(self.names) == 2 else "All"
             return f"{all_of_them} are the same: nothing differs in any replication."
-        values = {
-            name: _shown(self.measure, self._mean(i, self.measure)) for i, name in enumerate(self.names)
-        }
+        values = {name: _shown(self.measure, self._mean(name, self.measure)) for name in self.names}
         places = (
             listed([f"{name} ({values[name]})" for name in place])
             + (", which show no difference" if len(place) > 1 else "")
@@ -287,122 +259,46 @@ class Comparison(Answer):
         run = " in this run" if self._has_no_interval else ""
         return f"{most} {_NOUNS.get(self.measure, self.measure)}{run}: {'; then '.join(places)}."
 
+    def summary(self) -> Summary:
+        """The ranking, the strategies in the order given, and how they differ."""
+        first, what = self.results[0], _NOUNS.get(self.measure, self.measure)
+        runs = "" if first.replications == 1 else f", {first.replications:,} replications; counts are means"
+        means = {m: [_in_days(self._mean(name, m), m) for name in self.names] for m in _COLUMNS}
+        kept = [m for m in _COLUMNS if m == "lost_devices" or any(means[m])]
+        told = [d.sentence for d in self.differences if d.measure in ("lost_devices", self.measure)]
+        told = [] if self.is_same else told
+        if self._has_no_interval:
+            desk = any(result.plan.recovery for result in self.results)
+            why = " with a help desk, for which devices wait in turn," if desk else ""
+            told.append(f"one replication{why} gives no interval of {what}: take --replications 20")
+        told += [sentence for pair in self.discordances for sentence in pair.sentences()]
+        rows = tuple(zip(self.names, *(means[m] for m in kept), strict=True))
+        table = Table((Column("strategy"), *(_COLUMNS[m] for m in kept)), rows)
+        return Summary(
+            f"{len(self.names)} strategies, the same {first.tallies[0].size:,} devices, the same days",
+            self.answer,
+            (table, notes(*told, is_list=True)),
+            about=f"seed {first.scenario.seed}{runs}",
+        )
+
     @property
     def _has_no_interval(self) -> bool:
         """Whether one replication does not say how sure a difference is of the measure ranked by."""
         return any(d.low is None and d.difference for d in self.differences if d.measure == self.measure)
 
-    def _without_interval(self) -> Iterator[str]:
-        """Why one replication does not say how sure a difference is."""
-        if self._has_no_interval:
-            desk = any(result.plan.recovery for result in self.results)
-            why = " with a help desk, for which devices wait in turn," if desk else ""
-            what = _NOUNS.get(self.measure, self.measure)
-            yield f"one replication{why} gives no interval of {what}: take --replications 20"
 
-    def _differences(self, i: int, j: int, a: str, b: str) -> Iterator[Difference]:
-        for measure, ours in self._values[i].items():
-            pairs = zip(ours, self._values[j][measure], strict=True)
-            values = [x - y for x, y in pairs if x is not None and y is not None and math.inf not in (x, y)]
-            if not values:
-                continue
-            low, high = _student(values)
-            if low is None and MEASURES[measure].decided_by == "losses":
-                low, high = self._by_device(i, j, per_device=MEASURES[measure].unit == "share")
-            yield Difference(a, b, measure, math.fsum(values) / len(values), low, high)
-
-    def _by_device(self, i: int, j: int, *, per_device: bool) -> tuple[float | None, float | None]:
-        """The interval from the devices of one replication, where they are independent."""
-        results = self.results[i], self.results[j]
-        n = results[0].tallies[0].size
-        plans = [result.plan for result in results]
-        if n == 0 or any(plan.levers_that_couple or plan.disturbances for plan in plans):
-            return None, None
-        only_a, only_b = self._discordant[i, j]
-        low, high = bonett_price(only_a, only_b, n)
-        scale = 1 if per_device else n
-        return low * scale, high * scale
-
-    @cached_property
-    def _discordant(self) -> dict[tuple[int, int], tuple[int, int]]:
-        return {
-            pair: (len(found.only_a), len(found.only_b))
-            for pair, found in zip(self._pairs, self.discordances, strict=True)
-        }
-
-    @property
-    def _pairs(self) -> list[tuple[int, int]]:
-        return list(combinations(range(len(self.names)), 2))
+def _in_days(value: float | None, measure: str) -> float | None:
+    """A value as the table shows it: durations in days, None where it does not end within the run."""
+    if value is None or MEASURES[measure].unit != "duration":
+        return value
+    return None if value == math.inf else value / SECONDS_PER_DAY
 
 
-@checked
-def compare(
-    first: Scenario | Mapping[str, Scenario | tuple[Scenario, Policy]],
-    *others: Scenario,
-    engine: Engine = "auto",
-    seed: int | None = None,
-    replications: int | None = None,
-    names: Sequence[str] | None = None,
-    measure: str | None = None,
-    workers: int | None = None,
-    cluster: str | None = None,
-    store: str | os.PathLike[str] | None = None,
-    keep: bool = True,
-    progress: Progress | bool | None = None,
-    notice: Notice | None = None,
-) -> Comparison:
-    """Run several strategies on the same fleet living the same days.
-
-    All take the seed and the number of replications of the first, unless others are given.
-
-    Args:
-        first, others: scenarios with the same devices, start and duration; or one mapping of names to them,
-            or to pairs of a scenario and a policy that is asked while it runs.
-        engine, seed, replications, workers, cluster, store, keep: as for `run`.
-        names: of the strategies; default: the scenarios' names, with what differs where they are alike.
-        measure: to rank by, one of `COMPARED`; default: the first of lost devices, device-days lost,
-            reinstallations, time until the last is back and device-days unreachable in which they differ.
-        progress: called now and then with the share that is done; True: a line shows it.
-        notice: called with a sentence before a wait that needs a reason.
-
-    Raises:
-        CompareError: there is one alone, devices, start or duration differ, or there is no such measure.
-        ScenarioError: a scenario cannot be run.
-        WorkersError: those who compute cannot be reached, or die.
-        CacheError: results cannot be kept.
-    """
-    if isinstance(first, Mapping):
-        given, names = (*first.values(), *others), names or [*first, *(each.name for each in others)]
-    else:
-        given = (first, *others)
-    pairs = [each if isinstance(each, tuple) else (each, None) for each in given]
-    scenarios, policies = [scenario for scenario, _ in pairs], [policy for _, policy in pairs]
-    if any(policies) and (workers, cluster, store) != (None, None, None):
-        raise CompareError("a policy is asked in this process: leave workers, cluster and store out")
-    for each in scenarios:
-        expect_scenario(each)
-    if len(scenarios) < 2:
-        raise CompareError("one scenario alone cannot be compared: give at least two")
-    if measure not in (None, *COMPARED):
-        raise CompareError(
-            f"there is no measure {visible(str(measure))} to rank by: take one of {', '.join(COMPARED)}"
-        )
-    named = distinct(told_apart(scenarios) if names is None else names)
-    one = scenarios[0]
-    for other, name in zip(scenarios[1:], named[1:], strict=True):
-        check_alike(one, other, (named[0], name))
-    seed = one.seed if seed is None else seed
-    replications = one.replications if replications is None else replications
-    same = [with_options(each, seed=seed, replications=replications) for each in scenarios]
-    experiments = [
-        Experiment.of(prepare(each), engine=engine, policy=policy)
-        for each, policy in zip(same, policies, strict=True)
-    ]
-    with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
-        if means is None:
-            for experiment in experiments:
-                experiment.notify(notice)
-        return Comparison(named, tuple(simulate(experiments, means, progress=shown(progress))), measure)
+def _shown(measure: str, value: float | None) -> str:
+    """A value in a sentence: shares in per cent, durations in days."""
+    if value == math.inf:
+        return "not within the run"
+    return percent(value) if MEASURES[measure].unit == "share" else number(_in_days(value, measure))
 
 
 def bonett_price(only_a: int, only_b: int, n: int) -> tuple[float, float]:
@@ -420,23 +316,63 @@ def bonett_price(only_a: int, only_b: int, n: int) -> tuple[float, float]:
     return max(-1.0, p - q - half), min(1.0, p - q + half)
 
 
-def _student(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Student's 95 % interval of a mean; None from one value."""
-    from sim.results.summary import summary_of
-
-    summary = summary_of([{"difference": value} for value in values])["difference"]
-    return summary["low"], summary["high"]
+# --- compare -------------------------------------------------------------------------------------------
 
 
-def _in_days(value: float | None, measure: str) -> float | None:
-    """A value as the table shows it: durations in days, None where it does not end within the run."""
-    if value is None or MEASURES[measure].unit != "duration":
-        return value
-    return None if value == math.inf else value / SECONDS_PER_DAY
+@checked
+def compare(
+    first: Scenario | Mapping[str, Scenario | tuple[Scenario, Policy]],
+    *others: Scenario,
+    names: Sequence[str] | None = None,
+    measure: str | None = None,
+    **options: Unpack[Options],
+) -> Comparison:
+    """Run several strategies on the same fleet living the same days.
 
+    All take the seed and the number of replications of the first, unless others are given.
 
-def _shown(measure: str, value: float | None) -> str:
-    """A value in a sentence: shares in per cent, durations in days."""
-    if value == math.inf:
-        return "not within the run"
-    return percent(value) if MEASURES[measure].unit == "share" else number(_in_days(value, measure))
+    Args:
+        first, others: scenarios with the same devices, start and duration; or one mapping of names to them,
+            or to pairs of a scenario and a policy that is asked while it runs.
+        names: of the strategies; default: the scenarios' names, with what differs where they are alike.
+        measure: to rank by, one of `COMPARED`; default: the first of lost devices, device-days lost,
+            reinstallations, time until the last is back and device-days unreachable in which they differ.
+        options: how to compute (`Options`).
+
+    Raises:
+        CompareError: there is one alone, devices, start or duration differ, or there is no such measure.
+        ScenarioError: a scenario cannot be run.
+        PolicyError: a policy is asked for with workers.
+        WorkersError: those who compute cannot be reached, or die.
+        CacheError: results cannot be kept.
+    """
+    if isinstance(first, Mapping):
+        given, names = (*first.values(), *others), names or [*first, *(each.name for each in others)]
+    else:
+        given = (first, *others)
+    pairs = [each if isinstance(each, tuple) else (each, None) for each in given]
+    scenarios = [scenario for scenario, _ in pairs]
+    for each in scenarios:
+        expect_scenario(each)
+    if len(scenarios) < 2:
+        raise CompareError("one scenario alone cannot be compared: give at least two")
+    if measure not in (None, *COMPARED):
+        raise CompareError(
+            f"there is no measure {visible(str(measure))} to rank by: take one of {', '.join(COMPARED)}"
+        )
+    named = distinct(told_apart(scenarios) if names is None else names)
+    one = scenarios[0]
+    for other, name in zip(scenarios[1:], named[1:], strict=True):
+        check_alike(one, other, (named[0], name))
+    own = Options(seed=one.seed, replications=one.replications)
+    experiments = [
+        Experiment.of(
+            prepare(with_options(with_options(each, own), options)),
+            engine=options.get("engine", "auto"),
+            policy=policy,
+        )
+        for each, policy in pairs
+    ]
+    with computing(options, experiments) as resources:
+        results = simulate(experiments, resources, progress=shown(options.get("progress")))
+    return Comparison(named, tuple(results), measure)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.executor import resources
 from sim.results.measures import Selected
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.choices import Decision
 from sim.studies.decision import computed
 from sim.studies.delays import CurveError, Delays, Waits, own_delay_s, step_of
-from sim.studies.experiment import Engine, Experiment, Notice, Progress, checked, shown, with_options
+from sim.studies.experiment import Experiment
+from sim.studies.options import Options, checked, computing, shown, with_options
 from sim.studies.search import Opening
 from sim.studies.tasks import Tallies, values
 from sim.summary import Column, Summary, Table, notes
@@ -184,15 +183,7 @@ def curve(
     *,
     reissue: int | None = None,
     exact: bool = False,
-    engine: Engine = "auto",
-    seed: int | None = None,
-    replications: int | None = None,
-    workers: int | None = None,
-    cluster: str | None = None,
-    store: str | os.PathLike[str] | None = None,
-    keep: bool = True,
-    progress: Progress | bool | None = None,
-    notice: Notice | None = None,
+    **options: Unpack[Options],
 ) -> Curve:
     """How many devices every activation delay would lose, up to the scenario's own.
 
@@ -204,9 +195,7 @@ def curve(
         scenario: with a reissue of delayed activation.
         reissue: its index in the strategy; needed where there are several.
         exact: every delay at which the number changes, instead of whole days.
-        engine, seed, replications, workers, cluster, store, keep: as for `run`.
-        progress: called now and then with the share that is done; True: a line shows it.
-        notice: called with a sentence before a wait that needs a reason.
+        options: how to compute (`Options`).
 
     Raises:
         CurveError: there is no such reissue, or `exact` is asked for where one run does not tell all delays.
@@ -214,7 +203,7 @@ def curve(
         WorkersError: those who compute cannot be reached, or die.
         CacheError: results cannot be kept.
     """
-    prepared = prepare(with_options(scenario, seed=seed, replications=replications))
+    prepared = prepare(with_options(scenario, options))
     step, plan = step_of(prepared.scenario, reissue), prepared.plan
     own_s = own_delay_s(prepared, step)
     delays_s = np.arange(1, own_s // SECONDS_PER_DAY + 1, dtype=np.int64) * SECONDS_PER_DAY
@@ -230,20 +219,19 @@ def curve(
         plans = [prepared.with_plan(replace(plan, recovery=None))]
     if plan.reissue(step).gate is not None:  # it chooses the delay by itself
         plans.append(prepared.with_plan(replace(plan, recovery=None)))
-    experiments = [Experiment.of(each, engine=engine) for each in plans]
-    if experiments:
-        experiments[0].notify(notice)
+    experiments = [Experiment.of(each, engine=options.get("engine", "auto")) for each in plans]
     replications, opening = prepared.scenario.replications, None
     jobs = [(experiment, range(replications)) for experiment in experiments]
-    with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
+    progress = shown(options.get("progress"))
+    with computing(options, experiments) as means:
         if waits is None:
-            tallies = list(values(jobs, Tallies(), means, progress=shown(progress)))
+            tallies = list(values(jobs, Tallies(), means, progress=progress))
             opening = Opening.of(tallies[len(delays_s) * replications :])
             counts = [Selected(tally).sum("lost") for tally in tallies[: len(delays_s) * replications]]
             lost = np.array(counts, dtype=np.int64).reshape(len(delays_s), replications).T
         else:
             quantity = Delays(plan.reissue(step).at_s, waits.refused_by)
-            found = list(values(jobs, quantity, means, progress=shown(progress)))
+            found = list(values(jobs, quantity, means, progress=progress))
             if exact:
                 changes_s = np.unique(np.concatenate([each.delays_s for each in found]))
                 delays_s = changes_s[changes_s <= own_s]

@@ -6,17 +6,15 @@ where that can be done (model 13), else of simulated fleets. No number comes fro
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, Unpack
 
 import numpy as np
 
-from sim.executor import resources
 from sim.probabilities.losses import NotExactError
 from sim.results.measures import Bound
 from sim.scenario.prepare import Prepared, prepare
@@ -25,7 +23,7 @@ from sim.scenario.values import read_target
 from sim.studies.alternatives import fetching, gate_for, variants
 from sim.studies.choices import AS_WRITTEN, NOTHING, TODAY, Choice, Decision, Point
 from sim.studies.delays import PlanError, step_of
-from sim.studies.experiment import Engine, Notice, Progress, checked, shown
+from sim.studies.options import Options, checked, computing, shown
 from sim.studies.search import (
     ADVISED_DAYS,
     Computed,
@@ -55,15 +53,7 @@ def plan(
     follow_advice: bool = True,
     vary: bool = True,
     gate: bool = False,
-    engine: Engine = "auto",
-    seed: int | None = None,
-    replications: int | None = None,
-    workers: int | None = None,
-    cluster: str | None = None,
-    store: str | os.PathLike[str] | None = None,
-    keep: bool = True,
-    progress: Progress | bool | None = None,
-    notice: Notice | None = None,
+    **options: Unpack[Options],
 ) -> Decision:
     """The least delay and the latest day that keep the promises about losses.
 
@@ -78,11 +68,8 @@ def plan(
         follow_advice: take no less than the recommended 30 days.
         vary: also answer for other dormant shares, absence tails and delays.
         gate: also say which gate keeps the promise that decides (model 10.1).
-        engine, workers, cluster, store, keep: as for `run`, where fleets are simulated.
-        seed: of those fleets; the scenario's own does not matter.
-        replications: how many of them; default: enough for the confidence, and what takes some seconds.
-        progress: called now and then with the share that is done; True: a line shows it.
-        notice: called with a sentence before a wait that needs a reason.
+        options: how to compute where fleets are simulated (`Options`); by default with a seed of their own,
+            and as many as the confidence needs and some seconds allow.
 
     Raises:
         PlanError: there is nothing to plan, or too few replications for the confidence.
@@ -94,7 +81,15 @@ def plan(
         target = None if lost_at_most is None else read_target(lost_at_most)
     except ValueError as error:
         raise PlanError(str(error)) from None
-    with resources(workers=workers, cluster=cluster, store=store, keep=keep, notice=notice) as means:
+    seed = options.get("seed")
+    with computing(options) as means:
+        fleets = partial(
+            Simulated,
+            engine=options.get("engine", "auto"),
+            replications=options.get("replications"),
+            means=means,
+            progress=shown(options.get("progress")),
+        )
         return decide(
             prepare(scenario),
             lost_at_most=target,
@@ -104,9 +99,7 @@ def plan(
             vary=vary,
             gate=gate,
             seed=SEED if seed is None else seed,
-            fleets=partial(
-                Simulated, engine=engine, replications=replications, means=means, progress=shown(progress)
-            ),
+            fleets=fleets,
         )
 
 

@@ -139,7 +139,7 @@ class Delays:
     ) -> CriticalDelays:
         """See `Quantity`."""
         delays_s = critical_delays_s(experiment, replication, within, self.specified_s, progress=progress)
-        parts = [(experiment.roster(within), delays_s)]
+        parts = [(experiment.prepared.roster(within), delays_s)]
         return CriticalDelays.of_delays(parts, refused_by=self.refused_by, selection=self.selection)
 
     def form(self, experiment: Experiment) -> Form:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from sim.errors import InputError, UnreadableError
 from sim.files import read_bytes
@@ -19,6 +19,7 @@ from sim.lists.reading import ListError, read_list
 from sim.lists.table import MOST_BYTES
 from sim.scenario.instants import parse_moment
 from sim.scenario.values import kind_of, parse_duration, read_target, written
+from sim.world.order import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
 class Reading(TypedDict, total=False):
     """How a list is to be read, as `columns` and `list` of a scenario say it.
 
-    `columns`: from names of the language to headers. `exported`: when it was made. `timezone`: of dates
-    without one. `dates`: `day first`, `month first` or `year first`. `encoding`: of the file. `only`: rows to
-    take, by header. `gone_after`: a duration; devices silent for longer are not connected any more.
+    `columns`: from names of the language to headers; `exported`: when it was made; `timezone`: of dates
+    without one; `only`: rows to take, by header; `gone_after`: silent for longer, not connected any more.
     """
 
     columns: Mapping[str, str]
@@ -101,12 +101,12 @@ def forecast(
     _, devices = _read(source, options)
     if not 0 < confidence < 1:
         raise InputError(f"a confidence of {confidence} is not between 0 and 1: write one such as 0.95")
+    if delay is not None and activates is not None:
+        raise InputError("delay and activates say the same: give one of them")
     try:
         delay_s: int | None = None if delay is None else parse_duration(written(delay))
         most = None if lost_at_most is None else read_target(lost_at_most)
         if activates is not None:
-            if delay is not None:
-                raise InputError("delay and activates say the same: give one of them")
             delay_s = _moment_s(activates) - (devices.exported_s or 0)
     except ValueError as error:
         raise InputError(str(error)) from None
@@ -117,26 +117,19 @@ def forecast(
     past = None
     if history is not None:
         lists = read_history(Path(history), options, duration_s=parse_duration)
-        past = backtest(lists, delay_s=30 * 86_400 if delay_s is None else delay_s)
+        past = backtest(lists, delay_s=30 * SECONDS_PER_DAY if delay_s is None else delay_s)
     found = forecast_of(devices, delay_s=delay_s, most=most, history=past, confidence=confidence)
     return ListForecast(**{each.name: getattr(found, each.name) for each in fields(found)})
 
 
 def _options(reading: Reading) -> ListOptions:
+    given: dict[str, Any] = {name: value for name, value in reading.items() if value is not None}
     try:
-        exported = reading.get("exported")
-        gone_after = reading.get("gone_after")
-        return ListOptions(
-            columns=reading.get("columns") or {},
-            exported_s=None if exported is None else _moment_s(exported),
-            timezone=reading.get("timezone"),
-            dates=reading.get("dates"),
-            encoding=reading.get("encoding"),
-            only=reading.get("only") or {},
-            gone_after_s=None if gone_after is None else parse_duration(gone_after),
-            suggests=True,
-        )
-    except ValueError as error:
+        for name, read_s in (("exported", _moment_s), ("gone_after", parse_duration)):
+            if name in given:
+                given[f"{name}_s"] = read_s(given.pop(name))
+        return ListOptions(**given, suggests=True)
+    except (ValueError, TypeError) as error:
         raise InputError(str(error)) from None
 
 
@@ -153,10 +146,10 @@ def _read(source: str | os.PathLike[str] | pd.DataFrame, options: ListOptions) -
             content = read_bytes(Path(file), most_bytes=MOST_BYTES)
         except UnreadableError as error:
             raise InputError(f"{file} {error}") from None
-    else:
-        if not hasattr(source, "to_csv"):
-            raise InputError(f"a list is a file or a DataFrame, not {kind_of(source)}")
+    elif hasattr(source, "to_csv"):
         file, content = "devices.csv", source.to_csv(index=False).encode()
+    else:
+        raise InputError(f"a list is a file or a DataFrame, not {kind_of(source)}")
     devices = read_list(content, options, duration_s=parse_duration)
     if devices.problems:
         raise ListError(file, devices.problems)

@@ -15,7 +15,7 @@ from sim.probabilities.losses import Losses, NotExactError, losses
 from sim.results.measures import Bound
 from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import checked
+from sim.studies.options import checked
 from sim.summary import Column, Notes, Summary, Table, notes
 from sim.summary.answer import Answer
 from sim.text import date, iso, number

@@ -1,30 +1,28 @@
-"""A prepared scenario and an engine, which simulates it replication by replication."""
+"""A prepared scenario and an engine, and what became of it, replication by replication."""
 
 from __future__ import annotations
 
-import inspect
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial, wraps
+from datetime import datetime
+from functools import cached_property, partial
 from importlib.util import find_spec
-from numbers import Integral, Real
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Final, Literal, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.errors import InputError
 from sim.guarantees.proofs import Proofs
 from sim.results.tally import Tally, total
+from sim.scenario.findings import ADVISED_S
 from sim.scenario.prepare import Prepared
-from sim.scenario.scenario import Scenario, expect_scenario
-from sim.scenario.values import kind_of
-from sim.text import spaced
+from sim.scenario.scenario import Scenario
+from sim.world.certificates import Certificate
 from sim.world.draws import Draws
 from sim.world.fleet import Fleet, Profile, Roster
 from sim.world.outcome import BLOCK, Outcome
@@ -45,6 +43,9 @@ MANY_DEVICES: Final = 250_000
 """From here on the process engine says what it will take."""
 DEVICE_BYTES: Final = {"process": 4_000, "fleet": 170}
 """About what each engine takes for a device."""
+
+MOST_REPLICATIONS: Final = 100
+"""Replications that figures and the page look at."""
 
 PART: Final = 64 * BLOCK
 """Devices of a part: larger fleets without a help desk are run part by part, in about 0.7 GB."""
@@ -68,6 +69,8 @@ class Experiment:
         threads: of the array engine; None: one a core.
         policy: is asked during each run, a copy of it in each.
         policies: the copies as the runs left them, by replication.
+        keeps: how many of the first replications are kept as they are simulated.
+        kept: the outcomes of those, by replication.
     """
 
     prepared: Prepared
@@ -76,6 +79,8 @@ class Experiment:
     threads: int | None = None
     policy: Policy | None = None
     policies: dict[int, Policy] = field(default_factory=dict)
+    keeps: int = 0
+    kept: dict[int, Outcome] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -97,7 +102,8 @@ class Experiment:
             policy: is asked during the runs, which the process engine alone can do.
 
         Raises:
-            ValueError: an argument is impossible.
+            ValueError: there is no such part.
+            InputError: there is no such engine.
             PolicyError: the policy is none, or the array engine is asked for with it.
         """
         if policy is not None:
@@ -108,10 +114,11 @@ class Experiment:
             return cls(prepared, "process", max(prepared.size, 1), policy=check(policy))
         if part < 1 or part % BLOCK:
             raise ValueError(f"a part has a multiple of {BLOCK} devices, not {part}")
-        runs = prepared.scenario.replications if runs is None else runs
-        has_desk = prepared.plan.recovery is not None
-        chosen = chosen_engine(engine, lambda: runs * attempts_of(prepared), has_desk=has_desk)
-        return cls(prepared, chosen, max(prepared.size, 1) if prepared.plan.couples_devices else part)
+        if engine not in get_args(Engine):
+            raise InputError(f"there is no engine {engine!r}: choose auto, process or fleet")
+        if engine == "auto":
+            engine = _soonest_done(prepared, prepared.scenario.replications if runs is None else runs)
+        return cls(prepared, engine, max(prepared.size, 1) if prepared.plan.couples_devices else part)
 
     @property
     def scenario(self) -> Scenario:
@@ -130,7 +137,11 @@ class Experiment:
 
     def with_plan(self, plan: Plan) -> Experiment:
         """The same devices, draws and engine under another plan."""
-        return replace(self, prepared=self.prepared.with_plan(plan))
+        return replace(self, prepared=self.prepared.with_plan(plan), kept={})
+
+    def keeping(self, replications: int) -> Experiment:
+        """The same, which keeps the outcomes of its first replications, unless it is run in parts."""
+        return replace(self, keeps=replications if len(self.parts) == 1 else 0, kept={})
 
     @property
     def parts(self) -> tuple[range, ...]:
@@ -163,8 +174,10 @@ class Experiment:
         return self.prepared.roster(range(0)).profiles
 
     def outcomes(self, replication: int, *, progress: Progress | None = None) -> Iterator[Outcome]:
-        """The outcome of each part of a replication, in device order; counted from 0; it draws with
-        (seed, first + replication)."""
+        """The outcome of each part of a replication, counted from 0, in device order: kept, or simulated."""
+        if replication in self.kept:
+            yield self.kept[replication]
+            return
         for number, within in enumerate(self.parts):
             tell = share_of(progress, number, len(self.parts))
             yield self.outcome_within(replication, within, progress=tell)
@@ -173,17 +186,15 @@ class Experiment:
         """That of some of the devices in a replication; with a help desk, of all."""
         fleet = self.fleet(replication, within)
         if self.policy is None:
-            return self.simulate(self.plan, fleet, progress=progress)
-        from sim.processes.engine import simulate
+            outcome = self.simulate(self.plan, fleet, progress=progress)
+        else:
+            from sim.processes.engine import simulate
 
-        policy = self.policies[replication] = deepcopy(self.policy)
-        return simulate(self.plan, fleet, progress=progress, policy=policy)
-
-    def outcome_of(self, roster: Roster, replication: int, *, until_s: int) -> Outcome:
-        """That of devices of its own choice up to an instant; without a help desk, whose queue all share."""
-        assert self.plan.recovery is None
-        fleet = Fleet.start(roster, self.draws(replication))
-        return self.simulate(replace(self.plan, horizon_s=until_s), fleet)
+            policy = self.policies[replication] = deepcopy(self.policy)
+            outcome = simulate(self.plan, fleet, progress=progress, policy=policy)
+        if replication < self.keeps:
+            self.kept[replication] = outcome
+        return outcome
 
     def outcome(self, replication: int) -> Outcome:
         """That of a replication, in the memory that all its devices take."""
@@ -196,19 +207,15 @@ class Experiment:
 
     def rosters(self) -> Iterator[Roster]:
         """The devices of each part, in device order."""
-        return (self.roster(within) for within in self.parts)
+        return map(self.prepared.roster, self.parts)
 
     def fleet(self, replication: int, within: range) -> Fleet:
         """Some of the devices where they stand at second 0 of a replication."""
-        return Fleet.start(self.roster(within), self.draws(replication))
+        return Fleet.start(self.prepared.roster(within), self.draws(replication))
 
     def draws(self, replication: int) -> Draws:
         """The random numbers of a replication, counted from 0."""
         return Draws.of(self.scenario.seed, self.scenario.first_replication + replication)
-
-    def roster(self, within: range) -> Roster:
-        """Some of the devices; with a help desk, all."""
-        return self.prepared.roster(within)
 
     @cached_property
     def simulate(self) -> Simulator:
@@ -261,24 +268,14 @@ def memory_gb() -> float:
     return min(limits) / 1e9
 
 
-def chosen_engine(
-    engine: Engine, attempts: Callable[[], float], *, has_desk: bool
-) -> Literal["process", "fleet"]:
-    """The engine that is asked for; `auto`: the one that is done first with so many attempts.
+def _soonest_done(prepared: Prepared, runs: int) -> Literal["process", "fleet"]:
+    """The engine that is done first with so many runs."""
+    if find_spec("numba") is None:
+        return "process"
+    from sim.fleet.compiled import start_s
 
-    Raises:
-        InputError: there is no such engine.
-    """
-    if engine == "auto":
-        if find_spec("numba") is None:
-            return "process"
-        from sim.fleet.compiled import start_s
-
-        saved_s = attempts() * (ATTEMPT_S["process"] - ATTEMPT_S["fleet"])
-        return "fleet" if saved_s > start_s(has_desk=has_desk) else "process"
-    if engine not in ("process", "fleet"):
-        raise InputError(f"there is no engine {engine!r}: choose auto, process or fleet")
-    return engine
+    saved_s = runs * attempts_of(prepared) * (ATTEMPT_S["process"] - ATTEMPT_S["fleet"])
+    return "fleet" if saved_s > start_s(has_desk=prepared.plan.recovery is not None) else "process"
 
 
 def attempts_of(prepared: Prepared) -> float:
@@ -294,81 +291,116 @@ def attempts_of(prepared: Prepared) -> float:
     return prepared.plan.horizon_s * tries
 
 
-_KINDS: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
-    **dict.fromkeys(("workers", "reissue", "replication"), (Integral, "a whole number")),
-    **dict.fromkeys(("devices", "up_to_days"), (Integral, "a whole number")),
-    "confidence": (Real, "a number such as 0.95"),
-    "cluster": (str, "the address of a scheduler"),
-    "vary": ((Mapping, bool), "a dictionary of keys and values"),
-}
-_Args = ParamSpec("_Args")
-_Found = TypeVar("_Found")
-
-
-def checked(study: Callable[_Args, _Found]) -> Callable[_Args, _Found]:
-    """A study that tells each wrong argument in one sentence.
-
-    Raises:
-        InputError: there is no such argument, one is missing, or of another kind.
-    """
-    signature = inspect.signature(study)
-
-    @wraps(study)
-    def call(*args: _Args.args, **options: _Args.kwargs) -> _Found:
-        try:
-            given = signature.bind(*args, **options).arguments
-        except TypeError as error:
-            names = ", ".join(signature.parameters)
-            raise InputError(f"{study.__name__}: {error}: it takes {names}") from None
-        for name, value in given.items():
-            kind, words = _KINDS.get(name, (object, ""))
-            if name == "scenario":
-                expect_scenario(value)
-            elif value is not None and not isinstance(value, kind):
-                raise InputError(f"{name} is {words}, not {kind_of(value)}")
-        return study(*args, **options)
-
-    return call
-
-
-class Line:
-    """A line on standard error: the share that is done, and the time left; from `patience_s` on."""
-
-    def __init__(self, title: str = "", *, patience_s: float = 0.0) -> None:
-        self._title, self._patience_s = f"{title}  " if title else "", patience_s
-        self._began_s, self._text = monotonic(), ""
-
-    def __call__(self, share: float) -> None:
-        """Show a share of [0, 1]."""
-        gone_s, text = monotonic() - self._began_s, f"{self._title}{100 * share:3.0f} %"
-        if 0.0 < share < 0.995:
-            text += f", {spaced(int(gone_s))} gone, {spaced(int(gone_s * (1 - share) / share))} left"
-        if gone_s >= self._patience_s and text != self._text:
-            end = "" if self._title or share < 0.995 else "\n"
-            print(f"\r{text.ljust(len(self._text))}", end=end, file=sys.stderr, flush=True)
-            self._text = text
-
-    def close(self) -> None:
-        """Take the line away."""
-        if self._text:
-            print(f"\r{' ' * len(self._text)}\r", end="", file=sys.stderr, flush=True)
-            self._text = ""
-
-
-def shown(progress: Progress | bool | None) -> Progress | None:
-    """What is called with the share that is done; True: a line on standard error shows it."""
-    return Line() if progress is True else progress or None
-
-
-def with_options(scenario: Scenario, *, seed: int | None, replications: int | None) -> Scenario:
-    """The scenario with what was given instead of its own."""
-    given = {"seed": seed, "replications": replications}
-    changes = {name: value for name, value in given.items() if value is not None}
-    return scenario.changed(changes) if changes else scenario
-
-
 def share_of(progress: Progress | None, done: int, of: int) -> Progress | None:
     """The progress of one of several equal pieces of work."""
     if progress is None:
         return None
     return lambda share: progress((done + share) / of)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Replications:
+    """What became of a scenario, as columns and counts.
+
+    Attributes:
+        experiment: what was run.
+        tallies: one a replication.
+        took_s: wall-clock seconds.
+    """
+
+    experiment: Experiment
+    tallies: tuple[Tally, ...]
+    took_s: float
+
+    @property
+    def scenario(self) -> Scenario:
+        """As it was run, seed and replications included."""
+        return self.experiment.scenario
+
+    @property
+    def engine(self) -> str:
+        """Which engine ran it."""
+        return self.experiment.engine
+
+    @property
+    def plan(self) -> Plan:
+        """What the server and the operator were to do."""
+        return self.experiment.plan
+
+    @property
+    def replications(self) -> int:
+        """How many runs there were."""
+        return len(self.tallies)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a document."""
+        raise NotImplementedError
+
+    def number_of(self, replication: int) -> int:
+        """The number that a replication, counted from 0, has in results: the scenario's first and so on."""
+        return self.scenario.first_replication + replication
+
+    def at(self, instant_s: int) -> datetime:
+        """The date of an instant."""
+        return self.scenario.at(instant_s)
+
+    @property
+    def kept(self) -> Mapping[int, Outcome]:
+        """Outcomes that need not be simulated again, by replication."""
+        return self.experiment.kept
+
+    def outcome(self, replication: int = 0) -> Outcome:
+        """What became of each device of a replication; simulated again where it was not kept."""
+        return self.experiment.outcome(replication)
+
+    def outcomes(self, replication: int = 0) -> Iterator[Outcome]:
+        """The same in parts that fit into memory."""
+        return self.experiment.outcomes(replication)
+
+    def series(self, replication: int = 0) -> dict[str, NDArray[np.int64]]:
+        """The time series of a replication (`Tally.series`)."""
+        return self.tallies[replication].series or self.experiment.tally(replication).series
+
+    @cached_property
+    def certificates(self) -> Mapping[int, str]:
+        """The SHA-256 fingerprint of each certificate, by generation (model 3.1)."""
+        return {each.generation: each.identity or self._issued(each) for each in self.tallies[0].certificates}
+
+    @cached_property
+    def expires_s(self) -> Mapping[int, int]:
+        """When each certificate expires, by generation; the documentation calls it *Expires*."""
+        return {each.generation: each.not_after_s for each in self.tallies[0].certificates}
+
+    def happenings(self) -> Iterator[dict[str, Any]]:
+        """What the server and the operator did, by the columns of `events`; None where there is nothing."""
+        for event in self.tallies[0].events:
+            its = event.generation
+            yield {
+                "at": self.at(event.at_s),
+                "event": event.name,
+                "certificate": None if its is None else self.certificates[its],
+                "not_after": None if its is None else self.at(self.expires_s[its]),
+                "by": event.by,
+                "detail": event.detail,
+                "reason": event.reason,
+            }
+
+    @property
+    def next_reserve_s(self) -> tuple[int, int]:
+        """When the last certificate expires, and 30 days before, when the next reserve is due."""
+        last = self.experiment.timeline.states[-1]
+        expires_s = self.expires_s[last.reserve if last.reserve >= 0 else last.main]
+        return expires_s, expires_s - ADVISED_S
+
+    def _issued(self, certificate: Certificate) -> str:
+        """The fingerprint of a certificate without a file: one is issued for its dates and its address."""
+        from sim.pki.issue import issue
+        from sim.pki.names import host_of
+
+        return issue(
+            generation=certificate.generation,
+            host=host_of(certificate.address),
+            not_before=self.at(certificate.not_before_s),
+            not_after=self.at(certificate.not_after_s),
+            issuer=certificate.issuer,
+        ).fingerprint

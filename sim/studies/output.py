@@ -25,7 +25,7 @@ from sim.files import expect_folder_of, is_partial, new_folder, read_bytes, writ
 from sim.scenario.certificates import public_copies
 from sim.scenario.scenario import Scenario, load
 from sim.scenario.yaml_text import read_tree, to_yaml
-from sim.studies.replications import Replications
+from sim.studies.experiment import Replications
 from sim.text import no_formula
 from sim.world.outcome import Outcome
 

@@ -19,7 +19,7 @@ from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import Chase
 from sim.studies.choices import Decision
 from sim.studies.decision import decide
-from sim.studies.replications import MOST_REPLICATIONS, Replications
+from sim.studies.experiment import MOST_REPLICATIONS, Replications
 from sim.studies.tables import devices_part
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
 from sim.world.order import SECONDS_PER_HOUR

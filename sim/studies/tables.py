@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sim.studies.replications import Replications
+from sim.studies.experiment import Replications
 from sim.text import no_formula
 from sim.world.order import SECONDS_PER_HOUR
 from sim.world.outcome import CAUSES, MEANS, Outcome
 
+EVENT_COLUMNS: Final = ("at", "event", "certificate", "not_after", "by", "detail", "reason")
 See = Callable[[int, Outcome, pd.DataFrame], None]
 
 
@@ -132,19 +134,6 @@ def timeline_tables(result: Replications) -> Iterator[pd.DataFrame]:
 
 def events_table(result: Replications) -> pd.DataFrame:
     """One row an event of the server or the operator; the same in every replication."""
-    events = result.tallies[0].events
-    not_after_s = [-1 if e.generation is None else result.expires_s[e.generation] for e in events]
-    return pd.DataFrame(
-        {
-            "at": _dates(result, np.array([event.at_s for event in events], dtype=np.int64)),
-            "event": [event.name for event in events],
-            "certificate": [
-                None if event.generation is None else result.certificates[event.generation]
-                for event in events
-            ],
-            "not_after": _dates(result, np.array(not_after_s, dtype=np.int64)),
-            "by": [event.by for event in events],
-            "detail": [event.detail for event in events],
-            "reason": [event.reason for event in events],
-        }
-    )
+    rows = pd.DataFrame(list(result.happenings()), columns=EVENT_COLUMNS)
+    dates = {name: pd.to_datetime(rows[name], utc=True).dt.as_unit("s") for name in ("at", "not_after")}
+    return rows.assign(**dates)

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
 
 from sim.probabilities.losses import NotExactError, losses
-from sim.scenario.prepare import prepare
+from sim.results.measures import Selected, Selection
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Notice, Progress, checked
-from sim.studies.result import Result
-from sim.studies.run import run
+from sim.studies.experiment import Notice, Progress
+from sim.studies.options import checked
+from sim.studies.run import Result, run
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.answer import Answer
 from sim.world.outcome import SERIES, Outcome
 
+FALSE_ALARM: Final = 1e-6
+"""The probability with which right engines and right probabilities disagree, over all groups."""
 _IN_JSON: Final = ("device", "at_s", "column", "process", "fleet", "replication")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where two outcomes part first.
+    """Where two outcomes part first: a column or what else differs, and its value in each engine.
 
-    Attributes:
-        column: of the device, the time series, or what else differs.
-        device: its name; None where it is not about a device.
-        at_s: instant, where there is one.
-        process: value of the process engine.
-        fleet: value of the array engine.
-        replication: in which.
+    `device` and `at_s` are None where it is not about a device, or has no instant.
     """
 
     column: str
@@ -52,10 +49,6 @@ class Difference:
         )
 
 
-FALSE_ALARM: Final = 1e-6
-"""The probability with which right engines and right probabilities disagree, over all groups."""
-
-
 @dataclass(frozen=True, slots=True)
 class Witness:
     """Lost devices of a group, over all replications, beside their law.
@@ -65,15 +58,13 @@ class Witness:
         lost: simulated.
         mean: expected, without simulation.
         z: how many standard deviations lie between; 0 where nothing is left to chance.
-        tail: the probability of a number at least as far out, on its side, but for the error of the mean.
-        is_explained: whether that is more than the false-alarm rate allows.
+        is_explained: whether a number as far out is likelier than the false-alarm rate allows.
     """
 
     group: str
     lost: int
     mean: float
     z: float
-    tail: float
     is_explained: bool
 
 
@@ -114,18 +105,15 @@ class Verification(Answer):
             Column("z", "tenths"),
         )
         rows = tuple((each.group, each.lost, each.mean, each.z) for each in self.witnesses)
+        judged = "do not explain these numbers: please report it"
         if self.no_witness:
-            judged = f"The probabilities without simulation say nothing here: {self.no_witness}."
+            judged = f"say nothing here: {self.no_witness}"
         elif self.is_explained:
-            judged = (
-                f"The probabilities without simulation agree (false alarms: 1 in {1 / FALSE_ALARM:,.0f})."
-            )
-        else:
-            judged = "The probabilities without simulation do not explain these numbers: please report it."
+            judged = f"agree (false alarms: 1 in {1 / FALSE_ALARM:,.0f})"
         return Summary(
             "Both engines",
             f"equal: {self.fingerprint}",
-            (Table(columns, rows), notes(judged)),
+            (Table(columns, rows), notes(f"The probabilities without simulation {judged}.")),
             tone="good" if self.is_explained else "bad",
         )
 
@@ -134,17 +122,9 @@ class Verification(Answer):
         document: dict[str, Any] = {"equal": self.equal, "fingerprint": self.fingerprint}
         if self.difference is not None:
             document["difference"] = {name: getattr(self.difference, name) for name in _IN_JSON}
-        if self.no_witness:
-            document["exact"] = {"refused": self.no_witness}
-        else:
-            document["exact"] = {
-                "agrees": self.is_explained,
-                "false_alarm": FALSE_ALARM,
-                "groups": {
-                    each.group: {"lost": each.lost, "mean": each.mean, "z": each.z} for each in self.witnesses
-                },
-            }
-        return document
+        groups = {each.group: {"lost": each.lost, "mean": each.mean, "z": each.z} for each in self.witnesses}
+        agrees = {"agrees": self.is_explained, "false_alarm": FALSE_ALARM, "groups": groups}
+        return {**document, "exact": {"refused": self.no_witness} if self.no_witness else agrees}
 
 
 @checked
@@ -168,73 +148,61 @@ def verify(
                 return Verification(process.fingerprint, difference)
     assert process.fingerprint == fleet.fingerprint
     try:
-        witnesses = tuple(witnesses_of(scenario, fleet))
+        return Verification(process.fingerprint, None, tuple(witnesses_of(fleet)))
     except NotExactError as error:
         return Verification(process.fingerprint, None, no_witness=str(error))
-    return Verification(process.fingerprint, None, witnesses)
 
 
-def witnesses_of(scenario: Scenario, result: Result) -> Iterator[Witness]:
+def witnesses_of(result: Result) -> Iterator[Witness]:
     """Each group's lost devices beside their law; all replications are independent.
 
     Raises:
         NotExactError: the probabilities take a simulation.
     """
-    prepared = prepare(scenario)
+    prepared = result.experiment.prepared
     found = losses(prepared.plan, prepared.timeline, prepared.roster())
     groups = sorted({kind.profile.group for kind, *_ in found.kinds})
     for group in groups:
         law = found.law(group=group, replications=result.replications)
-        lost = sum(
-            int(tally.column("lost")[[p.group == group for p in tally.profiles]].sum())
-            for tally in result.tallies
-        )
+        lost = sum(Selected(tally, Selection(group=group)).sum("lost") for tally in result.tallies)
         errors = sum(n * error for kind, n, _, error in found.kinds if kind.profile.group == group)
         doubt = int(errors * result.replications)
         tail = min(law.at_most(lost + doubt), 1.0 - law.at_most(lost - doubt - 1))
-        allowed = FALSE_ALARM / (2 * len(groups))
         z = (lost - law.mean) / law.sd if law.sd else 0.0
-        yield Witness(group, lost, law.mean, z, tail, tail > allowed)
+        yield Witness(group, lost, law.mean, z, tail > FALSE_ALARM / (2 * len(groups)))
 
 
 def first_difference(process: Outcome, fleet: Outcome, *, replication: int = 0) -> Difference | None:
     """The first place where two outcomes differ: events, then devices in their order, then samples."""
-    return next(_differences(process, fleet, replication), None)
+    return next((Difference(*each, replication) for each in _differences(process, fleet)), None)
 
 
-def _differences(process: Outcome, fleet: Outcome, replication: int) -> Iterator[Difference]:
-    for left, right in zip(process.events, fleet.events, strict=False):
+def _differences(
+    process: Outcome, fleet: Outcome
+) -> Iterator[tuple[str, str | None, int | None, object, object]]:
+    """The first of each kind: what, of which device, when, in the one and in the other."""
+    for left, right in zip_longest(process.events, fleet.events):
         if left != right:
-            yield Difference("event", None, min(left.at_s, right.at_s), str(left), str(right), replication)
-    if len(process.events) != len(fleet.events):
-        yield Difference("events", None, None, len(process.events), len(fleet.events), replication)
+            at_s = min(event.at_s for event in (left, right) if event is not None)
+            yield "event", None, at_s, str(left), str(right)
     if process.certificates != fleet.certificates:
-        yield Difference("certificates", None, None, process.certificates, fleet.certificates, replication)
-    yield from _device_differences(process, fleet, replication)
+        yield "certificates", None, None, process.certificates, fleet.certificates
+    columns = [*process.devices.columns(), ("is_lost", process.is_lost)]
+    others = [*(each for _, each in fleet.devices.columns()), fleet.is_lost]
+    found = [
+        (int(where), name, one[where].item(), other[where].item())
+        for (name, one), other in zip(columns, others, strict=True)
+        for where in np.flatnonzero(one != other)[:1]
+    ]
+    for device, name, one, other in sorted(found, key=lambda first: first[0]):
+        instants = [value for value in (one, other) if name.endswith("_at_s") and value >= 0]
+        yield name, process.roster.name(device), min(instants, default=None), one, other
     for name in SERIES:
         one, other = process.series[name], fleet.series[name]
-        if len(one) != len(other):
-            yield Difference(name, None, None, len(one), len(other), replication)
-        elif (where := np.flatnonzero(one != other)).size:
-            at = int(where[0])
-            at_s = int(process.series["at_s"][at])
-            yield Difference(name, None, at_s, int(one[at]), int(other[at]), replication)
+        if one.shape != other.shape:
+            yield name, None, None, one.shape, other.shape
+        else:
+            for at in np.flatnonzero(one != other)[:1]:
+                yield name, None, int(process.series["at_s"][at]), int(one[at]), int(other[at])
     if not np.array_equal(process.coverage_held, fleet.coverage_held):
-        held = process.coverage_held.tolist(), fleet.coverage_held.tolist()
-        yield Difference("coverage_held", None, None, *held, replication)
-
-
-def _device_differences(process: Outcome, fleet: Outcome, replication: int) -> Iterator[Difference]:
-    columns = [(name, one, getattr(fleet.devices, name)) for name, one in process.devices.columns()]
-    columns.append(("is_lost", process.is_lost, fleet.is_lost))
-    firsts = []
-    for name, one, other in columns:
-        where = np.flatnonzero(one != other)
-        if where.size:
-            firsts.append((int(where[0]), name, one[where[0]].item(), other[where[0]].item()))
-    if firsts:
-        device, name, one, other = min(firsts, key=lambda first: first[0])
-        instants = [value for value in (one, other) if name.endswith("_at_s") and value >= 0]
-        yield Difference(
-            name, process.roster.name(device), min(instants, default=None), one, other, replication
-        )
+        yield "coverage_held", None, None, process.coverage_held.tolist(), fleet.coverage_held.tolist()

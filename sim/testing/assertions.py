@@ -17,9 +17,9 @@ from sim.scenario import Scenario, load
 from sim.scenario.certificates import read_certificates
 from sim.scenario.findings import findings_of
 from sim.studies.decision import is_about_losses
-from sim.studies.experiment import Engine, with_options
-from sim.studies.result import Result
-from sim.studies.run import KEPT, run
+from sim.studies.experiment import Engine
+from sim.studies.options import Options, with_options
+from sim.studies.run import KEPT, Result, run
 from sim.text import date, number, spaced
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
 
@@ -115,11 +115,11 @@ class Runs:
             ScenarioError, ValueError, EngineUnavailableError: as `sim.load` and `sim.run`.
         """
         resolved = scenario if isinstance(scenario, Scenario) else load(scenario)
-        resolved = with_options(
-            resolved,
+        chosen = Options(
             seed=self._seed if seed is None else seed,
             replications=self._replications if replications is None else replications,
         )
+        resolved = with_options(resolved, chosen)
         if policy is not None:  # two of them cannot be told to be equal
             return run(resolved, policy=policy)
         engine = engine or self._engine

@@ -189,9 +189,11 @@ def test_who_is_lost_at_the_end_the_coverage_the_events_and_the_certificates_are
         "is_lost": replace(outcome, is_lost=~outcome.is_lost),
         "coverage_held": replace(outcome, coverage_held=outcome.coverage_held + 1),
         "event": replace(outcome, events=(replace(event, at_s=event.at_s + 1), *outcome.events[1:])),
-        "events": replace(outcome, events=outcome.events[:-1]),
         "certificates": replace(outcome, certificates=outcome.certificates[:-1]),
     }
+    shorter = first_difference(outcome, replace(outcome, events=outcome.events[:-1]))
+    assert shorter is not None
+    assert (shorter.column, shorter.fleet) == ("event", "None")
     for column, other in others.items():
         difference = first_difference(outcome, other)
         assert difference is not None, column

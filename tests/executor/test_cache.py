@@ -12,18 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sweeps import DELAYS, world
+import sweeps
 
-from sim.executor import Resources
-from sim.executor.cache import Cache, CacheError
+from sim.executor import Cache, CacheError, Resources
 from sim.executor.local import Here
 from sim.executor.task import Arrays, Task, compute, pack
-from sim.studies.sweep import prepare_sweep
 
 
 @pytest.fixture(scope="module")
 def tasks() -> tuple[Task, ...]:
-    return prepare_sweep(world(), DELAYS).tasks
+    return tuple(sweeps.tasks())
 
 
 def equal(one: Arrays | None, other: Arrays | None) -> bool:
@@ -54,7 +52,7 @@ def with_arrays(change: Callable[[Arrays], Any]) -> Callable[[bytes], bytes]:
 
 def pickled(body: bytes) -> bytes:
     stream = io.BytesIO()
-    np.savez(stream, fingerprint=np.array([{"a": 1}], dtype=object), measures=np.zeros((3, 11)))
+    np.savez(stream, counts=np.array([{"a": 1}], dtype=object))
     return stream.getvalue()
 
 
@@ -72,11 +70,11 @@ def pickled(body: bytes) -> bytes:
         lambda content: resigned(content, lambda body: body[:100]),
         lambda content: resigned(content, lambda body: b"no archive"),
         lambda content: resigned(content, pickled),
-        with_arrays(lambda arrays: arrays.pop("measures")),
+        with_arrays(lambda arrays: arrays.pop("counts")),
         with_arrays(lambda arrays: arrays.update(more=np.zeros(3))),
-        with_arrays(lambda arrays: arrays.update(measures=arrays["measures"][:-1])),
-        with_arrays(lambda arrays: arrays.update(measures=arrays["measures"].astype(np.float32))),
-        with_arrays(lambda arrays: arrays.update(measures=arrays["measures"].ravel())),
+        with_arrays(lambda arrays: arrays.update(counts=arrays["counts"][:-1])),
+        with_arrays(lambda arrays: arrays.update(counts=arrays["counts"].astype(np.float32))),
+        with_arrays(lambda arrays: arrays.update(counts=arrays["counts"].ravel())),
     ],
 )
 def test_a_torn_or_foreign_file_is_computed_again(

@@ -13,11 +13,10 @@ from typing import Any
 
 import psutil
 import pytest
+import sweeps
 from clusters import nodes
-from sweeps import DELAYS, world
 
 from sim.executor.cluster import Cluster, ClusterError
-from sim.studies.sweep import prepare_sweep
 
 OTHER = 'def program() -> str:\n    return "reissue 99.0, semantics 42"\n'
 
@@ -106,7 +105,7 @@ def test_nothing_is_left_of_a_cluster_without_workers_or_one_that_is_left_early(
         started.start_worker()
         with nothing_is_left():
             with Cluster(started.address, timeout_s=60) as cluster:
-                results = cluster.results(prepare_sweep(world(), DELAYS, replications=4).tasks)
+                results = cluster.results(sweeps.tasks(replications=4))
                 next(results)
                 results.close()
             cluster.close()  # again
@@ -119,7 +118,7 @@ def test_a_scheduler_that_stands_still_is_given_up(tmp_path: Path, monkeypatch: 
         scheduler = psutil.Process(started.processes[0].pid)
         with nothing_is_left(), Cluster(started.address, timeout_s=60) as cluster:
             cluster.timeout_s = 0.5
-            results = cluster.results(prepare_sweep(world(), DELAYS, replications=20).tasks)
+            results = cluster.results(sweeps.tasks(replications=20))
             next(results)
             scheduler.suspend()
             with pytest.raises(ClusterError, match="has gone"):

@@ -11,17 +11,16 @@ from threading import enumerate as living_threads
 
 import psutil
 import pytest
-from sweeps import DELAYS, world
+import sweeps
 
 from sim.errors import EngineUnavailableError
 from sim.executor import Resources
-from sim.executor.local import Here, Processes, Worker, WorkerDiedError
+from sim.executor.local import Here, Processes
 from sim.executor.task import Arrays, Results, Task, VersionError, WorkersError, compute, program
-from sim.studies.sweep import prepare_sweep
 
 
 def test_a_killed_worker_costs_nothing_but_time() -> None:
-    tasks = prepare_sweep(world(), DELAYS, replications=2).tasks
+    tasks = sweeps.tasks(replications=2)
     expected = {task.key: compute(task) for task in tasks}
     found: dict[str, bytes] = {}
     killed = 0
@@ -39,7 +38,7 @@ def test_a_killed_worker_costs_nothing_but_time() -> None:
 
 def test_whoever_kills_one_worker_leaves_the_others_at_their_work() -> None:
     """The survivor computes on: its process is the same before and after, and no task is done twice."""
-    tasks = prepare_sweep(world(), DELAYS, replications=4).tasks
+    tasks = sweeps.tasks(replications=4)
     results = Processes(2).results(tasks)
     next(results)
     one, other = psutil.Process().children()
@@ -50,19 +49,16 @@ def test_whoever_kills_one_worker_leaves_the_others_at_their_work() -> None:
 
 
 def test_a_task_that_kills_every_process_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(self: Worker, process: object, task: object) -> bytes:
-        raise WorkerDiedError
-
-    monkeypatch.setattr(Worker, "_ask", die)
+    monkeypatch.setattr("sim.executor.local._PROGRAM", "raise SystemExit")
     with pytest.raises(WorkersError, match="for want of memory"):
-        list(Processes(2).results(prepare_sweep(world(), DELAYS).tasks))
+        list(Processes(2).results(sweeps.tasks()))
     assert not psutil.Process().children()
 
 
 def test_nothing_is_left_of_workers_that_are_no_longer_wanted() -> None:
     """Closed after the first result, with the rest at work: no process and no thread stays."""
     threads = set(living_threads())
-    results = Processes(2).results(prepare_sweep(world(), DELAYS, replications=4).tasks)
+    results = Processes(2).results(sweeps.tasks(replications=4))
     next(results)
     results.close()
     assert not psutil.Process().children()
@@ -70,7 +66,7 @@ def test_nothing_is_left_of_workers_that_are_no_longer_wanted() -> None:
 
 
 def test_what_a_worker_cannot_do_is_raised_here() -> None:
-    task = prepare_sweep(world(), DELAYS).tasks[0]
+    task = sweeps.tasks()[0]
     old = replace(task, program="reissue 0.0, semantics 0")
     with pytest.raises(VersionError, match=r"reissue 0\.0"):
         list(Here().results([old]))
@@ -97,16 +93,15 @@ class Liar:
 
 def test_what_comes_back_is_checked() -> None:
     with pytest.raises(WorkersError, match="no result"):
-        list(Resources(Liar()).results(prepare_sweep(world(), DELAYS).tasks))
+        list(Resources(Liar()).results(sweeps.tasks()))
 
 
 ORPHANS = """
 import sys, time
 sys.path[:0] = {path!r}
-from sweeps import DELAYS, world
+import sweeps
 from sim.executor.local import Processes
-from sim.studies.sweep import prepare_sweep
-results = Processes(2).results(prepare_sweep(world(), DELAYS, replications=200).tasks)
+results = Processes(2).results(sweeps.tasks(replications=200))
 for _ in results:
     print("one", flush=True)
 """
@@ -126,6 +121,6 @@ def test_workers_end_with_whoever_started_them() -> None:
 
 
 def test_the_same_task_of_two_points_is_computed_once() -> None:
-    task: Task = prepare_sweep(world(), DELAYS).tasks[0]
+    task: Task = sweeps.tasks()[0]
     assert task.program == program()
     assert len(list(Resources(Here()).results([task, task]))) == 1

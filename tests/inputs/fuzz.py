@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 import sim
 from sim.errors import InputError
-from sim.executor.cache import Cache
+from sim.executor import Cache
 from sim.executor.task import Task, pack
 from sim.pki.issue import issue, server_key
 from sim.pki.reading import read as read_certificate

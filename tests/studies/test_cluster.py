@@ -19,16 +19,14 @@ from sweeps import DELAYS, document, world
 
 from sim.cli import main
 from sim.cli.commands import cli
-from sim.executor import Resources
-from sim.executor.cache import Cache
 from sim.executor.cluster import Cluster, ClusterError
-from sim.executor.local import Here
 from sim.scenario.prepare import prepare
 from sim.scenario.yaml_text import to_yaml
 from sim.studies.experiment import Experiment
+from sim.studies.options import NotSplitError, Options
 from sim.studies.run import run
-from sim.studies.sweep import prepare_sweep
-from sim.studies.tasks import NotSplitError, split
+from sim.studies.sweep import sweep
+from sim.studies.tasks import split
 from sim.world.outcome import BLOCK
 
 
@@ -74,13 +72,11 @@ def test_a_sweep_on_a_cluster_with_a_killed_worker_is_that_of_one_machine(
             killed.append(pair.workers()[0])
             killed[0].kill()
 
-    prepared = prepare_sweep(world(seed=2), DELAYS, replications=3)
-    with Cluster(pair.address, timeout_s=30) as cluster:
-        found = prepared.run(Resources(cluster, Cache(tmp_path / "kept")), progress=kill_one)
-        wait_for(cluster, 1)
+    options: Options = {"replications": 3, "store": tmp_path, "progress": kill_one}
+    found = sweep(world(seed=2), DELAYS, cluster=pair.address, **options)
     assert killed
-    assert found.to_json() == prepared.run(Resources(Here())).to_json()
-    assert len(list((tmp_path / "kept").rglob("*.result"))) == 12
+    assert found.to_json() == sweep(world(seed=2), DELAYS, replications=3, keep=False).to_json()
+    assert len(list(tmp_path.rglob("*.result"))) == 12
 
 
 def test_one_huge_fleet_split_over_workers_has_the_fingerprint_of_one_machine(
@@ -175,10 +171,7 @@ def test_a_killed_driver_goes_on_where_it_was(pair: Nodes, tmp_path: Path) -> No
     assert 2 <= len(kept) < 16
     again = command(*arguments)
     assert again.return_value == 0, again.stderr
-    assert (
-        json.loads(again.stdout)
-        == prepare_sweep(world(), DELAYS, replications=4).run(Resources(Here())).to_json()
-    )
+    assert json.loads(again.stdout) == sweep(world(), DELAYS, replications=4, keep=False).to_json()
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert len(list(store.rglob("*.result"))) == 16
 
@@ -211,8 +204,7 @@ def test_a_scheduler_that_goes_is_told_and_what_is_done_is_kept(tmp_path: Path) 
         def kill_scheduler(share: float) -> None:
             those.processes[0].kill()
 
-        cache = Cache(tmp_path / "kept")
-        prepared = prepare_sweep(world(), DELAYS, replications=20)
-        with Cluster(those.address, timeout_s=20) as cluster, pytest.raises(ClusterError, match="has gone"):
-            prepared.run(Resources(cluster, cache), progress=kill_scheduler)
-    assert 1 <= prepared.stored(cache) < 80
+        options: Options = {"replications": 20, "store": tmp_path / "kept", "progress": kill_scheduler}
+        with pytest.raises(ClusterError, match="has gone"):
+            sweep(world(), DELAYS, cluster=those.address, **options)
+    assert 1 <= len(list((tmp_path / "kept").rglob("*.result"))) < 80

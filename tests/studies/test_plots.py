@@ -258,7 +258,8 @@ def test_the_title_says_what_was_changed_and_which_replications_are_shown() -> N
     assert f"{plan.name} (fleet.0.devices=4)" in words(result.plot.delivery())
     assert f"first of 3 replications: {plan.name} (fleet.0.devices=4)" in words(result.plot.histories())
     assert f"{plan.name} (fleet.0.devices=4)" in words(result.plot.devices())
-    unkept = replace(result, kept={0: result.kept[0]})
+    kept = {0: result.kept[0]}
+    unkept = replace(result, experiment=replace(result.experiment, kept=kept))
     (first, *_) = words(unkept.plot.devices())
     assert first.startswith("first of 3 replications: ")
     assert not any("of 3 replications" in word for word in words(unkept.plot.syncs()))

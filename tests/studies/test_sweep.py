@@ -17,13 +17,10 @@ from sweeps import DELAYS, document, world
 
 import sim
 from sim.cli.commands import cli
-from sim.executor import Resources
-from sim.executor.local import Here, Processes
 from sim.results.measures import NUMBERS
 from sim.scenario import Scenario
 from sim.scenario.yaml_text import to_yaml
-from sim.studies.sweep import Sweep, prepare_sweep, sweep
-from sim.studies.vary import VaryError
+from sim.studies.sweep import Sweep, VaryError, sweep
 
 
 def swept(scenario: Scenario, **options: object) -> Sweep:
@@ -56,11 +53,9 @@ def test_replications_give_means_and_intervals() -> None:
 
 
 def test_engines_processes_and_the_caller_give_equal_rows() -> None:
-    prepared = prepare_sweep(world(), DELAYS, replications=2)
-    here = prepared.run(Resources(Here())).to_json()
-    assert prepared.run(Resources(Processes(2))).to_json() == here
-    by_arrays = prepare_sweep(world(), DELAYS, replications=2, engine="fleet")
-    assert by_arrays.run(Resources(Here())).to_json() == here
+    here = swept(world(), replications=2, workers=1).to_json()
+    assert swept(world(), replications=2, workers=2).to_json() == here
+    assert swept(world(), replications=2, engine="fleet").to_json() == here
 
 
 def test_the_table_is_tidy() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import random_scenarios
 from openssl_command import Openssl
-from sweeps import DELAYS, document, world
+from sweeps import document, world
 
 import sim
-from sim.executor import Resources
-from sim.executor.cache import Cache
+from sim.executor import Cache, Resources
+from sim.executor.cluster import ClusterError
 from sim.executor.local import Here, Processes
 from sim.executor.task import Results, Task
 from sim.results.tally import Tally
@@ -22,8 +22,8 @@ from sim.scenario import Scenario
 from sim.scenario.prepare import prepare
 from sim.studies.delays import Delays
 from sim.studies.experiment import Experiment
-from sim.studies.sweep import prepare_sweep
-from sim.studies.tasks import NotSplitError, Tallies, World, check_splits, split, values
+from sim.studies.options import NotSplitError, computing
+from sim.studies.tasks import Tallies, World, split, values
 from sim.world.outcome import BLOCK
 
 
@@ -88,9 +88,9 @@ def test_an_inventory_and_written_absences_travel_to_other_processes(tmp_path: P
     away = {"away": [{"from": "expiry - 45d", "for": "44d"}]}
     fleet = [{"name": "listed", "inventory": "devices.csv"}, {"name": "gone", "devices": 3, "presence": away}]
     scenario = Scenario.from_document(document(fleet=fleet), folder=tmp_path)
-    prepared = prepare_sweep(scenario, DELAYS)
-    run = sim.run(scenario.changed(prepared.points[0]))
-    assert prepared.run(Resources(Processes(1))).rows[0]["fingerprint"] == run.fingerprint
+    experiment = Experiment.of(prepare(scenario))
+    (by_task,) = values([(experiment, [0])], Tallies(), Resources(Processes(1)))
+    assert by_task.equals(experiment.tally(0))
 
 
 HOURS = {"days": "mon-fri", "from": "07:00", "to": "18:00"}
@@ -176,13 +176,17 @@ def test_hours_of_the_week_tie_a_key_to_the_date_and_the_time_zone() -> None:
     assert len(keys) == 3  # a week later the hours are the same
 
 
+def on_a_cluster(experiment: Experiment) -> Any:
+    return computing({"cluster": "nowhere"}, [experiment])
+
+
 @pytest.mark.parametrize("what", [CAMPAIGN[:1], [*document()["strategy"], CAMPAIGN[2]]])
 def test_what_couples_devices_is_not_split(what: list[dict[str, Any]]) -> None:
     big = {"name": "phones", "devices": 2 * BLOCK, "sync": {"every": "20d"}}
     experiment = Experiment.of(prepare(world(fleet=[big], strategy=what)), part=BLOCK)
     assert experiment.parts == split(experiment).parts == (range(2 * BLOCK),)
-    with pytest.raises(NotSplitError, match="a gate or a chase"):
-        check_splits(experiment)
+    with pytest.raises(NotSplitError, match="a gate or a chase"), on_a_cluster(experiment):
+        pass
 
 
 @pytest.mark.parametrize("reissue", [GATE, "after 20d"])
@@ -230,10 +234,11 @@ def test_replications_come_in_the_order_asked_for() -> None:
 
 def test_one_run_with_a_help_desk_is_not_split() -> None:
     experiment = Experiment.of(prepare(world(recovery={"technicians": 1})))
-    with pytest.raises(NotSplitError, match="share its queue"):
-        check_splits(experiment)
-    check_splits(Experiment.of(prepare(world(recovery={"technicians": 1}, replications=2))))
-    check_splits(Experiment.of(prepare(world())))
+    with pytest.raises(NotSplitError, match="share its queue"), on_a_cluster(experiment):
+        pass
+    for more in ({"recovery": {"technicians": 1}, "replications": 2}, {}):
+        with pytest.raises(ClusterError), on_a_cluster(Experiment.of(prepare(world(**more)))):
+            pass
 
 
 # --- every study ------------------------------------------------------------------------------------------

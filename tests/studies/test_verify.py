@@ -62,9 +62,9 @@ def test_a_planted_mistake_is_noticed(
     if defect == "no hours":
         scenario = scenario.changed({"fleet.0.hours": {"days": "mon-sun", "from": "06:00", "to": "20:00"}})
     simulated = sim.run(scenario, engine="fleet")
-    assert all(witness.is_explained for witness in witnesses_of(scenario, simulated))
+    assert all(witness.is_explained for witness in witnesses_of(simulated))
     monkeypatch.setattr(losses, "chances", wrong)
-    witnesses = tuple(witnesses_of(scenario, simulated))
+    witnesses = tuple(witnesses_of(simulated))
     assert not all(witness.is_explained for witness in witnesses)
     assert Verification("", None, witnesses).to_json()["exact"]["agrees"] is False
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 from sim.errors import visible
 from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import Experiment, Progress, checked, shown
+from sim.studies.experiment import Experiment, Progress
+from sim.studies.options import checked, shown
 from sim.studies.why.counterfactuals import Claim, claims_of
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of, row_of
 from sim.studies.why.history import Entry, entries_of, introduction
