@@ -6,11 +6,10 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, get_args
 
@@ -21,12 +20,11 @@ from sim.executor import Resources
 from sim.guarantees.verdicts import Verdict, judge, observed
 from sim.results.measures import QUANTILES, Selected, Selection
 from sim.results.summary import mean_of, summary_of
-from sim.results.tally import Tally
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import MOST_REPLICATIONS, Experiment, Progress, Replications
+from sim.studies.experiment import Experiment, Progress, Replications
 from sim.studies.options import Options, checked, computing, shown, with_options
-from sim.studies.tasks import Tallies, values
+from sim.studies.tasks import replicated
 from sim.summary import Column, Note, Notes, Summary, Table, Tone, notes
 from sim.summary.answer import Answer
 from sim.text import date, iso, listed, number, rounded, span
@@ -38,13 +36,6 @@ if TYPE_CHECKING:
     from sim.processes.policy import Policy
     from sim.studies.choices import Decision
     from sim.studies.plots import Plots
-
-KEPT: Final = 4_194_304
-"""Devices, over the first replications, of which a result keeps the rows; the others it simulates again."""
-_SERIES_KEPT: Final = 3_000_000
-"""Samples, over the first replications, that it keeps; the same."""
-_REPLICATION: Final = 4_096
-"""Devices whose rows take as much memory as all else of a replication."""
 
 By = Literal["group", "platform", "replication", "measure", "guarantee"]
 Measured = dict[str, float | None]
@@ -202,17 +193,15 @@ class Result(Replications, Answer):
 
         if by not in get_args(By):
             raise InputError(f"{by!r} is no row of a result: take one of {', '.join(get_args(By))}")
-        found: Mapping[Any, Mapping[str, Any]] = {}
-        match by:
-            case "group" | "platform":
-                found = self.groups if by == "group" else self.platforms
-            case "replication":
-                found = {self.number_of(r): row for r, row in enumerate(self.runs)}
-            case "measure":
-                found = self.statistics
-            case "guarantee":
-                promises = [verdict.guarantee.promise for verdict in self.guarantees]
-                found = dict(zip(promises, self._verdicts(), strict=True))
+        promises = [verdict.guarantee.promise for verdict in self.guarantees]
+        rows: dict[By, Callable[[], Mapping[Any, Mapping[str, Any]]]] = {
+            "group": lambda: self.groups,
+            "platform": lambda: self.platforms,
+            "replication": lambda: {self.number_of(r): row for r, row in enumerate(self.runs)},
+            "measure": lambda: self.statistics,
+            "guarantee": lambda: dict(zip(promises, self._verdicts(), strict=True)),
+        }
+        found = rows[by]()
         return pd.DataFrame(list(found.values()), index=pd.Index(list(found), name=by))
 
     @cached_property
@@ -488,13 +477,9 @@ def run(scenario: Scenario, *, policy: Policy | None = None, **options: Unpack[O
 
     Raises:
         ScenarioError: the scenario cannot be run.
-        InputError: an argument is impossible.
+        InputError: an argument is impossible; or of `computing`.
         EngineUnavailableError: the array engine is asked for, and numba is not installed.
-        WorkersError: those who compute cannot be reached, or die.
-        PolicyError: the policy is none, answers what cannot be done, or is asked for with the array engine or
-            workers.
-        NotSplitError: only one worker of a cluster could be used.
-        CacheError: results cannot be kept.
+        PolicyError: the policy is none, or answers what cannot be done.
     """
     prepared = prepare(with_options(scenario, options))
     experiment = Experiment.of(prepared, engine=options.get("engine", "auto"), policy=policy)
@@ -510,27 +495,8 @@ def run(scenario: Scenario, *, policy: Policy | None = None, **options: Unpack[O
 def simulate(
     experiments: Sequence[Experiment], resources: Resources | None, *, progress: Progress | None = None
 ) -> list[Result]:
-    """The result of each experiment.
-
-    Args:
-        experiments: with as many replications each.
-        resources: who computes; None: this process, which keeps the outcomes where they are few.
-        progress: called with the share that is done.
-    """
+    """The result of each experiment; see `replicated`."""
     began = time.perf_counter()
-    if resources is None:
-        experiments = [each.keeping(KEPT // (each.size + _REPLICATION)) for each in experiments]
-    n = experiments[0].scenario.replications
-    found = values([(each, range(n)) for each in experiments], Tallies(), resources, progress=progress)
-    tallies = [tuple(_thinned(islice(found, n), each)) for each in experiments]
+    found = replicated(experiments, resources, progress=progress)
     took_s = time.perf_counter() - began
-    return [Result(each, some, took_s) for each, some in zip(experiments, tallies, strict=True)]
-
-
-def _thinned(tallies: Iterable[Tally], experiment: Experiment) -> Iterator[Tally]:
-    """Tallies of which only the first ones, as many as fit, have time series, which take the most memory."""
-    fit = max(MOST_REPLICATIONS, _SERIES_KEPT // (experiment.plan.horizon_s // experiment.plan.sample_s + 1))
-    first: Tally | None = None
-    for place, tally in enumerate(tallies):
-        first = tally if first is None else first
-        yield tally if place < fit else tally.thin(beside=first)
+    return [Result(experiment, tallies, took_s) for experiment, tallies in found]

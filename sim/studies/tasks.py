@@ -11,9 +11,10 @@ import json
 import pickle
 import zlib
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
+from itertools import islice
 from operator import add
 from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
@@ -24,13 +25,19 @@ from sim.executor.task import Arrays, Form, Task, key_of, plain, program
 from sim.results.tally import COLUMNS, Tally
 from sim.scenario.prepare import Prepared
 from sim.scenario.scenario import Scenario
-from sim.studies.experiment import PART, Experiment, Progress, share_of
+from sim.studies.experiment import MOST_REPLICATIONS, PART, Experiment, Progress, share_of
 from sim.world import SEMANTICS
 from sim.world.certificates import Certificate
 from sim.world.outcome import BLOCK, SERIES
 from sim.world.plan import Plan
 from sim.world.server import Event
 
+KEPT: Final = 4_194_304
+"""Devices, over the first replications, of which a result keeps the rows; the others it simulates again."""
+_SERIES_KEPT: Final = 3_000_000
+"""Samples, over the first replications, that it keeps; the same."""
+_REPLICATION: Final = 4_096
+"""Devices whose rows take as much memory as all else of a replication."""
 MOST_PARTS: Final = 64
 """Parts of a fleet that is split: enough for as many workers, and few enough to add up at once."""
 
@@ -167,6 +174,32 @@ def values(
                 if not uses[task.key]:
                     found.pop(task.key, None)
     assert not waiting, "a part is missing"
+
+
+def replicated(
+    experiments: Sequence[Experiment], resources: Resources | None, *, progress: Progress | None = None
+) -> list[tuple[Experiment, tuple[Tally, ...]]]:
+    """Each experiment with the tallies of its replications, and what it keeps of them.
+
+    Args:
+        experiments: with as many replications each.
+        resources: who computes; None: this process, which keeps the outcomes where they are few.
+        progress: called with the share that is done.
+    """
+    if resources is None:
+        experiments = [each.keeping(KEPT // (each.size + _REPLICATION)) for each in experiments]
+    n = experiments[0].scenario.replications
+    found = values([(each, range(n)) for each in experiments], Tallies(), resources, progress=progress)
+    return [(each, tuple(_thinned(islice(found, n), each))) for each in experiments]
+
+
+def _thinned(tallies: Iterable[Tally], experiment: Experiment) -> Iterator[Tally]:
+    """Tallies of which only the first ones, as many as fit, have time series, which take the most memory."""
+    fit = max(MOST_REPLICATIONS, _SERIES_KEPT // (experiment.plan.horizon_s // experiment.plan.sample_s + 1))
+    first: Tally | None = None
+    for number, tally in enumerate(tallies):
+        first = tally if first is None else first
+        yield tally if number < fit else tally.thin(beside=first)
 
 
 def split(experiment: Experiment) -> Experiment:

@@ -19,7 +19,8 @@ from sim.scenario.findings import findings_of
 from sim.studies.decision import is_about_losses
 from sim.studies.experiment import Engine
 from sim.studies.options import Options, with_options
-from sim.studies.run import KEPT, Result, run
+from sim.studies.run import Result, run
+from sim.studies.tasks import KEPT
 from sim.text import date, number, spaced
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
 

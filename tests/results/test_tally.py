@@ -142,7 +142,7 @@ def test_a_result_that_keeps_no_rows_simulates_them_again(monkeypatch: pytest.Mo
     """The first device without a turn in five days is b/5, which lies in the third part."""
     written = scenario(2 * BLOCK + 100)
     kept = sim.run(written, engine="fleet")
-    monkeypatch.setattr("sim.studies.run.KEPT", 0)
+    monkeypatch.setattr("sim.studies.tasks.KEPT", 0)
     monkeypatch.setattr("sim.studies.experiment.Experiment.of", of_parts(Experiment.of))
     again = sim.run(written, engine="fleet")
     assert (len(kept.kept), len(again.kept)) == (1, 0)

@@ -13,7 +13,7 @@ from sim.errors import InputError
 from sim.results.measures import Selection
 from sim.scenario.findings import findings_of
 from sim.scenario.prepare import prepare
-from sim.studies import experiment, run
+from sim.studies import experiment, tasks
 from sim.world.fleet import Profile
 from sim.world.timeline import play
 
@@ -59,7 +59,7 @@ def test_what_is_not_kept_of_replications_is_simulated_again(monkeypatch: pytest
     several = scenario(strategy=steps, replications=4, duration="20d")
     kept = sim.run(several)
     for name, value in (("KEPT", 0), ("_SERIES_KEPT", 0), ("MOST_REPLICATIONS", 1)):
-        monkeypatch.setattr(run, name, value)
+        monkeypatch.setattr(tasks, name, value)
     again = sim.run(several)
     assert [bool(tally.series) for tally in kept.tallies] == [True] * 4
     assert [bool(tally.series) for tally in again.tallies] == [True, False, False, False]
