@@ -277,7 +277,6 @@ class Result(Replications, Answer):
         return f"{number(lost)} of {devices:,.0f} devices lose the server ({share}); {end}."
 
     def _range(self, measure: str) -> str:
-        """Where 5 to 95 % of the runs lie."""
         quantiles = self.statistics[measure]["quantiles"]
         return f"5 to 95 % of the runs: {number(quantiles['0.05'])} to {number(quantiles['0.95'])}"
 
@@ -324,10 +323,8 @@ class Result(Replications, Answer):
         but, still = "", m["still_lost_devices"] or 0
         is_seen = any(each.measure == "still_lost_devices" for each in self.scenario.guarantees)
         if self.guarantees and not is_seen and 2 * still >= (m["devices"] or 0):
-            but = (
-                f"the guarantees hold although {number(still)} devices are without the server at the end: "
-                "promise still_lost_devices, too"
-            )
+            but = f"the guarantees hold although {number(still)} devices are without the server at the end: "
+            but += "promise still_lost_devices, too"
         told = {"which": self._which(), "back": self._back(), "work": work, "again": self._again()}
         told["but"] = but if all(v.passes for v in self.guarantees) else ""
         return Notes(tuple(Note(text, mark) for mark, text in told.items() if text))
@@ -366,9 +363,9 @@ class Result(Replications, Answer):
         for place, event in enumerate(changes):
             taken = [t.ever_connected - int(t.coverage_held[place].sum()) for t in self.tallies]
             if event.name == "previous restored" and any(taken):
+                when, many = date(self.at(event.at_s)), number(math.fsum(taken) / len(taken))
                 return (
-                    f"the restore on {date(self.at(event.at_s))} takes the server from "
-                    f"{number(math.fsum(taken) / len(taken))} devices, reinstalled before it; the "
+                    f"the restore on {when} takes the server from {many} devices, reinstalled before it; the "
                     "documentation denies it for certificates of Kaspersky Security Center"
                 )
         return ""
@@ -381,7 +378,7 @@ class Result(Replications, Answer):
             yield from Chase.of(self).in_words(_FEW_NAMES)
 
     def _events_in_words(self) -> Iterator[Table | Notes]:
-        rows = []
+        rows = list[tuple[str, str]]()
         for row in self.happenings():
             words = [row["event"]]
             if row["by"] != "server":
