@@ -51,7 +51,7 @@ def _fold(word: str) -> str:
     return re.sub(r"[\s_-]+", "_", word.strip().lower())
 
 
-# --- numbers and lists ---------------------------------------------------------------------------------
+# --- numbers, lists and time ---------------------------------------------------------------------------
 
 
 def number(value: float | None) -> str:
@@ -89,9 +89,6 @@ def evenly(items: Sequence[_Item], most: int) -> list[_Item]:
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
-# --- time ----------------------------------------------------------------------------------------------
-
-
 def span(seconds: int) -> str:
     """A length of time as the language writes it, exact: `1d4h`, `0s`.
 
@@ -100,21 +97,16 @@ def span(seconds: int) -> str:
     """
     if seconds < 0:
         raise ValueError(f"a duration cannot be negative, and {seconds} s is")
-    return "".join(_parts(seconds)) or "0s"
+    text, rest_s = "", seconds
+    for unit in "dhms":
+        count, rest_s = divmod(rest_s, UNITS_S[unit])
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
 
 
 def spaced(seconds: int) -> str:
     """A length of time to be read, exact: `1 d 4 h`."""
-    return " ".join(f"{part[:-1]} {part[-1]}" for part in _parts(seconds)) or "0 s"
-
-
-def _parts(seconds: int) -> list[str]:
-    parts, rest_s = [], seconds
-    for unit in "dhms":
-        count, rest_s = divmod(rest_s, UNITS_S[unit])
-        if count:
-            parts.append(f"{count}{unit}")
-    return parts
+    return " ".join(re.findall("[0-9]+|[a-z]", span(seconds)))
 
 
 def rounded(seconds: int) -> str:

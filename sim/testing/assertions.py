@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.errors import visible
 from sim.guarantees.verdicts import Verdict, observed
 from sim.results.causes import cause_text
+from sim.results.critical import CriticalDelays
 from sim.results.measures import Selected
 from sim.scenario import Scenario, load
 from sim.scenario.certificates import read_certificates
@@ -23,12 +25,13 @@ from sim.studies.run import Result, run
 from sim.studies.tasks import KEPT
 from sim.text import date, number, spaced
 from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
+from sim.world.plan import Reissue
 
 if TYPE_CHECKING:
     from sim.processes.policy import Policy
 
 _MOST_RULES: Final = 3
-_MOST_LINES: Final = 80
+_MOST_REPLICATIONS: Final = 20
 
 
 class BrokenGuarantee(AssertionError):  # noqa: N818  a failed assertion, named for what it says
@@ -217,8 +220,43 @@ def _remedy(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]
     elif verdict.verdict == "undecided":
         yield "run more replications: replications: in the file, or --reissue-replications N"
     elif is_about_losses(verdict.guarantee.bound) and result.experiment.policy is None:
+        needed_s = _needed_s(result, verdict)
+        here_s, most_s = needed_s.get(verdict.replication or 0, math.inf), max(needed_s.values(), default=0)
+        if here_s < math.inf:
+            least = f"an activation delay of at least {spaced(int(here_s))} would have been enough"
+            if len(needed_s) > 1:
+                enough = sum(each_s <= here_s for each_s in needed_s.values())
+                least += f" in replication {result.number_of(verdict.replication or 0)}"
+                least += f", and in {enough} of the {len(needed_s)} looked at"
+            if here_s < most_s < math.inf:
+                least += f"; {spaced(int(most_s))} in every one of them"
+            yield least
         name = shlex.quote(file) if file else "FILE"
         yield f"reissue plan {name} tells the least delay that keeps it, and by when"
+
+
+def _needed_s(result: Result, verdict: Verdict) -> dict[int, float]:
+    """The least delay that would have kept a promise about losses, in each of the first replications.
+
+    Infinite where no delay up to the expiry would; none at all where more is done than one reissue that could
+    wait, or the fleet is too large to be run at once.
+    """
+    plan, bound = result.plan, verdict.guarantee.bound
+    reissue = plan.actions[0] if len(plan.actions) == 1 and len(result.experiment.parts) == 1 else None
+    if not isinstance(reissue, Reissue) or reissue.step is None or reissue.activate == "at expiry":
+        return {}
+    waiting = plan.with_action(reissue.step, replace(reissue, activate="at expiry", after_s=None))
+    until_s = min(plan.first.not_after_s, plan.horizon_s)
+    experiment = result.experiment.with_plan(replace(waiting, horizon_s=until_s))
+    # A device whose platform refuses a certificate holds it all the same.
+    refused_by = reissue.refused_by if bound.entry.decided_by == "losses" else frozenset[str]()
+    needed_s: dict[int, float] = {}
+    for replication in {verdict.replication or 0, *range(min(result.replications, _MOST_REPLICATIONS))}:
+        outcome = experiment.outcome(replication)
+        found = CriticalDelays.of([outcome], refused_by=refused_by, selection=bound.selection)
+        least_s = found.least_delay_s(bound.most_lost(found.size) or 0)
+        needed_s[replication] = math.inf if least_s is None else max(least_s, 1)
+    return needed_s
 
 
 def _rules(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]:
@@ -233,9 +271,8 @@ def _replay(result: Result, verdict: Verdict, file: str | None) -> Iterator[str]
     if result.experiment.policy is not None:
         yield f"sim.run(…, policy=…, seed={scenario.seed}), with the same policy"
     elif file is None:
-        lines = scenario.to_yaml().splitlines()
-        yield "this file, by reissue run:" if len(lines) <= _MOST_LINES else "what scenario.to_yaml() prints"
-        yield from lines if len(lines) <= _MOST_LINES else ()
+        yield "this file, by reissue run:"
+        yield from scenario.to_yaml().splitlines()
     else:
         own = ("seed", "replications")  # they have options
         changes = [

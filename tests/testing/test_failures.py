@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import textwrap
 from itertools import pairwise
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planner import BROKEN, Project, small
+from planner import BROKEN, SMALL, Project, small
 
 import sim
+from sim.scenario.values import parse_duration
 from sim.testing import assert_guarantees
 from sim.testing.assertions import failure_text
 
@@ -41,9 +43,8 @@ def test_a_failure_reads_as_a_planner_would_say_it(project: Project) -> None:
         "  who       phones/2: lost on 2026-03-03 12:00, the certificate that became main had not reached "
         "it; reconnected by a reinstallation on 2026-03-03 14:30, 2 h 30 m later",
     ]
-    assert (
-        "  remedy    reissue plan 'plans/a b.yaml' tells the least delay that keeps it, and by when" in story
-    )
+    place = story.index("  remedy    an activation delay of at least 15 h 1 s would have been enough")
+    assert story[place + 1].lstrip().startswith("reissue plan 'plans/a b.yaml' tells the least delay")
     assert story[-2:] == [
         "  replay    reissue run 'plans/a b.yaml' --seed 1",
         "            reissue why 'plans/a b.yaml' phones/2 --seed 1",
@@ -140,8 +141,72 @@ def test_control_characters_of_a_name_reach_no_terminal() -> None:
 # --- the delay that would have been enough --------------------------------------------------------------
 
 
+def least_delay(scenario: sim.Scenario) -> str:
+    """The delay that the text names; empty where it names none."""
+    found = re.search("delay of at least (.*?) would", text_of(scenario))
+    return "" if found is None else found[1]
+
+
+def is_kept(scenario: sim.Scenario, delay: str) -> bool:
+    changed = scenario.changed({"strategy.0.reissue.activate": f"after {delay.replace(' ', '')}"})
+    return sim.run(changed).guarantees[0].passes
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "delay", "less"),
+    [  # turns at 15:00 and 21:00 are missed: a sync in the second of activation comes too late
+        (NONE_LOST, "21 h 1 s", "21h"),
+        (BROKEN, "15 h 1 s", "15h"),
+        ({"measure": "lost_share", "at_most": "25%"}, "15 h 1 s", "15h"),
+        ({"measure": "lost_share", "at_most": "24%"}, "21 h 1 s", "21h"),
+        ({"measure": "reserve_coverage", "at_least": "75%"}, "15 h 1 s", "15h"),
+        ({"measure": "reserve_coverage", "at_least": "76%"}, "21 h 1 s", "21h"),
+        ({**NONE_LOST, "group": "phones", "platform": "android"}, "21 h 1 s", "21h"),
+    ],
+)
+def test_the_least_delay_that_keeps_the_promise(guarantee: dict[str, Any], delay: str, less: str) -> None:
+    scenario = small(guarantee)
+    assert least_delay(scenario) == delay
+    assert is_kept(scenario, delay)
+    assert not is_kept(scenario, less)
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "changes"),
+    [
+        (NONE_LOST, {"strategy": []}),
+        (NONE_LOST, {"strategy": [{"at": "day 2 20:00", "reissue": {"activate": "at expiry"}}]}),
+        (NONE_LOST, {"strategy": [{"at": f"day {d}", "reissue": {"activate": "after 12h"}} for d in (1, 2)]}),
+        (NONE_LOST, {"fleet": [{"name": "drawer", "devices": 1, "presence": "never"}, *SMALL["fleet"]]}),
+        ({"measure": "lost_devices", "at_least": 3}, {}),
+        ({"measure": "time_to_reconnect", "at_most": "2h30m"}, {}),
+    ],
+)
+def test_what_a_longer_delay_does_not_decide_names_none(
+    guarantee: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """No reissue, one that waits to the end, several; a device that never comes; other promises."""
+    assert least_delay(small(guarantee, **changes)) == ""
+
+
+def test_a_remedy_says_for_which_replications_it_is_one() -> None:
+    # One phone with a random turn a day: its phase in a replication, plus a second, is the delay it needs.
+    fleet = [{"name": "phone", "devices": 1, "sync": {"every": "1d"}}]
+    scenario = small(NONE_LOST, fleet=fleet, replications=7)
+    (remedy,) = [line for line in text_of(scenario).splitlines() if "  remedy  " in line]
+    enough, delay = re.findall(r"and in (\d) of the 7 looked at; (.*) in every one of them", remedy)[0]
+    most_s = parse_duration(delay.replace(" ", ""))
+    changed = scenario.changed({"strategy.0.reissue.activate": f"after {most_s}s"})
+    assert sim.run(changed).guarantees[0].passes
+    assert not is_kept(scenario, f"{most_s - 1}s")
+    least = least_delay(scenario).replace(" ", "")
+    here = sim.run(scenario.changed({"strategy.0.reissue.activate": f"after {least}"}))
+    assert sum(row["lost_devices"] == 0 for row in here.runs) == int(enough)
+
+
 def test_a_platform_that_refuses_is_not_saved_by_a_delay() -> None:
     scenario = sim.load(ROOT / "scenarios" / "custom_certificate_strands_ios.yaml")
     text = text_of(scenario.changed({"guarantees": [NONE_LOST]}))
     assert "iOS refuses the certificate that became main" in text
     assert "apple-extended-key-usage" in text
+    assert "would have been enough" not in text
