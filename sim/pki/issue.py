@@ -8,17 +8,16 @@ identifies certificates in a simulation and secures nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Final, get_args
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sim.pki.names import certified_name
@@ -28,58 +27,21 @@ EARLIEST: Final = datetime(1950, 1, 1, tzinfo=UTC)
 """No earlier instant can be written: UTCTime begins here (RFC 5280 4.1.2.5.1)."""
 LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """No later instant can be written: GeneralizedTime has four digits for the year (RFC 5280 4.1.2.5.2)."""
-
-
-@dataclass(frozen=True)
-class IssuedCertificate:
-    """A certificate of the server; `fingerprint` is its identity (model 3.1).
-
-    It is valid on [not_before, not_after), whole seconds in UTC (model 1.4). `der` carries `not_after` as
-    its notAfter field, unchanged: the simulator refuses the certificate from that second on, as OpenSSL
-    up to 3.x does, where RFC 5280 4.1.2.5 still counts that one second in.
-    """
-
-    generation: int
-    not_before: datetime
-    not_after: datetime
-    der: bytes = field(repr=False)
-    fingerprint: str
-    """`sha256:` and the hash of `der`, in hexadecimal."""
-
-    @property
-    def x509(self) -> x509.Certificate:
-        """The certificate, parsed from `der` (each time: a parsed one cannot be pickled)."""
-        return x509.load_der_x509_certificate(self.der)
-
-    @property
-    def pem(self) -> str:
-        """The certificate as PEM (RFC 7468)."""
-        return self.x509.public_bytes(Encoding.PEM).decode("ascii")
+_AUTHORITY_KEY: Final = "rfc9500_rsa4096.pem"
 
 
 @cache
 def authority() -> x509.Certificate:
     """The simulator's self-signed authority, valid for as long as a certificate can say."""
-    name = _subject("reissue simulation authority")
-    key = _key("rfc9500_rsa4096.pem")
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(_serial_number("authority", EARLIEST, LATEST))
-        .not_valid_before(EARLIEST)
-        .not_valid_after(LATEST)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_key_usage(server=False), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, SHA256())
-    )
+    name = "reissue simulation authority"
+    serial = _serial_number("authority", EARLIEST, LATEST)
+    return _signed(name, _key(_AUTHORITY_KEY), serial, EARLIEST, LATEST, _key_usage(server=False))
 
 
+@lru_cache(maxsize=1024)
 def issue(
     *, generation: int, host: str, not_before: datetime, not_after: datetime, issuer: Issuer
-) -> IssuedCertificate:
+) -> x509.Certificate:
     """Issue the server's certificate number `generation`, by the simulator's `authority`.
 
     It meets the Kaspersky requirements for the types M and MR, and Apple's for trusted certificates, but
@@ -87,23 +49,35 @@ def issue(
     constraints CA true without path length; key usage digital signature, key encipherment, certificate and
     CRL signing; extended key usage server authentication; the host as subject alternative name.
 
-    `issuer` says whose certificate it plays: the server's own, or one that the administrator brought.
-    Certificates of different arguments differ in their serial number, thus in their fingerprint.
+    It is valid on [not_before, not_after) (model 1.4): the simulator refuses it from the second of notAfter
+    on, as OpenSSL up to 3.x does, where RFC 5280 4.1.2.5 still counts that one second in. Certificates of
+    different arguments differ in their serial number, thus in their fingerprint.
 
-    `host` is the connection address without its port: a DNS name (an international one in either form), or
-    an IPv4 or IPv6 literal. Dates are whole seconds with a time zone, from 1950 to 9999.
+    Args:
+        host: the connection address without its port: a DNS name (an international one in either form), or
+            an IPv4 or IPv6 literal.
+        not_before, not_after: whole seconds, aware, from 1950 to 9999.
+        issuer: whose certificate it plays: the server's own, or one that the administrator brought.
 
     Raises:
-        ValueError: an argument is none of these, or `not_after` is not after `not_before`.
+        ValueError: no certificate can name the host, or have these dates.
     """
-    if generation < 0:
-        raise ValueError(f"a generation is 0 or more, not {generation}")
-    if issuer not in get_args(Issuer):
-        raise ValueError(f"the issuer is one of {', '.join(get_args(Issuer))}, not {issuer!r}")
-    begin, end = _instant("not_before", not_before), _instant("not_after", not_after)
-    if end <= begin:
-        raise ValueError(f"not_after ({end.isoformat()}) is later than not_before ({begin.isoformat()})")
-    return _signed(generation, _alternative_name(host), begin, end, issuer)
+    # A signature takes 6 ms, and the replications of a study ask for the same certificates again.
+    name = certified_name(host)
+    begin, end = not_before.astimezone(UTC), not_after.astimezone(UTC)
+    identifier = authority().extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return _signed(
+        f"Mobile Administration Server {generation} ({issuer})",
+        server_key(),
+        _serial_number(generation, name, begin, end, issuer),
+        begin,
+        end,
+        _key_usage(server=True),
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+        x509.SubjectAlternativeName([x509.DNSName(name) if isinstance(name, str) else x509.IPAddress(name)]),
+        x509.SubjectKeyIdentifier.from_public_key(server_key().public_key()),
+        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
+    )
 
 
 @cache
@@ -112,40 +86,31 @@ def server_key() -> RSAPrivateKey:
     return _key("rfc9500_rsa2048.pem")
 
 
-@lru_cache(maxsize=1024)
 def _signed(
-    generation: int,
-    name: x509.DNSName | x509.IPAddress,
+    common_name: str,
+    key: RSAPrivateKey,
+    serial_number: int,
     not_before: datetime,
     not_after: datetime,
-    issuer: Issuer,
-) -> IssuedCertificate:
-    # A signature takes 6 ms, and the replications of a study ask for the same certificates again.
-    public_key = server_key().public_key()
-    issued_by = authority()
-    certificate = (
+    usage: x509.KeyUsage,
+    *others: x509.ExtensionType,
+) -> x509.Certificate:
+    """A certificate of a key, signed by the authority's; its own where there are no other extensions."""
+    subject = _subject(common_name)
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(_subject(f"Mobile Administration Server {generation} ({issuer})"))
-        .issuer_name(issued_by.subject)
-        .public_key(public_key)
-        .serial_number(_serial_number(generation, name.value, not_before, not_after, issuer))
+        .subject_name(subject)
+        .issuer_name(authority().subject if others else subject)
+        .public_key(key.public_key())
+        .serial_number(serial_number)
         .not_valid_before(not_before)
         .not_valid_after(not_after)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_key_usage(server=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([name]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-                issued_by.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-            ),
-            critical=False,
-        )
-        .sign(_key("rfc9500_rsa4096.pem"), SHA256())
+        .add_extension(usage, critical=True)
     )
-    der = certificate.public_bytes(Encoding.DER)
-    return IssuedCertificate(generation, not_before, not_after, der, f"sha256:{sha256(der).hexdigest()}")
+    for extension in others or (x509.SubjectKeyIdentifier.from_public_key(key.public_key()),):
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(_key(_AUTHORITY_KEY), SHA256())
 
 
 @cache
@@ -180,25 +145,3 @@ def _serial_number(*content: object) -> int:
     """159 bits of a hash: positive, and at most 20 octets (RFC 5280 4.1.2.2)."""
     digest = sha256("\n".join(map(str, content)).encode()).digest()
     return int.from_bytes(digest[:20]) >> 1
-
-
-def _instant(argument: str, instant: datetime) -> datetime:
-    if instant.tzinfo is None:
-        raise ValueError(f"{argument} needs a time zone, and {instant.isoformat()} has none")
-    if instant.microsecond:
-        raise ValueError(f"{argument} is a whole second (model 1.1), not {instant.isoformat()}")
-    try:
-        in_utc = instant.astimezone(UTC)
-    except OverflowError:
-        in_utc = None
-    if in_utc is None or not EARLIEST <= in_utc <= LATEST:
-        raise ValueError(
-            f"{argument} is between {EARLIEST.isoformat()} and {LATEST.isoformat()},"
-            f" as a certificate can write no other instant; {instant.isoformat()} is not"
-        )
-    return in_utc
-
-
-def _alternative_name(host: str) -> x509.DNSName | x509.IPAddress:
-    name = certified_name(host)
-    return x509.DNSName(name) if isinstance(name, str) else x509.IPAddress(name)

@@ -108,7 +108,7 @@ def _made_up(scenario: Scenario, certificate: Certificate) -> Credential:
         not_after=scenario.start + timedelta(seconds=certificate.not_after_s),
         issuer=certificate.issuer,
     )
-    return Credential(issued.x509, certificate.address, server_key())
+    return Credential(issued, certificate.address, server_key())
 
 
 # --- the server ----------------------------------------------------------------------------------------

@@ -394,13 +394,15 @@ class Replications:
 
     def _issued(self, certificate: Certificate) -> str:
         """The fingerprint of a certificate without a file: one is issued for its dates and its address."""
+        from sim.pki.certificate import fingerprint_of
         from sim.pki.issue import issue
         from sim.pki.names import host_of
 
-        return issue(
+        issued = issue(
             generation=certificate.generation,
             host=host_of(certificate.address),
             not_before=self.at(certificate.not_before_s),
             not_after=self.at(certificate.not_after_s),
             issuer=certificate.issuer,
-        ).fingerprint
+        )
+        return fingerprint_of(issued)

@@ -248,7 +248,7 @@ LISTS: Final = (
 def certificates() -> tuple[bytes, ...]:
     begin = datetime(2026, 3, 1, tzinfo=UTC)
     days = {"not_before": begin, "not_after": begin + timedelta(days=300)}
-    own = issue(generation=1, host="mdm.example.com", issuer="ksc", **days).x509
+    own = issue(generation=1, host="mdm.example.com", issuer="ksc", **days)
     bundles = (
         pkcs12.serialize_key_and_certificates(b"x", server_key(), own, [own], protection)
         for protection in (NoEncryption(), BestAvailableEncryption(b"secret"))

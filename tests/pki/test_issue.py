@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -28,7 +27,8 @@ from cryptography.x509.verification import (
 )
 
 import sim.pki.issue
-from sim.pki.issue import EARLIEST, LATEST, IssuedCertificate, authority, issue, server_key
+from sim.pki.certificate import fingerprint_of
+from sim.pki.issue import EARLIEST, LATEST, authority, issue, server_key
 from sim.text import quoted
 
 OPENSSL = shutil.which("openssl")
@@ -40,7 +40,7 @@ HOST = "mdm.example.com"
 KEY_FILES = {"rfc9500_rsa2048.pem": 2048, "rfc9500_rsa4096.pem": 4096}
 
 
-def issued(**changes: Any) -> IssuedCertificate:
+def issued(**changes: Any) -> x509.Certificate:
     arguments: dict[str, Any] = {
         "generation": 0,
         "host": HOST,
@@ -49,6 +49,14 @@ def issued(**changes: Any) -> IssuedCertificate:
         "issuer": "ksc",
     }
     return issue(**(arguments | changes))
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
+
+
+def pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode("ascii")
 
 
 def extension(certificate: x509.Certificate, kind: type[x509.ExtensionType]) -> x509.Extension[Any]:
@@ -83,26 +91,25 @@ def test_a_key_file_says_that_it_is_public_and_secures_nothing(file_name: str) -
 
 def test_no_private_number_is_shown_carried_or_raised() -> None:
     certificate = issued()
-    shown = [repr(certificate), str(certificate), repr(server_key()), certificate.pem, repr(certificate.x509)]
-    for wrong in ({"host": "a b"}, {"issuer": "other"}, {"not_after": BEGIN}, {"generation": 10**40}):
-        with pytest.raises(ValueError, match=r"a b|other|later|length") as caught:
+    shown = [repr(certificate), str(certificate), repr(server_key()), pem(certificate), repr(certificate)]
+    for wrong in ({"host": "a b"}, {"not_after": BEGIN - SECOND}, {"generation": 10**40}):
+        with pytest.raises(ValueError, match=r"a b|after|length") as caught:
             issued(**wrong)
         shown.append(repr(caught.value))
-    carried = certificate.der + pickle.dumps(certificate) + authority().public_bytes(Encoding.DER)
+    carried = der(certificate) + authority().public_bytes(Encoding.DER)
     for key in (server_key(), sim.pki.issue._key("rfc9500_rsa4096.pem")):
         numbers = key.private_numbers()
         for number in (numbers.p, numbers.q, numbers.d, numbers.dmp1, numbers.dmq1, numbers.iqmp):
             assert number.to_bytes((number.bit_length() + 7) // 8) not in carried
             assert not any(str(number) in text or f"{number:x}" in text for text in shown)
     assert not any("PRIVATE" in text for text in shown)
-    assert "der=" not in repr(certificate)
 
 
 # --- the requirements (Kaspersky types M and MR; Apple, trusted certificates) -------------------------
 
 
 def test_the_key_is_rsa_of_2048_bits_and_the_signature_sha256() -> None:
-    certificate = issued().x509
+    certificate = issued()
     public_key = certificate.public_key()
     assert isinstance(public_key, RSAPublicKey)
     assert public_key.key_size == 2048
@@ -111,14 +118,14 @@ def test_the_key_is_rsa_of_2048_bits_and_the_signature_sha256() -> None:
 
 
 def test_basic_constraints_say_ca_without_a_path_length() -> None:
-    constraints = extension(issued().x509, x509.BasicConstraints)
+    constraints = extension(issued(), x509.BasicConstraints)
     assert constraints.critical
     assert constraints.value.ca is True
     assert constraints.value.path_length is None
 
 
 def test_the_key_usages_are_exactly_the_four_required() -> None:
-    usage = extension(issued().x509, x509.KeyUsage)
+    usage = extension(issued(), x509.KeyUsage)
     assert usage.critical
     required = ("digital_signature", "key_cert_sign", "key_encipherment", "crl_sign")
     others = ("content_commitment", "data_encipherment", "key_agreement")
@@ -127,14 +134,14 @@ def test_the_key_usages_are_exactly_the_four_required() -> None:
 
 
 def test_the_extended_key_usage_is_server_authentication() -> None:
-    assert list(extension(issued().x509, x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    assert list(extension(issued(), x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.SERVER_AUTH]
 
 
 def test_the_key_identifiers_are_those_of_rfc_5280_and_chain_to_the_authority() -> None:
     def method_1(key: RSAPublicKey) -> bytes:  # RFC 5280 4.2.1.2: SHA-1 of the key's bit string
         return sha1(key.public_bytes(Encoding.DER, PublicFormat.PKCS1), usedforsecurity=False).digest()
 
-    certificate, issuer_key = issued().x509, authority().public_key()
+    certificate, issuer_key = issued(), authority().public_key()
     assert isinstance(issuer_key, RSAPublicKey)
     assert extension(certificate, x509.SubjectKeyIdentifier).value.digest == method_1(
         server_key().public_key()
@@ -159,7 +166,7 @@ def test_the_key_identifiers_are_those_of_rfc_5280_and_chain_to_the_authority() 
     ],
 )
 def test_the_host_is_the_only_alternative_name_in_its_own_kind(host: str, expected: x509.GeneralName) -> None:
-    assert list(extension(issued(host=host).x509, x509.SubjectAlternativeName).value) == [expected]
+    assert list(extension(issued(host=host), x509.SubjectAlternativeName).value) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -213,44 +220,24 @@ def test_the_authority_is_a_certificate_authority_for_all_time_signed_by_itself(
 )
 def test_dates_go_into_the_certificate_as_they_are(not_before: datetime, not_after: datetime) -> None:
     certificate = issued(not_before=not_before, not_after=not_after)
-    assert (certificate.not_before, certificate.not_after) == (not_before, not_after)
-    parsed = certificate.x509
-    assert (parsed.not_valid_before_utc, parsed.not_valid_after_utc) == (not_before, not_after)
+    assert (certificate.not_valid_before_utc, certificate.not_valid_after_utc) == (not_before, not_after)
     for instant in (not_before, not_after):  # RFC 5280 4.1.2.5: UTCTime through 2049, then GeneralizedTime
         text = f"{instant:%y%m%d%H%M%SZ}" if instant.year < 2050 else f"{instant:%Y%m%d%H%M%SZ}"
         tag = b"\x17" if instant.year < 2050 else b"\x18"
-        assert tag + bytes([len(text)]) + text.encode() in certificate.der
+        assert tag + bytes([len(text)]) + text.encode() in der(certificate)
 
 
 def test_another_time_zone_is_the_same_instant_and_the_same_bytes() -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
     elsewhere = issued(generation=90, not_before=BEGIN.astimezone(zone), not_after=END.astimezone(zone))
-    assert elsewhere.not_before.tzinfo is UTC
-    assert elsewhere.not_after.tzinfo is UTC
     assert elsewhere == issued(generation=90)
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"not_after": BEGIN}, "later than not_before"),
-        ({"not_after": BEGIN - SECOND}, "later than not_before"),
-        ({"not_before": BEGIN.replace(tzinfo=None)}, "time zone"),
-        ({"not_after": END + timedelta(microseconds=1)}, "whole second"),
-        ({"not_before": EARLIEST - SECOND}, "not_before is between"),
-        (
-            {"not_after": datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(-timedelta(hours=1)))},
-            "is between",
-        ),
-        ({"not_before": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))}, "is between"),
-        ({"issuer": "letsencrypt"}, "ksc, custom"),
-        ({"generation": -1}, "0 or more"),
-    ],
+    "changes", [{"not_after": BEGIN - SECOND}, {"not_before": EARLIEST - SECOND}, {"host": "a b"}]
 )
-def test_what_a_certificate_cannot_say_is_refused_with_the_reason(
-    changes: dict[str, Any], reason: str
-) -> None:
-    with pytest.raises(ValueError, match=reason):
+def test_what_a_certificate_cannot_say_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"after|1950|a b"):
         issued(**changes)
 
 
@@ -259,9 +246,9 @@ def test_what_a_certificate_cannot_say_is_refused_with_the_reason(
 
 def test_the_fingerprint_is_the_sha256_of_the_bytes() -> None:
     certificate = issued()
-    assert certificate.fingerprint == f"sha256:{sha256(certificate.der).hexdigest()}"
-    assert x509.load_pem_x509_certificate(certificate.pem.encode()).fingerprint(SHA256()).hex() in (
-        certificate.fingerprint
+    assert fingerprint_of(certificate) == f"sha256:{sha256(der(certificate)).hexdigest()}"
+    assert x509.load_pem_x509_certificate(pem(certificate).encode()).fingerprint(SHA256()).hex() in (
+        fingerprint_of(certificate)
     )
 
 
@@ -274,19 +261,13 @@ def test_each_argument_is_part_of_the_identity() -> None:
         issued(issuer="custom"),
     ]
     certificates = same_dates + others
-    assert len({certificate.fingerprint for certificate in certificates}) == len(certificates)
-    assert len({certificate.x509.serial_number for certificate in certificates}) == len(certificates)
+    assert len({fingerprint_of(certificate) for certificate in certificates}) == len(certificates)
+    assert len({certificate.serial_number for certificate in certificates}) == len(certificates)
 
 
 def test_serial_numbers_are_positive_and_of_at_most_20_octets() -> None:
-    numbers = [issued(generation=number).x509.serial_number for number in range(50)]
+    numbers = [issued(generation=number).serial_number for number in range(50)]
     assert all(0 < number < 2**159 for number in [*numbers, authority().serial_number])
-
-
-def test_a_certificate_survives_pickling() -> None:
-    certificate = issued()
-    assert certificate.x509 == certificate.x509
-    assert pickle.loads(pickle.dumps(certificate)) == certificate
 
 
 _PRINT_CERTIFICATES = f"""
@@ -296,7 +277,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 begin, end = (datetime.fromisoformat(text) for text in ({BEGIN.isoformat()!r}, {END.isoformat()!r}))
 print(authority().public_bytes(Encoding.DER).hex())
 for host in ({HOST!r}, "2001:db8::7"):
-    print(issue(generation=3, host=host, not_before=begin, not_after=end, issuer="ksc").der.hex())
+    own = issue(generation=3, host=host, not_before=begin, not_after=end, issuer="ksc")
+    print(own.public_bytes(Encoding.DER).hex())
 """
 
 
@@ -306,7 +288,7 @@ def test_every_process_issues_the_same_bytes(hash_seed: str, zone: str) -> None:
     command = [sys.executable, "-c", _PRINT_CERTIFICATES]
     printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
     expected = [authority().public_bytes(Encoding.DER)]
-    expected += [issued(generation=3, host=host).der for host in (HOST, "2001:db8::7")]
+    expected += [der(issued(generation=3, host=host)) for host in (HOST, "2001:db8::7")]
     assert [bytes.fromhex(line) for line in printed.stdout.split()] == expected
 
 
@@ -383,13 +365,13 @@ def test_the_bytes_are_those_written_out_by_hand_from_the_standards() -> None:
     by_hand = _der(0x30, to_sign, sha256_with_rsa, _der(0x03, b"\x00", signature))
 
     certificate = issued(generation=7, not_after=not_after, issuer="custom")
-    assert certificate.der == by_hand
+    assert der(certificate) == by_hand
 
 
 # --- who accepts it, and until when -------------------------------------------------------------------
 
 
-def verify_with_cryptography(certificate: IssuedCertificate, name: x509.GeneralName, at: datetime) -> None:
+def verify_with_cryptography(certificate: x509.Certificate, name: x509.GeneralName, at: datetime) -> None:
     """As a TLS client does, but for CA true and certificate signing, which Kaspersky asks for."""
     policy = (
         ExtensionPolicy.webpki_defaults_ee()
@@ -404,14 +386,14 @@ def verify_with_cryptography(certificate: IssuedCertificate, name: x509.GeneralN
         .time(at)
         .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=policy)
         .build_server_verifier(name)
-        .verify(certificate.x509, [])
+        .verify(certificate, [])
     )
 
 
 @pytest.mark.parametrize("host", [HOST, "xn--mnchen-3ya.example", "192.0.2.7", "2001:db8::7"])
 def test_a_verifier_accepts_the_chain_for_its_host_and_no_other(host: str) -> None:
     certificate = issued(host=host)
-    (name,) = extension(certificate.x509, x509.SubjectAlternativeName).value
+    (name,) = extension(certificate, x509.SubjectAlternativeName).value
     verify_with_cryptography(certificate, name, BEGIN)
     with pytest.raises(VerificationError):
         verify_with_cryptography(certificate, x509.DNSName("other.example.com"), BEGIN)
@@ -439,7 +421,7 @@ def openssl(*arguments: str | Path) -> str:
 def chain(tmp_path: Path) -> tuple[Path, Path]:
     root, leaf = tmp_path / "authority.pem", tmp_path / "server.pem"
     root.write_bytes(authority().public_bytes(Encoding.PEM))
-    leaf.write_text(issued().pem, encoding="ascii")
+    leaf.write_text(pem(issued()), encoding="ascii")
     return root, leaf
 
 
@@ -482,7 +464,7 @@ def test_openssl_reads_the_requirements_and_the_host(chain: tuple[Path, Path]) -
 @pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7"])
 def test_openssl_matches_an_address_as_an_address(host: str, tmp_path: Path) -> None:
     leaf = tmp_path / "server.pem"
-    leaf.write_text(issued(host=host).pem, encoding="ascii")
+    leaf.write_text(pem(issued(host=host)), encoding="ascii")
     assert "does match" in openssl("x509", "-in", leaf, "-noout", "-checkip", host)
     assert "does NOT match" in openssl("x509", "-in", leaf, "-noout", "-checkip", "192.0.2.8")
 

@@ -292,7 +292,7 @@ def contents() -> tuple[bytes, ...]:
     keys = (ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate())
     certificates = [
         authority(),
-        issue(generation=1, host="mdm.example.com", not_before=BEGIN, not_after=END, issuer="ksc").x509,
+        issue(generation=1, host="mdm.example.com", not_before=BEGIN, not_after=END, issuer="ksc"),
         signed(server_key(), pss=True),
         signed(dsa.generate_private_key(2048)),
         *map(signed, keys),

@@ -25,7 +25,7 @@ def credential(generation: int = 0, *, begin: datetime = BEGIN, end: datetime = 
     issued = issue(
         generation=generation, host="mdm.example.com", not_before=begin, not_after=end, issuer="ksc"
     )
-    return Credential(issued.x509, ADDRESS, server_key())
+    return Credential(issued, ADDRESS, server_key())
 
 
 def presenting(generation: int) -> State:

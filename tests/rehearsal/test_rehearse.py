@@ -398,7 +398,7 @@ def test_a_device_dials_by_what_it_holds(presented: str, ever_presented: set[str
     """The three cases of model 4.3."""
     begin, end = datetime(2026, 3, 1, tzinfo=UTC), datetime(2027, 3, 1, tzinfo=UTC)
     issued = issue(generation=1, host="new", not_before=begin, not_after=end, issuer="ksc")
-    main, reserve = Held(authority(), "old:1"), Held(issued.x509, "new:1")
+    main, reserve = Held(authority(), "old:1"), Held(issued, "new:1")
     names = {"main": main.fingerprint, "reserve": reserve.fingerprint, "other": "sha256:other"}
     device = Phone(main, reserve)
     assert address == device.dials(
