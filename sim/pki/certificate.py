@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TypeVar
@@ -127,37 +127,20 @@ def is_self_signed(certificate: x509.Certificate) -> bool:
     return issued(certificate, certificate)
 
 
-def distinct(certificates: Iterable[x509.Certificate]) -> list[x509.Certificate]:
-    """The certificates without repetitions, in their order."""
-    kept: list[x509.Certificate] = []
-    for each in certificates:
-        if each not in kept:
-            kept.append(each)
-    return kept
-
-
 def leaves_of(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
     """Those that issued none of the others."""
-    return [
-        each
-        for each in certificates
-        if not any(issued(each, other) for other in certificates if other is not each)
-    ]
+    return [a for a in certificates if not any(issued(a, b) for b in certificates if b is not a)]
 
 
 def chain_of(leaf: x509.Certificate, others: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
     """The leaf's issuer, that one's issuer and so on, as far as they are among the others."""
-    chain: list[x509.Certificate] = []
-    left = list(others)
-    below = leaf
-    while not is_self_signed(below):
-        above = next((each for each in left if issued(each, below)), None)
-        if above is None:
+    chain = [leaf]
+    while not is_self_signed(chain[-1]):
+        above = (each for each in others if each not in chain and issued(each, chain[-1]))
+        if (issuer := next(above, None)) is None:
             break
-        chain.append(above)
-        left.remove(above)
-        below = above
-    return tuple(chain)
+        chain.append(issuer)
+    return tuple(chain[1:])
 
 
 def is_complete(leaf: x509.Certificate, chain: Sequence[x509.Certificate]) -> bool:

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from sim.errors import InputError, UnreadableError, visible
 from sim.files import read_bytes
 from sim.pki import encoding
-from sim.pki.certificate import chain_of, distinct, fingerprint_of, leaves_of
+from sim.pki.certificate import chain_of, fingerprint_of, leaves_of
 from sim.pki.encoding import Pem
 
 _T = TypeVar("_T")
@@ -50,8 +50,7 @@ _PARTS: Final = {
     "spki": "public key",
     "raw_extensions": "extensions",
 }
-"""By the library's names of the elements of what is signed (RFC 5280 4.1); a file that breaks off before the
-first of these is rather no certificate."""
+"""By the library's names; what cannot be read before the first of them is rather no certificate."""
 
 
 # --- errors --------------------------------------------------------------------------------------------
@@ -68,10 +67,6 @@ class CertificateError(InputError):
 
 class PasswordNeededError(CertificateError):
     """The file is protected, and no password was given."""
-
-
-class PasswordWrongError(CertificateError):
-    """The password that was given does not open the file."""
 
 
 def attempt(load: Callable[[], _T], reasons: list[str] | None = None) -> _T | None:
@@ -108,9 +103,7 @@ class Material:
     Attributes:
         certificate: the server's own, the leaf.
         chain: its issuer, that one's issuer and so on upwards, as far as they are in the file.
-        key: the private key that belongs to it, or None.
-        path: of the file.
-        is_pkcs12: whether the file is PKCS #12, which should have the key within.
+        key: the private key that belongs to it; a PKCS #12 file should have it within.
         unrelated: certificates in the file that are no part of the chain.
     """
 
@@ -137,7 +130,6 @@ def read(path: Path | str, *, key_path: Path | str | None = None, password: byte
 
     Raises:
         PasswordNeededError: it takes a password, and there is none.
-        PasswordWrongError: the password does not open it.
         CertificateError: anything else that keeps it from being one certificate with, perhaps, its key.
     """
     path = Path(path)
@@ -167,10 +159,8 @@ def needs_password(path: Path | str, *, key_path: Path | str | None = None) -> b
     """Whether reading takes a password; what else may be wrong with the files, `read` tells."""
     try:
         read(path, key_path=key_path)
-    except PasswordNeededError:
-        return True
-    except CertificateError:
-        return False
+    except CertificateError as error:
+        return isinstance(error, PasswordNeededError)
     return False
 
 
@@ -239,7 +229,7 @@ def _open_pkcs12(path: Path, content: bytes, password: bytes | None) -> tuple[li
         raise CertificateError(path, message)
     if not password:
         raise PasswordNeededError(path, "is protected by a password, and none was given (or it is damaged)")
-    raise PasswordWrongError(path, "is not opened by the password that was given, or is damaged")
+    raise CertificateError(path, "is not opened by the password that was given, or is damaged")
 
 
 def _open_key(path: Path, keys: Sequence[Pem], password: bytes | None) -> PrivateKey:
@@ -263,7 +253,7 @@ def _open_key(path: Path, keys: Sequence[Pem], password: bytes | None) -> Privat
         )
     if is_encrypted:
         message = "has a private key that is not opened by the password that was given, or is damaged"
-        raise PasswordWrongError(path, message)
+        raise CertificateError(path, message)
     message = "holds no private key that can be read (PEM or DER; PKCS #8, PKCS #1 or SEC 1): export it again"
     raise CertificateError(path, message)
 
@@ -288,7 +278,7 @@ def _material(
         raise CertificateError(path, f"holds more than {MOST_CERTIFICATES} certificates: keep one chain")
     of = len(encoded)
     places = [f" ({n} of {of} in the file)" if of > 1 else "" for n in range(1, of + 1)]
-    certificates = distinct(map(partial(_certificate, path), encoded, places))
+    certificates = list(dict.fromkeys(map(partial(_certificate, path), encoded, places)))
     leaves = leaves_of(certificates) if key is None else [c for c in certificates if _belongs(key, c)]
     if key is not None and not leaves:
         message = "the private key does not belong to the certificate: name the key that was made for it"

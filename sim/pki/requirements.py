@@ -38,13 +38,7 @@ Platform = Literal["android", "ios"]
 
 @dataclass(frozen=True)
 class Subject:
-    """A certificate under examination.
-
-    Attributes:
-        material: the certificate with its chain and key.
-        host: the host that devices dial, without port; None: not known.
-        at: the instant in question, aware; None: dates are not judged.
-    """
+    """A certificate under examination; the host that devices dial and the instant in question, if known."""
 
     material: Material
     host: str | None
