@@ -52,7 +52,8 @@ def variants(outlook: Outlook, promise: Promise, needed: int | None) -> Iterator
         fewer = tuple(replace(p, allowed=n) for p, n in zip(question.promises, left, strict=True))
         words = f"another {100 * share:.2g} % of the fleet never synchronize"
         yield Variant(words, rough.least(fewer) if min(left) >= 0 else None)
-    yield Variant(f"more than another {100 * allowed:.2g} % of the fleet never synchronize", None)
+    more = f"more than another {100 * allowed:.2g} % of the fleet" if allowed else "any more devices"
+    yield Variant(f"{more} never synchronize", None)
     if isinstance(outlook, Computed):
         for factor, length in TAILS:
             scaled = with_absences(question.prepared.scenario, factor)
@@ -100,6 +101,15 @@ def scaled(written: Any, factor: float) -> Any:
 # --- devices that are fetched ---------------------------------------------------------------------------
 
 
+def likely_lost(outlook: Outlook, days: int) -> tuple[str, ...]:
+    """The devices that are more likely lost than not, the likeliest first; none of fleets that are drawn."""
+    chances = outlook.chances(days)
+    if chances is None:
+        return ()
+    first = np.argsort(-chances, kind="stable")[: np.count_nonzero(chances > 0.5)]
+    return tuple(map(outlook.question.prepared.roster().name, first.tolist()))
+
+
 def fetching(outlook: Outlook, days: int, promise: Promise) -> Iterator[tuple[int, Look]]:
     """What is lost besides where the likeliest of a promise's devices are brought the reserve by hand: a few,
     and as many as keep the promise where that takes more.
@@ -122,9 +132,9 @@ def fetching(outlook: Outlook, days: int, promise: Promise) -> Iterator[tuple[in
             laws[counted] = Law(law.devices - Counter(chances[fetched].tolist()))
         return replace(whole, laws=laws)
 
-    numbers = range(1, len(first) + 1)
     wanted = {min(FETCHED, len(first))} - {0}
-    if whole.excess(promise) > 0:
+    if (excess := whole.excess(promise)) > 0:
+        numbers = range(excess, len(first) + 1)  # one fetched device is one lost less at most
         enough = bisect_left(numbers, True, key=lambda number: look(number).excess(promise) <= 0)
         wanted |= {*numbers[enough : enough + 1]}
     for number in sorted(wanted):

@@ -20,7 +20,7 @@ from sim.results.measures import Bound
 from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario
 from sim.scenario.values import read_target
-from sim.studies.alternatives import fetching, gate_for, variants
+from sim.studies.alternatives import fetching, gate_for, likely_lost, variants
 from sim.studies.choices import AS_WRITTEN, NOTHING, TODAY, Choice, Decision, Point
 from sim.studies.delays import PlanError, step_of
 from sim.studies.options import Options, checked, computing, shown
@@ -267,7 +267,7 @@ def _decision(
         expires=scenario.start + timedelta(seconds=question.expiry_s),
         binding=_obstacle(question, deciding) if days is None else binding,
         shortfall=max(0, *map(look.excess, promises)) if days is None else 0,
-        lost=_likely_lost(outlook, best) if place else (),
+        lost=likely_lost(outlook, best) if place else (),
         variants=tuple(variants(outlook, deciding, needed)) if vary else (),
         gate=gate_for(outlook, deciding) if gate else None,
         curve=tuple(
@@ -280,12 +280,9 @@ def _decision(
 def _days(outlook: Outlook, needed: int, *, follow_advice: bool) -> tuple[int, str]:
     """Whole days of delay by promises and rules, and what asks for them."""
     question = outlook.question
-    floor, rule = (
-        max(group.sync.every for group in question.prepared.scenario.fleet) // SECONDS_PER_DAY + 1,
-        "sync period",
-    )
-    if follow_advice and floor < ADVISED_DAYS:
-        floor, rule = ADVISED_DAYS, "30-day advice"
+    every_s = max(group.sync.every for group in question.prepared.scenario.fleet)
+    floors = {"sync period": every_s // SECONDS_PER_DAY + 1, "30-day advice": ADVISED_DAYS * follow_advice}
+    rule, floor = max(floors.items(), key=lambda each: each[1])
     days = max(needed, min(floor, question.most))
     while days < question.most and not outlook.at(days).keeps(question.promises):
         days += 1  # of simulated fleets, which differ a little with the instant
@@ -319,15 +316,6 @@ def _choice(question: Question, name: str, look: Look, deciding: Promise) -> Cho
         binds=binds.words,
         gate=look.opening,
     )
-
-
-def _likely_lost(outlook: Outlook, days: int) -> tuple[str, ...]:
-    """The devices that are more likely lost than not, the likeliest first; none of fleets that are drawn."""
-    chances = outlook.chances(days)
-    if chances is None:
-        return ()
-    first = np.argsort(-chances, kind="stable")[: np.count_nonzero(chances > 0.5)]
-    return tuple(map(outlook.question.prepared.roster().name, first.tolist()))
 
 
 def _obstacle(question: Question, promise: Promise) -> str:
