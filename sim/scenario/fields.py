@@ -136,13 +136,18 @@ def names_twice(named: Sequence[Any], key: str) -> Iterator[Mistake]:
 def _failure(section: type[Section], errors: list[tuple[tuple[str | int, ...], Any]]) -> ValidationError:
     """The errors with the section that they are about, which pydantic does not tell."""
     marked = [
-        (at, each["ctx"] if each["type"] == "marked" else {"section": section, "error": each})
+        (
+            at,
+            each["ctx"]
+            if each["type"] == "marked"
+            else {"section": section, "error": each, "why": each.get("msg") or each["mistake"].message},
+        )
         for at, each in errors
     ]
     return ValidationError.from_exception_data(
         section.__name__,
         [
-            {"type": PydanticCustomError("marked", "wrong", context), "loc": at, "input": None}
+            {"type": PydanticCustomError("marked", "{why}", context), "loc": at, "input": None}
             for at, context in marked
         ],
     )

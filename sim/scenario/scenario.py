@@ -66,15 +66,28 @@ class _Origin:
 
 
 class Scenario(Contents, Answer):
-    """A scenario; made by `load`, `Scenario.from_document` or `changed`, which check it as a whole.
+    """A scenario; made by `load`, `changed` or from its keys, always checked as a whole.
 
     Durations are whole seconds, shares lie in [0, 1], `start` is aware and in UTC. Two scenarios are equal if
     every value and the content of every inventory is.
     """
 
-    _origin: _Origin | None = PrivateAttr(default=None)
+    _origin: _Origin = PrivateAttr()
 
     # --- made ------------------------------------------------------------------------------------
+
+    def __init__(self, **keys: Any) -> None:
+        """As `from_document`."""
+        made = Scenario.from_document(keys)
+        for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
+            object.__setattr__(self, name, getattr(made, name))
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def model_validate(cls, obj: Any, **_: Any) -> Scenario:
+        """As `from_document`."""
+        return cls.from_document(obj)
 
     @classmethod
     def from_document(
@@ -101,7 +114,7 @@ class Scenario(Contents, Answer):
         place = Place("<document>")
         written = Document(from_python(document, place=place, tables=tables), {(): place})
         folder = Path.cwd() if folder is None else Path(folder)
-        return _scenario(_Origin(written, folder, inventories=inventories or {}, tables=tables))
+        return cls._of(_Origin(written, folder, inventories=inventories or {}, tables=tables))
 
     @classmethod
     def from_yaml(cls, text: str, *, folder: Path | None = None) -> Scenario:
@@ -113,7 +126,7 @@ class Scenario(Contents, Answer):
         if not isinstance(text, str):
             raise _no_text(text, "from_yaml takes the text of a scenario")
         written = read_tree(text, file="<text>")
-        return _scenario(_Origin(written, Path.cwd() if folder is None else Path(folder)))
+        return cls._of(_Origin(written, Path.cwd() if folder is None else Path(folder)))
 
     def changed(self, changes: Mapping[str, Any] | None = None, /, **values: Any) -> Scenario:
         """The same with other values, checked again: `changed({"fleet.phones.devices": 10}, seed=3)`.
@@ -129,14 +142,14 @@ class Scenario(Contents, Answer):
         """
         if not isinstance(changes, Mapping | None):
             raise InputError(f"changed takes {{key: value}} or key=value, not {kind_of(changes)}")
-        origin = self._made_of
+        origin = self._origin
         written, tables = origin.written, dict(origin.tables)
         for key, value in {**(changes or {}), **values}.items():
             place = Place(f"changed({key})")
             new = from_python(value, place=place, tables=tables, key=str(key))
             written = written.with_value(str(key), new, place=place)
         first = origin.written.value if origin.first is None else origin.first
-        return _scenario(replace(origin, written=written, first=first, tables=tables))
+        return self._of(replace(origin, written=written, first=first, tables=tables))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Scenario:
         """As `changed`."""
@@ -157,40 +170,67 @@ class Scenario(Contents, Answer):
             (moment - self.start) // timedelta(seconds=1) for moment in (not_before, not_after)
         )
         known = copy.copy(self)
-        known._origin = replace(self._made_of, file_validity_s=(begins_s, ends_s))
+        known._origin = replace(self._origin, file_validity_s=(begins_s, ends_s))
         known._file_validity_s = begins_s, ends_s
-        if problems := self._made_of.written.placed(check_instants(known)):
+        if problems := self._origin.written.placed(check_instants(known)):
             raise ScenarioError(problems)
         return known
+
+    @classmethod
+    def _of(cls, origin: _Origin) -> Scenario:
+        """The checked scenario of what is written.
+
+        Raises:
+            ScenarioError: a section is wrong, or else sections do not fit together.
+        """
+        written = origin.written
+        if not isinstance(written.value, dict):
+            found = f"{kind_of(written.value)} is not a scenario"
+            message = f"{found}: write keys and values, such as name: My plan"
+            raise ScenarioError([Problem.at(written.places[()], key="", message=message)])
+        try:
+            scenario = super().model_validate(written.value)
+        except ValidationError as error:
+            raise ScenarioError(written.placed(mistakes_in(error))) from None
+        scenario._file_validity_s = origin.file_validity_s
+        lists = Inventories(scenario, origin.folder, known=origin.inventories.values(), tables=origin.tables)
+        mistakes = [*check_files(scenario, origin.folder), *check_instants(scenario), *lists.mistakes]
+        if not lists.mistakes and not lists.problems:
+            in_lists = (name for inventory in lists.read.values() for name in inventory.devices.groups)
+            mistakes += check_names(scenario, in_lists)
+        if problems := [*written.placed(mistakes), *lists.problems]:
+            raise ScenarioError(problems)
+        scenario._origin = replace(origin, inventories=lists.read)
+        return scenario
 
     # --- what it was made of ---------------------------------------------------------------------
 
     @property
     def source(self) -> Source | None:
         """The file it was read from, or None."""
-        return self._made_of.source
+        return self._origin.source
 
     @property
     def document(self) -> dict[str, Any]:
         """The scenario in the form of the language, as written: a dictionary of its own each time."""
-        document: dict[str, Any] = plain(self._made_of.written.value)
+        document: dict[str, Any] = plain(self._origin.written.value)
         return document
 
     @property
     def overrides(self) -> tuple[tuple[str, str], ...]:
         """What was set or changed since it was read or made, in the form that `load` takes."""
-        first, now = self._made_of.first, self._made_of.written.value
+        first, now = self._origin.first, self._origin.written.value
         return () if first is None else tuple(_changes("", first, now))
 
     @property
     def inventories(self) -> Mapping[int, Inventory]:
         """The inventories by index of their group in `fleet`."""
-        return self._made_of.inventories
+        return self._origin.inventories
 
     @property
     def folder(self) -> Path:
         """Where the paths in the scenario begin."""
-        return self._made_of.folder
+        return self._origin.folder
 
     def to_yaml(self) -> str:
         """The scenario as YAML without comments; read again beside the same files, it gives an equal one."""
@@ -203,14 +243,8 @@ class Scenario(Contents, Answer):
 
     def place_of(self, key: str) -> Place | None:
         """File, line and column of the value at a dotted key, or of the nearest section around."""
-        place = self._made_of.written.place_of(steps_of(key))
+        place = self._origin.written.place_of(steps_of(key))
         return place if place.line is not None else None
-
-    @property
-    def _made_of(self) -> _Origin:
-        if self._origin is None:
-            raise InputError("a Scenario is made by sim.load, Scenario.from_document or from_yaml")
-        return self._origin
 
     # --- time ------------------------------------------------------------------------------------
 
@@ -257,16 +291,12 @@ class Scenario(Contents, Answer):
 
     def _lists(self) -> dict[int, str]:
         """What the inventories hold, in short."""
-        inventories = {} if self._origin is None else self._origin.inventories
-        return {number: inventory.sha256 for number, inventory in inventories.items()}
+        return {number: inventory.sha256 for number, inventory in self.inventories.items()}
 
     def _sizes(self) -> list[int]:
         """How many devices each group has."""
-        lists = {} if self._origin is None else self._origin.inventories
-        return [
-            len(lists[number]) if number in lists else group.devices or 0
-            for number, group in enumerate(self.fleet)
-        ]
+        sizes = {number: len(inventory) for number, inventory in self.inventories.items()}
+        return [sizes.get(number, group.devices or 0) for number, group in enumerate(self.fleet)]
 
     @property
     def _dates(self) -> str:
@@ -378,31 +408,4 @@ def load(path: str | os.PathLike[str], *, overrides: Sequence[tuple[str, str]] =
     source = Source(path, content, tuple((key, value) for key, value in overrides))
     first = read_tree(text, file=str(path))
     written = with_overrides(first, source.overrides)
-    return _scenario(_Origin(written, path.parent, source, first.value))
-
-
-def _scenario(origin: _Origin) -> Scenario:
-    """The checked scenario of a document.
-
-    Raises:
-        ScenarioError: a value is wrong, or else values do not fit together.
-    """
-    written = origin.written
-    if not isinstance(written.value, dict):
-        is_none = f"{kind_of(written.value)} is not a scenario"
-        message = f"{is_none}: write keys and values, such as name: My plan"
-        raise ScenarioError([Problem.at(written.places[()], key="", message=message)])
-    try:
-        scenario = Scenario.model_validate(written.value)
-    except ValidationError as error:
-        raise ScenarioError(written.placed(mistakes_in(error))) from None
-    scenario._file_validity_s = origin.file_validity_s
-    lists = Inventories(scenario, origin.folder, known=origin.inventories.values(), tables=origin.tables)
-    mistakes = [*check_files(scenario, origin.folder), *check_instants(scenario), *lists.mistakes]
-    if not lists.mistakes and not lists.problems:
-        in_lists = (name for inventory in lists.read.values() for name in inventory.devices.groups)
-        mistakes += check_names(scenario, in_lists)
-    if problems := [*written.placed(mistakes), *lists.problems]:
-        raise ScenarioError(problems)
-    scenario._origin = replace(origin, inventories=lists.read)
-    return scenario
+    return Scenario._of(_Origin(written, path.parent, source, first.value))

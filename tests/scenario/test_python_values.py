@@ -172,13 +172,22 @@ def test_completion_offers_the_keys_and_methods_of_scenarios_alone() -> None:
         (lambda: load(3), "load takes the path"),  # type: ignore[arg-type]
         (lambda: Scenario.from_yaml(DOCUMENT), "from_document"),  # type: ignore[arg-type]
         (lambda: scenario().changed([("seed", 3)]), "changed takes"),  # type: ignore[arg-type]
-        (lambda: Scenario.model_validate(DOCUMENT).document, "made by sim.load"),
+        (lambda: Scenario(**{**DOCUMENT, "sead": 3}), "did you mean seed"),
+        (lambda: Scenario(name="n"), "start is required"),
+        (lambda: Scenario.model_validate({**DOCUMENT, "seed": "x"}), "not a whole number"),
         (lambda: run(DOCUMENT), "a scenario is expected here"),  # type: ignore[arg-type]
     ],
 )
 def test_a_wrong_argument_is_one_sentence(call: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         call()
+
+
+def test_a_scenario_may_be_made_of_keywords() -> None:
+    made = Scenario(**DOCUMENT)
+    assert made == scenario()
+    assert made.changed(seed=3).seed == 3
+    assert made.to_yaml() == scenario().to_yaml()
 
 
 def test_a_mapping_of_any_kind_is_a_document() -> None:
