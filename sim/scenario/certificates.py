@@ -6,15 +6,15 @@ A password is looked up in the environment at the moment of reading, and is kept
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from sim.errors import UnreadableError
 from sim.files import inside
-from sim.scenario.problems import Problem, ScenarioError
+from sim.scenario.problems import Place, Problem, ScenarioError
 from sim.scenario.scenario import Scenario
 from sim.scenario.schema import CertificateSource
 from sim.text import quoted
@@ -70,14 +70,25 @@ def read_certificates(scenario: Scenario) -> dict[str, Custom]:
     """
     customs: dict[str, Custom] = {}
     problems: list[Problem] = []
-    for key, source in _sources(scenario):
+    sections = {FIRST: scenario.server.certificate} | {
+        f"strategy.{number}.reissue": step.reissue
+        for number, step in enumerate(scenario.strategy)
+        if step.reissue is not None
+    }
+    for key, source in sections.items():
+        if source.file is None:
+            continue
         try:
             custom = _read(scenario, key, source)
-            _check_new(scenario, custom, customs.values())
         except ScenarioError as error:
             problems += error.problems
-        else:
-            customs[key] = custom
+            continue
+        same = next((each.key for each in customs.values() if each.identity == custom.identity), None)
+        if same is not None:  # in the engines they would be two (model 3.1)
+            holds = f"{quoted(custom.file)} holds the same certificate as {same}.file"
+            message = f"{holds}, and devices cannot tell the two apart: name another certificate"
+            problems += mistake(scenario, f"{key}.file", message).problems
+        customs[key] = custom
     if problems:
         raise ScenarioError(problems)
     return customs
@@ -100,20 +111,16 @@ def public_copies(customs: Iterable[Custom]) -> dict[str, bytes]:
     return copies
 
 
-def _sources(scenario: Scenario) -> Iterator[tuple[str, CertificateSource]]:
-    """The sections that name a file."""
-    sections: list[tuple[str, CertificateSource | None]] = [(FIRST, scenario.server.certificate)]
-    sections += [(f"strategy.{n}.reissue", step.reissue) for n, step in enumerate(scenario.strategy)]
-    return ((key, section) for key, section in sections if section is not None and section.file is not None)
-
-
 def _read(scenario: Scenario, key: str, source: CertificateSource) -> Custom:
     from sim.pki.reading import CertificateError, PasswordNeededError, read
     from sim.pki.requirements import judge
 
     assert source.file is not None
-    path = _inside(scenario, f"{key}.file", source.file)
-    key_path = None if source.key is None else _inside(scenario, f"{key}.key", source.key)
+    try:
+        path = inside(scenario.folder, source.file)
+        key_path = None if source.key is None else inside(scenario.folder, source.key)
+    except UnreadableError as error:
+        raise mistake(scenario, f"{key}.file", f"{quoted(source.file)} {error}") from None
     password = _password(scenario, key, source.password_env)
     wrong = None
     try:
@@ -141,13 +148,6 @@ def _read(scenario: Scenario, key: str, source: CertificateSource) -> Custom:
     )
 
 
-def _inside(scenario: Scenario, key: str, written: str) -> Path:
-    try:
-        return inside(scenario.folder, written)
-    except UnreadableError as error:
-        raise mistake(scenario, key, f"{quoted(written)} {error}") from None
-
-
 def _password(scenario: Scenario, key: str, name: str | None) -> bytes | None:
     if name is None:
         return None
@@ -158,22 +158,11 @@ def _password(scenario: Scenario, key: str, name: str | None) -> bytes | None:
     return os.fsencode(value)
 
 
-def _check_new(scenario: Scenario, custom: Custom, others: Iterable[Custom]) -> None:
-    """Refuse a certificate that is already another one's: in the engines they would be two (model 3.1)."""
-    for other in others:
-        if other.identity == custom.identity:
-            same = f"{quoted(custom.file)} holds the same certificate as {other.key}.file"
-            message = f"{same}, and devices cannot tell the two apart: name another certificate"
-            raise mistake(scenario, f"{custom.key}.file", message)
-
-
 def _seconds(scenario: Scenario, moment: datetime) -> int:
     return (moment - scenario.start) // timedelta(seconds=1)
 
 
 def mistake(scenario: Scenario, key: str, message: str) -> ScenarioError:
     """What is wrong at a key of a scenario, with its place."""
-    place = scenario.place_of(key)
-    if place is None:
-        return ScenarioError([Problem("<scenario>", None, None, key, message)])
+    place = scenario.place_of(key) or Place("<scenario>")
     return ScenarioError([Problem.at(place, key=key, message=message)])

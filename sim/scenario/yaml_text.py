@@ -312,15 +312,13 @@ _LISTS: Final = ("fleet", "strategy", "guarantees", "outages", "holidays", "dist
 
 def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     """The problem that the parser met, in words that say what to change."""
-    complaint, context, mark, opened = "", "", None, None
-    if isinstance(error, yaml.MarkedYAMLError):
-        complaint, context = error.problem or "", error.context or ""
-        mark, opened = error.problem_mark, error.context_mark
-    is_open = re.search(r"simple key|flow", context) or _is_at_end(mark, text, complaint)
-    if opened is not None and is_open:
-        mark = opened  # where it begins says more than where the parser gave up
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    complaint = getattr(error, "problem", None) or str(error)
+    context, mark = getattr(error, "context", None) or "", getattr(error, "problem_mark", None)
     lines = lines_of(text)
+    is_at_end = mark is not None and not "".join(lines[mark.line :]).strip()
+    if is_at_end or re.search(r"simple key|flow|end of stream", f"{context} {complaint}"):
+        mark = getattr(error, "context_mark", None) or mark  # where it begins says more than where it ends
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     if line > len(lines):  # libyaml gives up beyond a last line that does not end
         line, column = len(lines), len(lines[-1]) + 1
     if cause := _cause_above(lines[:line], complaint):
@@ -330,12 +328,10 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
         column = len(written) - len(written.lstrip(" ")) + 1
     if "\t" in written[:column] and "quoted" not in context:
         complaint = f"'\\t' {complaint}"
-    for pattern, advice in _ADVICE.items():
-        if re.search(pattern, complaint):
-            return Problem(file, line, column, "", f"this is not YAML: {advice}")
-    shown = visible(" ".join((complaint or str(error)).split()))[:100]
-    advice = "check the quotes, colons and indentation here"
-    return Problem(file, line, column, "", f"this is not YAML ({shown}): {advice}")
+    known = (advice for pattern, advice in _ADVICE.items() if re.search(pattern, complaint))
+    shown = visible(" ".join(complaint.split()))[:100]
+    advice = next(known, f"check the quotes, colons and indentation here ({shown})")
+    return Problem(file, line, column, "", f"this is not YAML: {advice}")
 
 
 def _cause_above(lines: Sequence[str], complaint: str) -> tuple[int, int, str] | None:
@@ -352,13 +348,6 @@ def _cause_above(lines: Sequence[str], complaint: str) -> tuple[int, int, str] |
         advice = f"{name} is a list: put a dash before its first key, - {shortened(above.strip())}"
         return len(lines) - 1, pair.end() + 1, advice
     return None
-
-
-def _is_at_end(mark: yaml.Mark | None, text: str, complaint: str) -> bool:
-    """Whether the parser only noticed at the end of the text."""
-    return "end of stream" in complaint or (
-        mark is not None and not "".join(lines_of(text)[mark.line :]).strip()
-    )
 
 
 # --- written -------------------------------------------------------------------------------------------
