@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.results.measures import MEASURES
+from sim.scenario.authoring import json_schema
 from sim.scenario.fields import (
     DURATION_SCHEMA,
     INSTANT_SCHEMA,
@@ -21,7 +22,6 @@ from sim.scenario.fields import (
     Activate,
     Section,
 )
-from sim.scenario.json_schema import json_schema
 from sim.scenario.schema import Contents, Empty
 from sim.text import span
 from sim.world.distributions import Distribution

@@ -77,7 +77,7 @@ def _worst_cases(scenarios: dict[Path, Scenario], *, as_json: bool) -> Iterator[
 @options.flag("--sample", help="Print instead a sample of the device list that the template names.")
 def new(template: str | None, lists: bool, sample: bool) -> int:
     """Print a scenario to start from: TEMPLATE, or a delayed activation."""
-    from sim.scenario.templates import DEFAULT, TEMPLATES, template_files, template_text
+    from sim.scenario.authoring import DEFAULT, TEMPLATES, template_files, template_text
 
     if lists:
         width = max(map(len, TEMPLATES))
@@ -103,7 +103,7 @@ def schema() -> int:
     An editor with yaml-language-server uses it where the scenario's first line is
     "# yaml-language-server: $schema=reissue.schema.json".
     """
-    from sim.scenario.json_schema import json_schema
+    from sim.scenario.authoring import json_schema
 
     options.show_json(json_schema())
     return DONE

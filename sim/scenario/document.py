@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from sim.scenario.problems import Mistake, Path, Place, Problem, ScenarioError, key_of, steps_of
+from sim.scenario.problems import KeyPath, Mistake, Place, Problem, ScenarioError, key_of, steps_of
 from sim.scenario.values import kind_of, plain, written
 from sim.text import closest, quoted, shortened
 
@@ -32,10 +32,10 @@ class Document:
     """
 
     value: Any
-    places: Mapping[Path, Place]
-    keys: Mapping[Path, Place] = field(default_factory=dict)
+    places: Mapping[KeyPath, Place]
+    keys: Mapping[KeyPath, Place] = field(default_factory=dict)
 
-    def at(self, path: Path) -> Any:
+    def at(self, path: KeyPath) -> Any:
         """The value at a path, or None."""
         value = self.value
         for step in path:
@@ -46,7 +46,7 @@ class Document:
                 value = value[step] if is_there else None
         return value
 
-    def place_of(self, path: Path, *, key: bool = False) -> Place:
+    def place_of(self, path: KeyPath, *, key: bool = False) -> Place:
         """Where the value at `path` is written, or its key; where it is absent, what should hold it."""
         if path in self.keys and (key or self.at(path) is None):
             return self.keys[path]
@@ -84,7 +84,7 @@ class Document:
         return Document(whole, kept[0] | new, kept[1] | new)
 
 
-def _exchanged(whole: Any, key: str, value: Any) -> tuple[Any, Path, int]:
+def _exchanged(whole: Any, key: str, value: Any) -> tuple[Any, KeyPath, int]:
     """A copy with a value at a dotted key; the path to it, and of how many steps the first new one is."""
     steps = list(steps_of(key))
     if not steps or not all(key.split(".")):
@@ -158,7 +158,7 @@ class _PythonReader:
         self.problems: list[Problem] = []
         self.values = 0
 
-    def read(self, value: object, path: Path) -> Any:
+    def read(self, value: object, path: KeyPath) -> Any:
         self.values += 1
         if len(path) > DEEPEST + self.depth or self.values > MOST_VALUES:
             self._report(path, f"more than {DEEPEST} deep or {MOST_VALUES:,} values: no scenario is")
@@ -170,7 +170,7 @@ class _PythonReader:
             return [self.read(each, (*path, number)) for number, each in enumerate(value)]
         return self._scalar(value, path)
 
-    def _section(self, section: Mapping[Any, object], path: Path) -> dict[str, Any]:
+    def _section(self, section: Mapping[Any, object], path: KeyPath) -> dict[str, Any]:
         read: dict[str, Any] = {}
         for name, value in section.items():
             key = _WORDS[name] if isinstance(name, bool) else name
@@ -181,7 +181,7 @@ class _PythonReader:
                 self._report(path, f"{quoted(shown)} is no key: write a text")
         return read
 
-    def _scalar(self, value: object, path: Path) -> Any:
+    def _scalar(self, value: object, path: KeyPath) -> Any:
         if callable(to_csv := getattr(value, "to_csv", None)):
             content: bytes = to_csv(index=False, lineterminator="\n").encode("utf-8")
             value = f"table-{sha256(content).hexdigest()[:12]}.csv"
@@ -200,7 +200,7 @@ class _PythonReader:
             self._report(path, f"a {type(value).__name__} has no place in a scenario: {instead}")
         return value
 
-    def _report(self, path: Path, message: str) -> None:
+    def _report(self, path: KeyPath, message: str) -> None:
         self.problems.append(Problem.at(self.place, key=key_of(path), message=message))
 
 

@@ -1,7 +1,7 @@
 """The types of fields: how each kind of value is read, and what an editor knows of it (language 1.1).
 
 A type is an `Annotated` with what reads the value, where pydantic does not, and its JSON Schema. To add one,
-add an alias here; `messages.py` words what pydantic finds wrong.
+add an alias here; `mistakes.py` words what pydantic finds wrong.
 """
 
 from __future__ import annotations

@@ -16,8 +16,7 @@ from sim.errors import UnreadableError
 from sim.files import inside, read_bytes
 from sim.lists.devices import KNOWN, DeviceList, ListOptions
 from sim.scenario.fleet import Group
-from sim.scenario.problems import Mistake, Problem
-from sim.scenario.problems import Path as KeyPath
+from sim.scenario.problems import KeyPath, Mistake, Problem
 from sim.scenario.schema import Contents
 from sim.scenario.values import parse_duration
 from sim.text import quoted, span

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sim.errors import InputError
 from sim.text import LONGEST_ECHO, shortened, visible
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The way to a value of a scenario: keys, and indices of lists."""
 
 
@@ -29,7 +29,7 @@ class Place:
 class Mistake:
     """Something wrong at a path of a scenario; `at_key` where the key and not the value is."""
 
-    path: Path
+    path: KeyPath
     message: str
     at_key: bool = False
 
@@ -82,11 +82,11 @@ class ScenarioError(InputError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
-def steps_of(key: str) -> Path:
+def steps_of(key: str) -> KeyPath:
     """The path of a dotted key: `fleet.0.sync` is ("fleet", 0, "sync")."""
     return tuple(int(step) if step.isascii() and step.isdigit() else step for step in key.split(".") if step)
 
 
-def key_of(path: Path) -> str:
+def key_of(path: KeyPath) -> str:
     """The dotted key of a path, printable."""
     return visible(".".join(str(step) for step in path))

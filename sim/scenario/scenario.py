@@ -18,10 +18,9 @@ from pydantic import PrivateAttr, ValidationError
 from sim.errors import InputError, UnreadableError
 from sim.files import decode, read_bytes
 from sim.scenario import instants
-from sim.scenario.checks import check_files, check_instants, check_names
 from sim.scenario.document import DEEPEST, Document, from_python
 from sim.scenario.inventory import Inventories, Inventory
-from sim.scenario.messages import mistakes_in
+from sim.scenario.mistakes import check_files, check_instants, check_names, mistakes_in
 from sim.scenario.problems import Place, Problem, ScenarioError, steps_of
 from sim.scenario.schema import Contents
 from sim.scenario.values import kind_of, plain

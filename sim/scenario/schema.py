@@ -2,7 +2,7 @@
 
 A new key is an attribute of the section that it belongs to, with its type from `fields.py`, a default and
 what it means; `reissue schema`, docs/reference.md and the messages follow. What ties keys together is checked
-in `checks.py`; `prepare.py` turns what is written into what the engines read.
+in `mistakes.py`; `prepare.py` turns what is written into what the engines read.
 """
 
 from __future__ import annotations

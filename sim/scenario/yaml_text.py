@@ -25,7 +25,7 @@ from yaml.events import (
 
 from sim.files import lines_of
 from sim.scenario.document import DEEPEST, MOST_PROBLEMS, MOST_VALUES, Document
-from sim.scenario.problems import Path, Place, Problem, ScenarioError, key_of
+from sim.scenario.problems import KeyPath, Place, Problem, ScenarioError, key_of
 from sim.scenario.values import ReadFloat, ReadInt
 from sim.text import LONGEST_ECHO, quoted, shortened, visible
 
@@ -95,9 +95,9 @@ class _Reader:
         self.text, self.file = text, file
         self.events: Iterator[Event] = iter(yaml.parse(text, Loader=_LOADER))
         self.problems: list[Problem] = []
-        self.places: dict[Path, Place] = {}
-        self.keys: dict[Path, Place] = {}
-        self.anchors: dict[str, tuple[Path, Any]] = {}
+        self.places: dict[KeyPath, Place] = {}
+        self.keys: dict[KeyPath, Place] = {}
+        self.anchors: dict[str, tuple[KeyPath, Any]] = {}
         self.values = 0
 
     def document(self) -> Document:
@@ -112,7 +112,7 @@ class _Reader:
             raise self._stop(self._place(after), (), message)
         return Document(value, self.places, self.keys)
 
-    def _value(self, event: Event, path: Path) -> Any:
+    def _value(self, event: Event, path: KeyPath) -> Any:
         place = self._place(event)
         if isinstance(event, AliasEvent):
             return self._alias(event, path, place)
@@ -131,7 +131,7 @@ class _Reader:
             self.anchors[anchor] = path, value
         return value
 
-    def _alias(self, event: AliasEvent, path: Path, place: Place) -> Any:
+    def _alias(self, event: AliasEvent, path: KeyPath, place: Place) -> Any:
         if event.anchor not in self.anchors:
             name = shortened(event.anchor or "")
             message = f'"*{name}" refers to nothing above it: write &{name} before the value meant'
@@ -140,7 +140,7 @@ class _Reader:
         meant, value = self.anchors[event.anchor]
         return self._repeated(value, meant, path, place)
 
-    def _repeated(self, value: Any, meant: Path, path: Path, place: Place) -> Any:
+    def _repeated(self, value: Any, meant: KeyPath, path: KeyPath, place: Place) -> Any:
         """A value once more, at another path, whose places are those of the first."""
         self._count(path, place, is_section=isinstance(value, dict | list))
         self.places[path] = self.places[meant]
@@ -153,7 +153,7 @@ class _Reader:
             return [self._repeated(each, (*meant, i), (*path, i), place) for i, each in enumerate(value)]
         return value
 
-    def _scalar(self, event: ScalarEvent, path: Path) -> Any:
+    def _scalar(self, event: ScalarEvent, path: KeyPath) -> Any:
         try:
             if _is_cut(event.value):
                 raise ValueError("half of a surrogate pair is no character: write the character itself")
@@ -163,7 +163,7 @@ class _Reader:
             self._report(self.places[path], path, str(error))
             return None
 
-    def _section(self, path: Path) -> dict[str, Any]:
+    def _section(self, path: KeyPath) -> dict[str, Any]:
         section: dict[str, Any] = {}
         while not isinstance(inner := next(self.events), MappingEndEvent):
             name, key_place = self._key(inner, path), self._place(inner)
@@ -179,7 +179,7 @@ class _Reader:
                 section[name], self.keys[below] = value, key_place
         return section
 
-    def _find_slip(self, name: str, place: Place, path: Path, before: Mapping[str, Any]) -> None:
+    def _find_slip(self, name: str, place: Place, path: KeyPath, before: Mapping[str, Any]) -> None:
         """Report a key without value that is half of a number, or a key and its value in one."""
         line, at = lines_of(self.text)[(place.line or 1) - 1], (place.column or 1) - 1
         if line[at - 1 : at] == "," and (half := re.fullmatch(r"[0-9]+ *[%a-z]*", name)) and before:
@@ -191,7 +191,7 @@ class _Reader:
             message = f"put a blank after the colon: {glued[1]}: {shortened(glued[2])}"
             self._report(place, (*path, glued[1]), message)
 
-    def _key(self, event: Event, path: Path) -> str | None:
+    def _key(self, event: Event, path: KeyPath) -> str | None:
         """The text of a key, or None where it cannot be one (which is reported)."""
         place, wrong = self._place(event), ""
         if not isinstance(event, ScalarEvent):
@@ -210,14 +210,14 @@ class _Reader:
         self._report(place, path, wrong)
         return None
 
-    def _refuse_tag(self, event: Event, path: Path) -> None:
+    def _refuse_tag(self, event: Event, path: KeyPath) -> None:
         tag = getattr(event, "tag", None)
         if tag is not None and not isinstance(event, _TAGS.get(tag, ())):
             shown = quoted(tag.replace("tag:yaml.org,2002:", "!!"))
             message = f"the tag {shown} is not read: leave it out and write the plain value"
             self._report(self.places[path], path, message)
 
-    def _count(self, path: Path, place: Place, *, is_section: bool = False) -> None:
+    def _count(self, path: KeyPath, place: Place, *, is_section: bool = False) -> None:
         self.values += 1
         if self.values > MOST_VALUES:
             counted = f"more than {MOST_VALUES:,} values, counting aliases written out"
@@ -230,16 +230,16 @@ class _Reader:
         assert mark is not None
         return Place(self.file, mark.line + 1, mark.column + 1)
 
-    def _report(self, place: Place, path: Path, message: str) -> None:
+    def _report(self, place: Place, path: KeyPath, message: str) -> None:
         self.problems.append(Problem.at(place, key=_shown(path), message=message))
         if len(self.problems) >= MOST_PROBLEMS:
             raise self._stop(place, path, f"reading stops here, after {MOST_PROBLEMS} mistakes")
 
-    def _stop(self, place: Place, path: Path, message: str) -> ScenarioError:
+    def _stop(self, place: Place, path: KeyPath, message: str) -> ScenarioError:
         return ScenarioError([*self.problems, Problem.at(place, key=_shown(path), message=message)])
 
 
-def _shown(path: Path) -> str:
+def _shown(path: KeyPath) -> str:
     return key_of(tuple(shortened(str(step)) for step in path))
 
 

@@ -21,7 +21,7 @@ import pytest
 
 from sim import cli
 from sim.cli import commands
-from sim.scenario.templates import TEMPLATES
+from sim.scenario.authoring import TEMPLATES
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "from sim.cli import program; program()"]

@@ -13,7 +13,7 @@ import pytest
 
 import sim
 from sim import cli
-from sim.scenario.templates import TEMPLATES, template_text
+from sim.scenario.authoring import TEMPLATES, template_text
 from sim.scenario.yaml_text import read_tree
 
 SHIPPED = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))

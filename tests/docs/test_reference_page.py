@@ -10,10 +10,10 @@ from typing import get_origin
 import pytest
 import scenario_reference
 
+from sim.scenario.authoring import meanings_of
 from sim.scenario.fields import Section
 from sim.scenario.fleet import Distribution
-from sim.scenario.json_schema import meanings_of
-from sim.scenario.messages import forms_of
+from sim.scenario.mistakes import forms_of
 from sim.scenario.schema import MEASURES, Contents
 
 DOCS = Path(__file__).parents[2] / "docs"

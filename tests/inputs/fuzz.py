@@ -39,9 +39,9 @@ from sim.pki.issue import issue, server_key
 from sim.pki.reading import read as read_certificate
 from sim.report.page import page_in
 from sim.scenario import ScenarioError
+from sim.scenario.authoring import TEMPLATES, template_text
 from sim.scenario.findings import findings_of
 from sim.scenario.prepare import prepare
-from sim.scenario.templates import TEMPLATES, template_text
 from sim.studies.device_lists import forecast, inventory
 from sim.studies.experiment import attempts_of
 from sim.studies.output import sealed

@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 from sim.scenario import Scenario, ScenarioError
-from sim.scenario.json_schema import json_schema
-from sim.scenario.templates import TEMPLATES, template_text
+from sim.scenario.authoring import TEMPLATES, json_schema, template_text
 from sim.scenario.yaml_text import read_tree
 
 SCHEMA = json_schema()

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.scenario import Scenario, ScenarioError, load
+from sim.scenario.authoring import TEMPLATES, template_files, template_text
 from sim.scenario.schema import Lead
-from sim.scenario.templates import TEMPLATES, template_files, template_text
 
 DAY_S = 86_400
 PAGE = """\
