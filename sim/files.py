@@ -142,7 +142,8 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    with _partial_file(path, content) as partial:
+    with _refusals(path), _partial(path.absolute().parent, Path.touch) as partial:
+        partial.write_bytes(content)
         partial.replace(path)
 
 
@@ -155,7 +156,8 @@ def write_new_files(contents: Mapping[Path, bytes]) -> None:
     written: list[Path] = []
     try:
         for path, content in contents.items():
-            with _partial_file(path, content) as partial:
+            with _refusals(path), _partial(path.absolute().parent, Path.touch) as partial:
+                partial.write_bytes(content)
                 _rename_to_new(partial, path)
             written.append(path)
     except BaseException:
@@ -179,7 +181,8 @@ def new_folder(folder: Path, *, replaces: Callable[[Path], bool] = lambda _: Fal
         OutputError: it cannot be written, or something that may not be replaced got the name meanwhile.
     """
     folder = Path(os.path.realpath(folder))
-    with _refusals(folder), _partial_folder(folder.parent, 0o700 if folder.exists() else 0o777) as partial:
+    mode = 0o700 if folder.exists() else 0o777
+    with _refusals(folder), _partial(folder.parent, lambda path: path.mkdir(mode)) as partial:
         yield partial
         if folder.is_dir():  # who may look is for its owner to say
             partial.chmod(stat.S_IMODE(folder.stat().st_mode))
@@ -244,37 +247,18 @@ def _appeared(folder: Path) -> str:
 
 
 @contextmanager
-def _partial_folder(parent: Path, mode: int) -> Iterator[Path]:
-    """A new folder, locked until it has a name of its own or is gone."""
+def _partial(parent: Path, make: Callable[[Path], object]) -> Iterator[Path]:
+    """A new file or folder, locked until it has a name of its own or is gone."""
     remove_leftovers(parent)
-    with ExitStack() as open_:
+    with ExitStack() as held:
         while True:
             partial = _unused(parent)
-            partial.mkdir(mode)
-            open_.callback(_remove, partial)
-            with suppress(BlockingIOError):  # taken for a leftover in the moment before it is locked
-                open_.enter_context(_lock(partial))
+            make(partial)
+            held.callback(_remove, partial)
+            with suppress(BlockingIOError, FileNotFoundError):  # taken for a leftover before it is locked
+                held.enter_context(_lock(partial))
                 break
         yield partial
-
-
-@contextmanager
-def _partial_file(path: Path, content: bytes) -> Iterator[Path]:
-    """A file beside, filled and locked, until it has a name of its own; what the system refuses is told."""
-    partial = _unused(path.absolute().parent)
-    remove_leftovers(partial.parent)
-    with _refusals(path):
-        try:
-            with partial.open("xb") as stream:
-                if fcntl is not None:
-                    fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
-                stream.write(content)
-                stream.flush()
-                if fcntl is None:  # Windows renames no open file
-                    stream.close()
-                yield partial
-        finally:
-            _remove(partial)
 
 
 @contextmanager

@@ -144,7 +144,8 @@ if what == "folder":
     with files.new_folder(where / "out") as partial:
         (partial / "result").write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)
-with files._partial_file(where / "file", b"half"):
+with files._partial(where, Path.touch) as partial:
+    partial.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

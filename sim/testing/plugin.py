@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from os import path as os_path
 from pathlib import Path
@@ -116,13 +117,11 @@ def is_spoilt(path: Path) -> bool:
 
 
 def _content(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            return b"?"
-        with path.open("rb") as stream:
-            return stream.read(MOST_BYTES)
-    except OSError:
-        return b"?"
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as stream:
+                return stream.read(MOST_BYTES)
+    return b"?"
 
 
 def looks_like_scenario(text: str) -> bool:
