@@ -29,6 +29,7 @@ def curve(
     lost: Floats,
     *,
     band: tuple[Floats, Floats] | None = None,
+    expected: Floats | None = None,
     own_s: int | None = None,
     needed_s: int | None = None,
     middle: str = "mean",
@@ -43,6 +44,7 @@ def curve(
         delays_s: ascending; shape (k,).
         lost: devices, or the middle of several runs or fleets; shape (k,).
         band: from 5 to 95 % of them; None where one run is drawn.
+        expected: how many are lost on average, computed; a line under them.
         own_s: the scenario's own delay, to be marked.
         needed_s: the recommended delay, to be marked.
         middle: what that is.
@@ -57,6 +59,12 @@ def curve(
     marker = "o" if len(at) <= _FEW_POINTS else ""
     draw = "default" if is_sample else "steps-post"
     axes.plot(at, lost, color=BLUE, linewidth=2, marker=marker, markersize=3.5, drawstyle=draw)
+    if expected is not None:
+        axes.plot(at, expected, color=GREY, linewidth=1.2, zorder=1)
+        middle_point = len(at) // 4
+        style.label(
+            axes, float(at[middle_point]), float(expected[middle_point]), "computed, on average", GREY
+        )
     axes.set_xlabel(f"activation delay ({unit})", fontsize=9)
     axes.set_ylabel(f"lost devices ({middle})" if of else "lost devices", fontsize=9)
     style.count_axis(axes, float(max(lost.max(initial=0), high.max(initial=0))))

@@ -16,6 +16,7 @@ from sim.scenario.scenario import Scenario
 from sim.studies.choices import Decision
 from sim.studies.decision import computed
 from sim.studies.delays import CurveError, Delays, Waits, own_delay_s, step_of
+from sim.studies.exact import expected_losses
 from sim.studies.experiment import Experiment
 from sim.studies.options import Options, checked, computing, shown, with_options
 from sim.studies.search import Opening
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sim.figures.style import Ax, Size
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 BAND: Final = (0.05, 0.95)
 """Quantiles over the replications that a band lies between."""
@@ -69,9 +71,15 @@ class Curve(Answer):
         return computed(prepare(self.scenario), reissue=self.step)
 
     @cached_property
+    def expected(self) -> Floats | None:
+        """Devices lost on average under each delay, computed, shape (k,); None where that needs a run."""
+        return expected_losses(prepare(self.scenario), self.step, self.delays_s)
+
+    @cached_property
     def table(self) -> pd.DataFrame:
         """One row a delay: `delay_s`, `delay_days`, `lost_devices` and `lost_share`, which are means over the
-        replications, and with several `low` and `high`, between which nine of ten replications lie.
+        replications; `expected_devices` where that is computed; and with several `low` and `high`, between
+        which nine of ten replications lie.
         """
         import pandas as pd
 
@@ -82,6 +90,8 @@ class Curve(Answer):
             "lost_devices": mean if len(self.lost) > 1 else self.lost[0],
             "lost_share": mean / max(self.devices, 1),
         }
+        if self.expected is not None:
+            columns["expected_devices"] = self.expected
         if len(self.lost) > 1:
             low, high = np.quantile(self.lost, BAND, axis=0, method="inverted_cdf")
             columns.update(low=low, high=high)
@@ -92,7 +102,11 @@ class Curve(Answer):
         rows = self.table.to_dict(orient="records")
         for row in rows:
             for name, value in row.items():
-                if isinstance(value, float) and value.is_integer() and name != "lost_share":
+                if (
+                    isinstance(value, float)
+                    and value.is_integer()
+                    and name not in ("lost_share", "expected_devices")
+                ):
                     row[name] = int(value)
         return {
             "scenario": self.scenario.name,
@@ -123,6 +137,7 @@ class Curve(Answer):
             self.scenario.name,
             self.delays_s,
             columns["lost_devices"].to_numpy(),
+            expected=self.expected,
             band=(columns["low"].to_numpy(), columns["high"].to_numpy()) if runs > 1 else None,
             own_s=None if written is None else written.activate.after,
             of=f"{runs:,} runs" if runs > 1 else "",
@@ -149,6 +164,9 @@ class Curve(Answer):
         rows = self._shown()
         columns = [Column("delay (days)", "number"), Column("lost", "count"), Column("share", "share")]
         cells = [[row["delay_days"], row["lost_devices"], row["lost_share"]] for row in rows]
+        if self.expected is not None:
+            columns.append(Column("computed", "tenths"))
+            cells = [[*row, each["expected_devices"]] for row, each in zip(cells, rows, strict=True)]
         if "low" in self.table:
             columns.append(Column("nine of ten fleets lose", "range"))
             cells = [[*row, (each["low"], each["high"])] for row, each in zip(cells, rows, strict=True)]

@@ -54,6 +54,26 @@ def test_a_curve_counted_by_hand() -> None:
     assert curve.runs == 1
 
 
+def test_what_is_computed_is_what_exact_says_of_each_delay() -> None:
+    """With the phases drawn, each day of delay reaches one phone of four; a gate takes a simulation."""
+    drawn = {"name": "phones", "devices": 4, "sync": {"every": "4d"}}
+    found = sim.curve(scenario(fleet=[drawn]))
+    assert found.table["expected_devices"].tolist() == pytest.approx([3, 2, 1, 0, 0, 0], abs=1e-9)
+    away = {**drawn, "presence": {"on": {"exponential": "1d"}, "off": {"exponential": "2d"}}}
+    one = scenario(fleet=[away])
+    each = [sim.exact(one.changed({"strategy.0.reissue.activate": f"after {n}d"})).law.mean for n in (1, 5)]
+    assert sim.curve(one).table["expected_devices"][[0, 4]].tolist() == pytest.approx(each, rel=1e-3)
+    gate = {
+        "when_coverage": 0.5,
+        "check_every": "1d",
+        "not_before": "1d",
+        "not_after": "6d",
+        "otherwise": "activate",
+    }
+    gated = scenario(strategy=[{"at": "day 4", "reissue": {"activate": gate}}])
+    assert "expected_devices" not in sim.curve(gated).table
+
+
 def test_the_exact_curve_changes_one_second_after_each_turn() -> None:
     """A turn in the second of the activation is too late, so a delay of 12 h + 1 s saves the first."""
     curve = sim.curve(scenario(), exact=True)
@@ -266,7 +286,8 @@ def test_the_command_prints_the_document_of_the_language(tmp_path: Path) -> None
     document = json.loads(
         CliRunner().invoke(cli, ["curve", str(file), "--json"], standalone_mode=False).output
     )
-    assert document["curve"][0] == {"delay_days": 1, "delay_s": D, "lost_devices": 3, "lost_share": 0.75}
+    first = {"delay_days": 1, "delay_s": D, "lost_devices": 3, "lost_share": 0.75, "expected_devices": 3.0}
+    assert document["curve"][0] == first
     assert [row["lost_devices"] for row in document["curve"]] == [3, 2, 1, 0, 0, 0]
     text = CliRunner().invoke(cli, ["curve", str(file)], standalone_mode=False).output
     assert "4 devices, lost by activation delay" in text
