@@ -26,7 +26,6 @@ from sim.figures import FigureError
 from sim.figures.style import NARROW_IN, WIDE_IN, Drawing, as_it_comes, svg_bytes, svg_element
 from sim.files import expect_folder_of, write_file
 from sim.scenario.findings import findings_of
-from sim.studies.at_risk import MOST_LISTED, DevicesAtRisk
 from sim.studies.chase import Chase
 from sim.studies.choices import Decision
 from sim.studies.delays import PlanError
@@ -34,7 +33,7 @@ from sim.studies.experiment import MOST_REPLICATIONS
 from sim.studies.output import CHASE, PAGE, digest_of, library_versions, read
 from sim.studies.plots import Plots
 from sim.studies.run import Result
-from sim.studies.tables import devices_part
+from sim.studies.tables import MOST_LISTED, DevicesAtRisk, devices_part
 from sim.summary import Column, Notes, Table
 from sim.text import number, percent, plural, rounded
 from sim.world import SEMANTICS

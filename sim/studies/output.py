@@ -7,15 +7,15 @@ import os
 import platform
 import re
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from functools import cached_property
 from hashlib import file_digest, sha256
 from importlib.metadata import version
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -33,26 +33,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LIBRARIES: Final = ("reissue", "simpy", "numba", "numpy", "pandas", "pyarrow", "scipy", "cryptography")
-
-TABLES: Final = (".parquet", ".csv")
-"""Endings of the files that a table can be written to."""
-
 FILES: Final = (
-    "devices.parquet",
-    "devices.csv",
-    "timeline.parquet",
-    "events.parquet",
-    "run.json",
-    "scenario.yaml",
+    *("devices.parquet", "devices.csv", "timeline.parquet", "events.parquet"),
+    *("run.json", "scenario.yaml"),
 )
 """What every result directory holds; beside it, the scenario's inventories and certificates without a key."""
-
-MOST_BYTES: Final = 1_000_000_000
-"""Of a file that is read back."""
 PAGE: Final = "page.html"
 CHASE: Final = "chase.csv"
-FIGURES: Final = ("curve", "forecast", "delivery", "devices", "certificates", "queue", "syncs", "histories")
-"""What a report adds to it, the figures in a folder of that name."""
+"""What a report adds to it, beside figures."""
+MOST_BYTES: Final = 1_000_000_000
+"""Of a file that is read back."""
 
 
 class Beside(Protocol):
@@ -73,10 +63,9 @@ def write(
     overwrite: bool = False,
     beside: Beside | None = None,
 ) -> None:
-    """Write `devices` (Parquet, CSV), `timeline`, `events` (Parquet), `run.json`, `scenario.yaml`, lists.
+    """Write tables, `run.json`, `scenario.yaml`, its lists and certificates: whole or not at all.
 
-    Everything goes to a directory beside it first, which then takes the name; so the name never stands for
-    half a result. `reissue run DIRECTORY/scenario.yaml` gives the same result again.
+    `reissue run DIRECTORY/scenario.yaml` gives the same result again.
 
     Args:
         result: of a run.
@@ -88,67 +77,48 @@ def write(
     Raises:
         OutputError: it exists already, or cannot be written.
     """
-    from sim.studies.tables import events_table
+    from sim.studies.tables import devices_tables, events_table, timeline_tables
 
     check_free(directory, overwrite=overwrite)
     with new_folder(directory, replaces=lambda there: overwrite and not _foreign(there)) as partial:
-        _write_devices(result, partial / "devices.parquet", beside)
-        _write_timeline(result, partial / "timeline.parquet")
+        devices = devices_tables(result, see=None if beside is None else beside.see)
+        _write_parts(devices, partial / "devices.parquet", zone=result.scenario.zone)
+        _write_parts(timeline_tables(result), partial / "timeline.parquet")
         events_table(result).to_parquet(partial / "events.parquet", index=False)
         (partial / "scenario.yaml").write_bytes(_scenario_bytes(result))
+        lists = {_copied_to(each.path): each.text for each in result.scenario.inventories.values()}
+        certificates = public_copies(result.experiment.prepared.certificates.values())
         more = {} if beside is None else beside.files()
-        inventories = {_copied_to(each.path): each.text for each in result.scenario.inventories.values()}
-        for name, content in {
-            **inventories,
-            **public_copies(result.experiment.prepared.certificates.values()),
-            **more,
-        }.items():
+        for name, content in (lists | certificates | more).items():
             path = PurePosixPath(name)
-            if ".." in path.parts:  # it leads out of the directory, if back into the scenario's
-                continue
-            (partial / path).parent.mkdir(parents=True, exist_ok=True)
-            (partial / path).write_bytes(content)
+            if ".." not in path.parts:  # it leads out of the directory, if back into the scenario's
+                (partial / path).parent.mkdir(parents=True, exist_ok=True)
+                (partial / path).write_bytes(content)
         document = {**result.to_json(), "provenance": provenance(result, command)}
         (partial / "run.json").write_bytes(sealed(document, partial))
 
 
-def _write_devices(result: Replications, path: Path, beside: Beside | None) -> None:
-    """One row group for each part of a fleet and replication, so that memory holds one; and as CSV."""
+def _write_parts(frames: Iterator[pd.DataFrame], path: Path, *, zone: tzinfo | None = None) -> None:
+    """A table that passes by in parts, so that memory holds one; with a zone as CSV for spreadsheets, too."""
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet as pq
 
-    from sim.studies.tables import devices_tables, for_spreadsheets, in_groups
+    from sim.studies.tables import for_spreadsheets, in_groups
 
-    with ExitStack() as open_files:
+    with ExitStack() as files:
         writers: list[Any] = []
-        for frame in in_groups(devices_tables(result, see=None if beside is None else beside.see)):
-            tables = [
-                pa.Table.from_pandas(each, preserve_index=False)
-                for each in (frame, for_spreadsheets(frame, result.scenario.zone))
-            ]
+        for frame in in_groups(frames):
+            forms = [frame] if zone is None else [frame, for_spreadsheets(frame, zone)]
+            tables = [pa.Table.from_pandas(each, preserve_index=False) for each in forms]
             if not writers:
-                text = open_files.enter_context(path.with_suffix(".csv").open("wb"))
-                text.write(BOM_UTF8)
-                writers = [
-                    open_files.enter_context(pq.ParquetWriter(path, tables[0].schema)),
-                    open_files.enter_context(pyarrow.csv.CSVWriter(text, tables[1].schema)),
-                ]
+                writers.append(files.enter_context(pq.ParquetWriter(path, tables[0].schema)))
+                for table in tables[1:]:
+                    text = files.enter_context(path.with_suffix(".csv").open("wb"))
+                    text.write(BOM_UTF8)
+                    writers.append(files.enter_context(pyarrow.csv.CSVWriter(text, table.schema)))
             for writer, table in zip(writers, tables, strict=True):
                 writer.write_table(table)
-
-
-def _write_timeline(result: Replications, path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from sim.studies.tables import in_groups, timeline_tables
-
-    groups = (pa.Table.from_pandas(each, preserve_index=False) for each in in_groups(timeline_tables(result)))
-    first = next(groups)
-    with pq.ParquetWriter(path, first.schema) as writer:
-        for table in chain((first,), groups):
-            writer.write_table(table)
 
 
 # --- what was changed afterwards ---------------------------------------------------------------------------
@@ -158,7 +128,8 @@ def sealed(document: dict[str, Any], directory: Path) -> bytes:
     """`run.json`: a document with the SHA-256 of all other files of its directory and, last, its own."""
     files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != "run.json")
     digests = {path.relative_to(directory).as_posix(): digest_of(path) for path in files}
-    text = to_text({**document, "files": digests, "sha256": ""}).encode("utf-8")
+    whole = {**document, "files": digests, "sha256": ""}
+    text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     return text.removesuffix(_END) + _END.replace(b'""', b'"%s"' % sha256(text).hexdigest().encode())
 
 
@@ -230,12 +201,8 @@ def _foreign(directory: Path) -> list[str]:
 def _names_of_result(directory: Path) -> set[str]:
     """The files that a result in the directory has; none where it holds no result."""
     try:
-        document = json.loads((directory / "run.json").read_text(encoding="utf-8"))
-        provenance = document["provenance"]
-        copies = [*map(_copied_to, provenance["inventories"]), *provenance.get("certificate_files", ())]
-        figures = (f"figures/{name}.svg" for name in FIGURES)
-        return {*FILES, PAGE, CHASE, *figures, *(PurePosixPath(name).as_posix() for name in copies)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {"run.json", *json.loads((directory / "run.json").read_text(encoding="utf-8"))["files"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
 
 
@@ -266,11 +233,6 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in installed}}
 
 
-def to_text(document: object) -> str:
-    """JSON as every command prints it: two spaces, no NaN, a line feed at the end."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def _scenario_bytes(result: Replications) -> bytes:
     """The scenario file as read; where something was set over it or a list moves, what gives the same."""
     source, document = result.scenario.source, deepcopy(result.scenario.document)
@@ -289,11 +251,10 @@ def _scenario_bytes(result: Replications) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """A result that was saved, by `Result.save` or `run --out`.
+    """A result that was saved to a directory by `Result.save` or `run --out`, and what its `run.json` holds.
 
-    Attributes:
-        directory: where it is.
-        document: what `run.json` holds.
+    Digests tell accidents and edits; whoever computes them anew is told by running `scenario` again, whose
+    fingerprint is the document's.
     """
 
     directory: Path
@@ -355,7 +316,7 @@ def check_table_file(path: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: the name has another ending, or something is there.
     """
-    if path.suffix.lower() not in TABLES:
+    if path.suffix.lower() not in (".parquet", ".csv"):
         raise OutputError(f"{path} is neither Parquet nor CSV: name a file that ends in .parquet or .csv")
     if path.is_dir():
         raise OutputError(f"{path} is a folder: name a file in it")

@@ -15,12 +15,11 @@ from sim.errors import InputError
 from sim.figures import FigureError, bars, delays, series
 from sim.figures.style import Ax, Place, Size, Timespan
 from sim.scenario.scenario import Scenario
-from sim.studies.at_risk import DevicesAtRisk
 from sim.studies.chase import Chase
 from sim.studies.choices import Decision
 from sim.studies.decision import decide
 from sim.studies.experiment import MOST_REPLICATIONS, Replications
-from sim.studies.tables import devices_part
+from sim.studies.tables import DevicesAtRisk, devices_part
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
 from sim.world.order import SECONDS_PER_HOUR
 

@@ -154,16 +154,16 @@ class Result(Replications, Answer):
     @cached_property
     def devices(self) -> pd.DataFrame:
         """One row a device and replication; instants as UTC timestamps, durations in seconds."""
-        from sim.studies.tables import devices_table
+        from sim.studies.tables import devices_tables, in_one
 
-        return devices_table(self)
+        return in_one(devices_tables(self))
 
     @cached_property
     def timeline(self) -> pd.DataFrame:
         """One row a sample and replication; shares in [0, 1], syncs per hour."""
-        from sim.studies.tables import timeline_table
+        from sim.studies.tables import in_one, timeline_tables
 
-        return timeline_table(self)
+        return in_one(timeline_tables(self))
 
     @cached_property
     def events(self) -> pd.DataFrame:

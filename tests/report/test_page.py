@@ -17,7 +17,7 @@ import sim
 from sim.cli.commands import cli
 from sim.errors import InputError, OutputError
 from sim.report.page import Page, page_in
-from sim.studies import at_risk
+from sim.studies import tables as at_risk
 from sim.studies.output import write
 
 ROOT = Path(__file__).parents[2]

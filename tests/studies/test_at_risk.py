@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.studies import at_risk
+from sim.studies import tables as at_risk
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SAMPLES_S = np.array([0, 10, 50, 99])
