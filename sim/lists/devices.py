@@ -75,21 +75,17 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceList:
-    """The devices of a list, in the order of the file, and how it was read.
+    """The devices of a list, in the order of the file, and how it was read; None: not in the list.
 
     Attributes:
-        sha256: of the file.
-        ids, platforms, groups: of each device; None: not in the list.
-        lines: of the file, from 1; int64.
-        contact: `KNOWN`, `UNKNOWN`, `NEVER`, `GONE`, or `WRONG` where there is a problem; int8.
-        last_sync_s: of each device with a date: seconds since 1970; else 0; int64.
-        sync_every_s: its period; 0: not in the list; int64.
-        holds_reserve: whether it has the waiting reserve; bool.
+        lines: of the file, from 1.
+        contact: `KNOWN`, `UNKNOWN`, `NEVER`, `GONE`, or `WRONG` where there is a problem.
+        last_sync_s: of each device with a date: seconds since 1970; else 0.
+        sync_every_s: its period; 0: not in the list.
         exported_s: when the list was made, seconds since 1970; None: it has no date.
         columns: from names of `COLUMNS` to headers of the file.
         zone: of date-times without offset.
-        forms: how dates are written, and in how many rows.
-        has_times: some date has a time of day.
+        forms: how dates are written, and in how many rows; `has_times`: some have a time of day.
         is_zone_assumed: there are dates without a zone, which neither an option nor the header gives.
         notes: what a reader of the results should know of the reading.
         problems: what is wrong; a list with problems is not to be used.
@@ -122,5 +118,5 @@ class DeviceList:
 
     @property
     def ages_s(self) -> Ints:
-        """How long each device was silent when the list was made; -1 where that is not known; int64."""
+        """How long each device was silent when the list was made; -1 where that is not known."""
         return np.where(self.contact == KNOWN, (self.exported_s or 0) - self.last_sync_s, -1)

@@ -73,8 +73,7 @@ class _Reading:
 
     Attributes:
         where, only: the places of columns of the language, and of those that choose rows, by name.
-        cells: by name of a column, the trimmed texts of the devices.
-        lines: the line of each device; int64.
+        cells, lines: the trimmed texts of the devices by name of a column, and the line of each.
     """
 
     def __init__(self, content: bytes, options: ListOptions, duration_s: Callable[[str], int]) -> None:
@@ -122,10 +121,8 @@ class _Reading:
                 at = table.header.index(found[0])
             elif found:
                 several = listed([quoted(each) for each in found[:5]], last="or")
-                self._say(
-                    key,
-                    f"{several} may be {name}: say which, such as columns: {{{name}: {visible(found[0])}}}",
-                )
+                such = f"columns: {{{name}: {visible(found[0])}}}"
+                self._say(key, f"{several} may be {name}: say which, such as {such}")
             if at is not None:
                 places[name] = at
         if "id" not in self.where and not self.problems:
@@ -144,8 +141,6 @@ class _Reading:
             columns = [[re.sub(r'^="(.*)"$', r"\1", cell) for cell in column] for column in columns]
         cells = dict(zip(self.where, columns, strict=False))
         keep = np.ones(len(lines), dtype=bool)
-        blank = np.array([not any(row) for row in zip(*cells.values(), strict=True)], dtype=bool)
-        self._leave_out("nothing in the columns that are used", keep, blank)
         for header, column in zip(self.only, columns[len(self.where) :], strict=True):
             taken = {each.strip().lower() for each in self.options.only[header]}
             others = np.array([cell.lower() not in taken for cell in column], dtype=bool)
@@ -165,12 +160,12 @@ class _Reading:
         if lines and not at and not self.problems:
             self.notes.append("no row is a device")
 
-    def _leave_out(self, reason: str, keep: Mask, which: Mask, texts: Sequence[str] = ()) -> None:
+    def _leave_out(self, reason: str, keep: Mask, which: Mask, texts: Sequence[str]) -> None:
         """Take rows from `keep`, and count them."""
-        rows = np.flatnonzero(keep & which)
-        if rows.size:
-            such = dict.fromkeys(texts[i] for i in rows.tolist()) if texts else {}
-            self.left_out.append(LeftOut(reason, int(rows.size), tuple(such)[:3]))
+        rows = np.flatnonzero(keep & which).tolist()
+        if rows:
+            examples = dict.fromkeys(texts[i] for i in rows)
+            self.left_out.append(LeftOut(reason, len(rows), tuple(examples)[:3]))
             keep[rows] = False
 
     # --- cells ---------------------------------------------------------------------------------------
@@ -216,19 +211,13 @@ class _Reading:
         )
 
     def _zone(self) -> tuple[str, bool]:
-        """The zone of dates that name none: that of the options, else of the header, else the default; and
-        whether the header names one."""
+        """The zone of dates that name none: by option, header or default; whether the header names one."""
         given, default = self.options.timezone, self.options.default_timezone
         header = self.table.header[self.where["last_sync"]] if "last_sync" in self.where else ""
         named = "UTC" if folded(header) in UTC_HEADERS else zone_in(header)
-        if named is not None and named != (given or default):
-            says = (
-                f"names a zone, but list: {{timezone: {given}}} counts"
-                if given
-                else f"gives the zone of dates without one: {named}"
-            )
-            self.notes.append(f"the header {quoted(header)} {says}")
         zone = given or named or default
+        if named is not None and named not in (given, default):
+            self.notes.append(f"the header {quoted(header)} names the zone {named}; {zone} is taken")
         return zone if is_zone(zone) else "UTC", named is not None
 
     def _contact(self, dates: Dates) -> tuple[NDArray[np.int8], int | None]:
@@ -300,11 +289,8 @@ class _Reading:
         *,
         has_one_cause: bool = False,
     ) -> None:
-        """Rows with one kind of mistake: one sentence if one change mends them, or if no row is without.
-
-        Args:
-            message: what to say of the text of a cell.
-        """
+        """Rows with one kind of mistake, and what to say of the text of each: one sentence if one change
+        mends them, or if no row is without."""
         count = len(rows)
         is_one = count > 1 and (has_one_cause or count == len(self.lines))
         also = f" (and so in {plural(count - 1, 'more row')})" if is_one else ""

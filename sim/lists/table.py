@@ -111,7 +111,7 @@ class Table:
     def read(self, picked: Sequence[int]) -> tuple[list[list[str]], array[int], list[ListProblem]]:
         """The cells of some columns, trimmed; the line where each row begins; and what is wrong with rows.
 
-        Blank lines are passed over, and so are empty cells that a row has too few or too many.
+        Rows with nothing in these columns are passed over, as are empty cells too few or too many.
         """
         columns: list[list[str]] = [[] for _ in picked]
         lines: array[int] = array("q")
@@ -133,10 +133,10 @@ class Table:
                     message = f"follows {MOST_ROWS:,} rows, the most that are read: split the list"
                     problems.append(ListProblem(first, "", message))
                     break
-                elif any(map(str.strip, fields)):
+                elif any(cells := [fields[i].strip() if i < len(fields) else "" for i in picked]):
                     lines.append(first)
-                    for i, column in zip(picked, columns, strict=True):
-                        column.append(fields[i].strip() if i < len(fields) else "")
+                    for column, cell in zip(columns, cells, strict=True):
+                        column.append(cell)
         except csv.Error as error:
             such = (mend for said, mend in _QUOTES.items() if said in str(error))
             problems.append(ListProblem(line, "", next(such, f"cannot be read ({error}): check the quotes")))

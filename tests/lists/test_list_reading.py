@@ -347,7 +347,7 @@ def test_a_zone_in_the_header_holds_and_is_said_and_a_key_overrules_it() -> None
     assert "+03:00" in devices.notes[0]
     devices = good(content, columns=columns, timezone="UTC")
     assert moments(devices) == ["2026-02-27 13:35:59"]
-    assert "names a zone" in devices.notes[0]
+    assert "UTC is taken" in devices.notes[0]
 
 
 # --- bounds -------------------------------------------------------------------------------------------------
