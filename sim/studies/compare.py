@@ -6,24 +6,22 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
 
-from sim.errors import visible
+from sim.errors import InputError, visible
 from sim.results.measures import MEASURES, Selected
 from sim.results.summary import CONFIDENCE, summary_of
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario, expect_scenario
-from sim.studies.alike import CompareError as CompareError
-from sim.studies.alike import check_alike, distinct, told_apart
 from sim.studies.experiment import Experiment
 from sim.studies.options import Options, checked, computing, shown, with_options
 from sim.studies.run import COLUMNS, Result, simulate
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.answer import Answer
-from sim.text import listed, number, percent
+from sim.text import iso, listed, number, percent, span
 from sim.world.order import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from sim.figures.style import Ax, Size
     from sim.processes.policy import Policy
 
+_MOST_SETTINGS: Final = 3
 _MOST_NAMES: Final = 10
 _NOUNS: Final = {
     "lost_devices": "devices lost",
@@ -50,6 +49,10 @@ _COLUMNS: Final = {
 }
 COMPARED: Final = tuple(name for name, measure in MEASURES.items() if measure.worse is not None)
 """The measures of which less or more is better."""
+
+
+class CompareError(InputError):
+    """The scenarios cannot be compared; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,10 +363,10 @@ def compare(
         raise CompareError(
             f"there is no measure {visible(str(measure))} to rank by: take one of {', '.join(COMPARED)}"
         )
-    named = distinct(told_apart(scenarios) if names is None else names)
+    named = _distinct(_names_of(scenarios) if names is None else names)
     one = scenarios[0]
     for other, name in zip(scenarios[1:], named[1:], strict=True):
-        check_alike(one, other, (named[0], name))
+        _check_alike(one, other, (named[0], name))
     own = Options(seed=one.seed, replications=one.replications)
     experiments = [
         Experiment.of(
@@ -376,3 +379,65 @@ def compare(
     with computing(options, experiments) as resources:
         results = simulate(experiments, resources, progress=shown(options.get("progress")))
     return Comparison(named, tuple(results), measure)
+
+
+# --- what is compared, and its name ------------------------------------------------------------------
+
+
+def _check_alike(first: Scenario, other: Scenario, names: tuple[str, str]) -> None:
+    """Raise unless both have the same devices, start and duration."""
+    left, right = _same(first), _same(other)
+    for what in {**left, **right}:
+        one, two = left.get(what, "none"), right.get(what, "none")
+        if one != two:
+            raise CompareError(
+                f"{visible(names[0])} and {visible(names[1])} differ in {visible(what)} "
+                f"({visible(one)}; {visible(two)}): a comparison needs the same devices living the same days"
+            )
+
+
+def _same(scenario: Scenario) -> dict[str, str]:
+    """What must be the same: the days, and what names the devices of each group."""
+    found = {"start": iso(scenario.start), "duration": span(scenario.duration)}
+    for place, group in enumerate(scenario.fleet):
+        found[f"the group {group.name!r}"] = (
+            f"{group.devices or 0:,} devices"
+            if group.inventory is None
+            else f"inventory {scenario.inventories[place].sha256[:12]}"
+        )
+    return found
+
+
+def _names_of(scenarios: Sequence[Scenario]) -> list[str]:
+    """The names; where several have one name, with the settings in which these differ."""
+    names = []
+    for scenario in scenarios:
+        alike = [dict(_settings(other.document)) for other in scenarios if other.name == scenario.name]
+        own = dict(_settings(scenario.document))
+        keys = [key for key in dict.fromkeys(chain(*alike)) if len({other.get(key) for other in alike}) > 1]
+        settings = [f"{key.rpartition('.')[2]} {own[key]}" if key in own else f"no {key}" for key in keys]
+        if len(settings) > _MOST_SETTINGS:
+            settings[_MOST_SETTINGS:] = ["…"]
+        names.append(f"{scenario.name} ({', '.join(settings)})" if settings else scenario.name)
+    return names
+
+
+def _settings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every value in a document by its dotted key, but what a comparison makes the same."""
+    if isinstance(value, Mapping | list):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for name, inner in items:
+            yield from _settings(inner, f"{key}.{name}" if key else str(name))
+    elif key not in ("seed", "replications", "description"):
+        yield key, str(value)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, with a number where one occurs again."""
+    taken: list[str] = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in taken:
+            candidate, number = f"{name} ({number})", number + 1
+        taken.append(candidate)
+    return tuple(taken)
