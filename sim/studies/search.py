@@ -116,11 +116,11 @@ class Opening:
     @property
     def sentence(self) -> str:
         """When it opens, as a delay."""
-        low, middle, high = ("no activation" if day is None else f"{day:.4g} days" for day in self.days)
+        low, middle, high = ("never" if day is None else f"{day:.4g} days" for day in self.days)
         nine = f" (nine of ten fleets: {low} to {high})" if low != high else ""
         often = {0.0: "none", 1.0: "all"}.get(self.chance, percent(self.chance))
         opened = f"It opened before the expiry in {often} of the simulated fleets."
-        return f"The gate of the plan as written comes to a delay of {middle}{nine}. {opened}"
+        return f"The delay that the gate of the plan as written chooses: {middle}{nine}. {opened}"
 
     @classmethod
     def of(cls, tallies: Sequence[Tally]) -> Opening | None:

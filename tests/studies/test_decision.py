@@ -204,7 +204,7 @@ def test_what_couples_devices_is_not_planned_and_a_gate_is_seen_beside_other_pla
     assert written.specified is not None
     assert written.activated is not None
     assert (written.activated - written.specified).days == written.gate.days[1]
-    assert any(f"comes to a delay of {written.gate.days[1]:g} days" in each for each in found.notes())
+    assert any(f"chooses: {written.gate.days[1]:g} days" in each for each in found.notes())
 
 
 def test_one_reissue_at_once_is_compared_with_waiting() -> None:
