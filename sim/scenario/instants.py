@@ -123,11 +123,6 @@ def parse_instant(text: str) -> Instant:
 
 # --- zones and hours -------------------------------------------------------------------------------------
 
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-HOW_DAYS: Final = "write days such as mon-fri, or mon, wed, sat"
-HOW_TIME: Final = "write a time of day such as 07:00, at most 24:00"
-_DAY_S: Final = 86_400
-
 
 def read_zone(value: object) -> str:
     """The name of a time zone of the IANA database.

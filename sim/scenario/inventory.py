@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -122,53 +121,48 @@ class Inventories:
     """
 
     def __init__(
-        self,
-        contents: Contents,
-        folder: Path,
-        *,
-        known: Iterable[Inventory] = (),
-        tables: Mapping[str, bytes] = MappingProxyType({}),
+        self, contents: Contents, folder: Path, *, known: Iterable[Inventory], tables: Mapping[str, bytes]
     ) -> None:
         self.read: dict[int, Inventory] = {}
         self.mistakes: list[Mistake] = []
         self.problems: list[Problem] = []
         self._folder = folder
-        self._known = tuple(known)
-        self._tables = tables
-        self._numbered = {
-            group.name: range(group.first, group.first + (group.devices or 0))
-            for group in contents.fleet
-            if group.inventory is None
-        }
+        kept = {each.path: each for each in known}
         for number, group in enumerate(contents.fleet):
             if group.inventory is None:
                 continue
-            inventory = self._inventory(number, group.inventory, options_of(contents, group))
-            if inventory is not None:
-                self.read[number] = inventory
-                self._check_periods(group, inventory)
-                self._check_presence(number, group, inventory)
-        self._check_ids()
+            options, before = options_of(contents, group), kept.get(group.inventory)
+            if before is None or before.options != options:
+                before = self._inventory(number, group.inventory, options, tables)
+            if before is not None:
+                self.read[number] = before
+                self._check_periods(group, before)
+                if group.presence == "from list" and before.presence(group.sync.every) is None:
+                    message = (
+                        "the list does not show how devices come and go, as it has devices in contact within "
+                        "their period alone, or none of them: write presence: always, or {on: …, off: …}"
+                    )
+                    self.mistakes.append(Mistake(("fleet", number, "presence"), message))
+        self._check_ids(contents)
 
-    def _inventory(self, number: int, written: str, options: ListOptions) -> Inventory | None:
-        for known in self._known:
-            if known.path == written and known.options == options:
-                return known
+    def _inventory(
+        self, number: int, written: str, options: ListOptions, tables: Mapping[str, bytes]
+    ) -> Inventory | None:
         path: KeyPath = ("fleet", number)
         try:
-            content = self._tables.get(written)
+            content = tables.get(written)
             if content is None:
                 content = read_bytes(inside(self._folder, written), most_bytes=MOST_INVENTORY_BYTES)
         except UnreadableError as error:
             self.mistakes.append(Mistake((*path, "inventory"), f"{quoted(written)} {error}"))
             return None
         inventory = Inventory.of(content, path=written, options=options)
-        file = str(self._folder / written)
         for each in inventory.devices.problems:
             if each.key:  # such as columns.id, or list.only.OS
                 key = each.key.split(".", 2 if each.key.startswith("list.only.") else 1)
                 self.mistakes.append(Mistake((*path, *key), each.message))
             else:
+                file = str(self._folder / written)
                 self.problems.append(Problem(file, each.line, None, "", each.message))
         return None if inventory.devices.problems else inventory
 
@@ -176,26 +170,22 @@ class Inventories:
         """Jitter and phase stay below the period of every row, as they do below that of the group."""
         devices, phase = inventory.devices, group.sync.phase
         phases_s = np.where(devices.contact == KNOWN, 0, phase if isinstance(phase, int) else 0)
+        every_s = devices.sync_every_s
         wrong: list[tuple[int, str]] = []
         for key, values_s in (("jitter", np.full(len(inventory), group.sync.jitter)), ("phase", phases_s)):
-            every_s = devices.sync_every_s
             for i in np.flatnonzero((every_s > 0) & (values_s >= every_s)).tolist():
                 period = f"sync_every: {span(int(every_s[i]))} is not longer than the group's {key}"
                 message = f"{period}, {span(int(values_s[i]))}: write a longer period"
                 wrong.append((int(devices.lines[i]), message))
         self._report(inventory, sorted(wrong))
 
-    def _check_presence(self, number: int, group: Group, inventory: Inventory) -> None:
-        if group.presence == "from list" and inventory.presence(group.sync.every) is None:
-            path = ("fleet", number, "presence")
-            message = (
-                "the list does not show how devices come and go, as it has devices in contact within their "
-                "period alone, or none of them: write presence: always, or {on: …, off: …}"
-            )
-            self.mistakes.append(Mistake(path, message))
-
-    def _check_ids(self) -> None:
+    def _check_ids(self, contents: Contents) -> None:
         """A device's identity is its own in the whole fleet (model 7.2)."""
+        numbered = {
+            group.name: range(group.first, group.first + (group.devices or 0))
+            for group in contents.fleet
+            if group.inventory is None
+        }
         first: dict[str, tuple[str, int]] = {}
         files: set[str] = set()
         for number, inventory in self.read.items():
@@ -204,27 +194,20 @@ class Inventories:
                 self.mistakes.append(Mistake(("fleet", number, "inventory"), message))
                 continue
             files.add(inventory.path)
-            self._report(inventory, list(self._taken_ids(inventory, first)))
-
-    def _taken_ids(
-        self, inventory: Inventory, first: dict[str, tuple[str, int]]
-    ) -> Iterator[tuple[int, str]]:
-        """Lines whose id is another device's; `first` is where each id of the files before stands."""
-        for identity, line in zip(inventory.devices.ids, inventory.devices.lines.tolist(), strict=True):
-            if "/" in identity and (name := self._group_with(identity)) is not None:
-                same = f"the id {quoted(identity)} is also a device of group {quoted(name)}"
-                yield line, f"{same}: rename the group"
-            if len(self.read) > 1:
+            wrong: list[tuple[int, str]] = []
+            for identity, line in zip(inventory.devices.ids, inventory.devices.lines.tolist(), strict=True):
+                name, _, position = identity.rpartition("/")  # such as office phones/17
+                is_number = name in numbered and re.fullmatch("0|[1-9][0-9]{0,8}", position) is not None
+                if is_number and int(position) in numbered[name]:
+                    same = f"the id {quoted(identity)} is also a device of group {quoted(name)}"
+                    wrong.append((line, f"{same}: rename the group"))
+                if len(self.read) == 1:
+                    continue
                 file, there = first.setdefault(identity, (inventory.path, line))
                 if file != inventory.path:
                     same = f"the id {quoted(identity)} is already in {file}:{there}"
-                    yield line, f"{same}: keep one row a device"
-
-    def _group_with(self, identity: str) -> str | None:
-        """The group without inventory that has a device of this identity (`office phones/17`), or None."""
-        name, _, position = identity.rpartition("/")
-        is_number = re.fullmatch("0|[1-9][0-9]{0,8}", position) is not None
-        return name if is_number and int(position) in self._numbered.get(name, ()) else None
+                    wrong.append((line, f"{same}: keep one row a device"))
+            self._report(inventory, wrong)
 
     def _report(self, inventory: Inventory, wrong: list[tuple[int, str]]) -> None:
         file = str(self._folder / inventory.path)
