@@ -251,11 +251,7 @@ def _instant(value: object) -> instants.Instant:
 
 
 def read_moment(value: object, *, zone: tzinfo) -> datetime:
-    """The date or the date and time at which a run may start; without an offset it is in `zone`.
-
-    Raises:
-        ValueError: it is not one; the message says what to write instead.
-    """
+    """The date or the date and time at which a run may start; without an offset it is in `zone`."""
     if not isinstance(value, str):
         raise ValueError(f"{kind_of(value)} is not a date: {instants.HOW_DATE}")
     moment = instants.parse_moment(value, zone=zone)
@@ -413,11 +409,7 @@ Activation = Annotated[
 
 
 def read_address(value: object, *, needs_port: bool = True) -> str:
-    """The address of a server, `host:port`, or also `host`.
-
-    Raises:
-        ValueError: it is not one; the message says what to write instead.
-    """
+    """The address of a server, `host:port`, or also `host`."""
     how = "write host:port, such as mdm.example.com:13292"
     text = value if isinstance(value, str) else ""
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]{1,45}\]|[^\s:/\[\]@]{1,253})(?::([0-9]{1,9}))?", text)

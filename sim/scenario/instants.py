@@ -1,4 +1,7 @@
-"""Instants as a planner writes them: dates, `day 10`, `expiry - 33d`; zones and hours (language 1.1)."""
+"""Instants as a planner writes them: dates, `day 10`, `expiry - 33d`; zones and hours (language 1.1).
+
+What reads a value raises a ValueError whose message says what to write instead.
+"""
 
 from __future__ import annotations
 
@@ -85,11 +88,7 @@ class Instant:
 
 
 def parse_moment(text: str, *, how: str = HOW_DATE, zone: tzinfo = UTC) -> datetime:
-    """A date or a date and time as an aware datetime in UTC; without an offset it is in `zone`.
-
-    Raises:
-        ValueError: `text` is not one, or no such date exists; the message says what to write instead.
-    """
+    """A date or a date and time as an aware datetime in UTC; without an offset it is in `zone`."""
     match = _DATE.fullmatch(text)
     if match is None:
         raise ValueError(f"{quoted(text)} is not {'a date' if how is HOW_DATE else 'an instant'}: {how}")
@@ -102,11 +101,7 @@ def parse_moment(text: str, *, how: str = HOW_DATE, zone: tzinfo = UTC) -> datet
 
 
 def parse_instant(text: str) -> Instant:
-    """An instant in any of the forms of the language.
-
-    Raises:
-        ValueError: `text` is not an instant; the message says what to write instead.
-    """
+    """An instant in any of the forms of the language."""
     if match := _DAY.fullmatch(text):
         days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         if days > _LAST_DAY:
@@ -125,11 +120,7 @@ def parse_instant(text: str) -> Instant:
 
 
 def read_zone(value: object) -> str:
-    """The name of a time zone of the IANA database.
-
-    Raises:
-        ValueError: there is none of that name; the message says what to write instead.
-    """
+    """The name of a time zone of the IANA database."""
     names = available_timezones()
     if isinstance(value, str) and value in names:
         return value
@@ -139,11 +130,7 @@ def read_zone(value: object) -> str:
 
 
 def read_days(value: object) -> tuple[int, ...]:
-    """Days of the week, 0 for Monday, in order: `mon-fri`, `mon, wed`, or a list of such texts.
-
-    Raises:
-        ValueError: it is something else; the message says what to write instead.
-    """
+    """Days of the week, 0 for Monday, in order: `mon-fri`, `mon, wed`, or a list of such texts."""
     texts = value if isinstance(value, tuple) and value else (value,)
     days: set[int] = set()
     for part in (part for text in texts for part in str(text)[:100].lower().split(",")):
@@ -162,11 +149,7 @@ _DAYS: Final = {each: day for day, name in enumerate(_NAMES) for each in (name, 
 
 
 def read_time(value: object) -> Seconds:
-    """A time of day in seconds from midnight, 24:00 included.
-
-    Raises:
-        ValueError: it is something else; the message says what to write instead.
-    """
+    """A time of day in seconds from midnight, 24:00 included."""
     match = re.fullmatch(r"([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9]))?", str(value))
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (99, 0, 0)
     time_s = hours * 3600 + minutes * 60 + seconds

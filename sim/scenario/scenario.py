@@ -17,8 +17,8 @@ from pydantic import PrivateAttr, ValidationError
 
 from sim.errors import InputError, UnreadableError
 from sim.files import decode, read_bytes
-from sim.scenario import instants
 from sim.scenario.document import DEEPEST, Document, from_python
+from sim.scenario.instants import Instant, parse_instant
 from sim.scenario.inventory import Inventories, Inventory
 from sim.scenario.mistakes import check_files, check_instants, check_names, mistakes_in
 from sim.scenario.problems import Place, Problem, ScenarioError, steps_of
@@ -261,22 +261,17 @@ class Scenario(Contents, Answer):
 
     @property
     def expiry_s(self) -> int:
-        """When the certificate that is main at the start expires, in seconds from the start.
-
-        Raises:
-            LookupError: as `validity_s`.
-        """
+        """When the certificate that is main at the start expires, in seconds from the start."""
         return self.validity_s[1]
 
-    def instant(self, instant: instants.Instant | str) -> int:
+    def instant(self, instant: Instant | str) -> int:
         """Seconds from the start of an instant of this scenario.
 
         Raises:
             LookupError: it is counted from an expiry that has not been read from its file.
         """
-        instant = instants.parse_instant(instant) if isinstance(instant, str) else instant
-        expiry_s = self.expiry_s if instant.depends_on_expiry else None
-        return instant.resolve(start=self.start, expiry_s=expiry_s, zone=self.zone)
+        at_s = self.known_instant(parse_instant(instant) if isinstance(instant, str) else instant)
+        return self.validity_s[1] if at_s is None else at_s  # which says what is not known
 
     # --- shown -----------------------------------------------------------------------------------
 

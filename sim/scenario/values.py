@@ -1,4 +1,7 @@
-"""Values that are one word or number: durations and shares as a planner writes them (language 1.1)."""
+"""Values that are one word or number: durations and shares as a planner writes them (language 1.1).
+
+What reads a value raises a ValueError whose message says what to write instead.
+"""
 
 from __future__ import annotations
 
@@ -131,9 +134,6 @@ def parse_duration(value: object, *, least_s: int = 0, most_s: int = LONGEST_S) 
     Args:
         value: as it was written.
         least_s, most_s: the shortest and the longest that is allowed.
-
-    Raises:
-        ValueError: it is not one; the message says what to write instead.
     """
     text = value if isinstance(value, str) else ""
     match = _COMPACT.fullmatch(text) or _ISO.fullmatch(text)
@@ -152,11 +152,7 @@ def parse_duration(value: object, *, least_s: int = 0, most_s: int = LONGEST_S) 
 
 
 def parse_share(value: object, *, above_zero: bool = False, below_one: bool = False) -> float:
-    """A share of [0, 1], or with an end left out, from `98%`, `0.98`, 0.98, 0 or 1.
-
-    Raises:
-        ValueError: it is not one; the message says what to write instead.
-    """
+    """A share of [0, 1], or with an end left out, from `98%`, `0.98`, 0.98, 0 or 1."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     text = value if isinstance(value, str) else str(value) if is_number else ""
     if percent := _PERCENT.fullmatch(text):
@@ -175,11 +171,7 @@ def parse_share(value: object, *, above_zero: bool = False, below_one: bool = Fa
 
 
 def read_target(value: object) -> float:
-    """How much may be lost: a share, `2%` or 0.02, or a number of devices from 1 on.
-
-    Raises:
-        ValueError: it is neither; the message says what to write instead.
-    """
+    """How much may be lost: a share, `2%` or 0.02, or a number of devices from 1 on."""
     text, number = str(value).strip(), -1.0
     with suppress(ValueError):
         number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
