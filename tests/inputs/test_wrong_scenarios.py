@@ -447,7 +447,7 @@ CERTIFICATES = [
     top(
         "a certificate elsewhere",
         "server: {certificate: {issuer: custom, file: |/etc/hostname}}",
-        "not a path relative",
+        "relative",
     ),
     top(
         "a certificate above",
@@ -457,12 +457,12 @@ CERTIFICATES = [
     top(
         "a certificate at home",
         "server: {certificate: {issuer: custom, file: |~/secret.p12}}",
-        "not a path relative",
+        "relative",
     ),
     top(
         "a certificate on another drive",
         "server: {certificate: {issuer: custom, file: '|C:\\secret.p12'}}".replace("'|", "|'"),
-        "not a path relative",
+        "relative",
     ),
     top(
         "a password in the file",
