@@ -30,12 +30,10 @@ class Executor(Protocol):
 
 
 class Cache:
-    """A folder of results, one small file each, written whole or not at all and checked when read.
+    """A folder of results, by default in the user's cache, made when the first is kept.
 
-    A file is one line of JSON (format, key, SHA-256 of what follows), then the bytes of an .npz file.
-
-    Args:
-        folder: where; made when the first result is kept; default: in the user's cache.
+    Each is a small file, written whole or not at all and checked when read: one line of JSON (format, key,
+    SHA-256 of what follows), then the bytes of an .npz file.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -87,11 +85,7 @@ class Resources:
     def results(
         self, tasks: Sequence[Task], *, progress: Callable[[float], None] | None = None
     ) -> Iterator[tuple[Task, Arrays]]:
-        """Every task with its result: first those that are kept, then the others, kept as they are done.
-
-        Args:
-            tasks: what is wanted; equal ones are computed once.
-            progress: called with the share that is done of those computed now.
+        """Every task, equal ones once, with its result: first what is kept, then others as they are done.
 
         Raises:
             WorkersError: those who compute cannot be reached, die, or send something else.

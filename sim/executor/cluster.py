@@ -9,7 +9,6 @@ while the next client starts its loop, the same thread holds that lock.
 from __future__ import annotations
 
 import asyncio
-import platform
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -173,10 +172,6 @@ class Cluster:
             if time.monotonic() > deadline_s:
                 raise self._error(f"has no workers: start some with dask worker {visible(self.address)}")
             time.sleep(0.05)
-        here = platform.python_version().rpartition(".")[0]
-        for worker, version in self._ask("run", platform.python_version).items():
-            if version.rpartition(".")[0] != here:  # before code is sent, which differs, too
-                raise self._error(f"has a worker, {worker}, with Python {version}: install Python {here}")
         try:
             programs = self._ask("run", program)
         except ClusterError:

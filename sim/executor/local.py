@@ -41,11 +41,7 @@ class Here:
 
 
 class Processes:
-    """Processes on this machine, each with one thread; they end with this one.
-
-    Args:
-        slots: how many; default: one a core.
-    """
+    """Processes on this machine, by default one a core; each has one thread, and ends with this one."""
 
     def __init__(self, slots: int | None = None) -> None:
         self.slots = slots or cores()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import platform
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Mapping
@@ -46,7 +47,8 @@ class DamagedError(ValueError):
 @cache
 def program() -> str:
     """What must be the same wherever tasks are computed."""
-    return f"reissue {version('reissue')}, semantics {SEMANTICS}"
+    python = ".".join(platform.python_version_tuple()[:2])
+    return f"reissue {version('reissue')}, semantics {SEMANTICS}, Python {python}"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,11 +71,7 @@ class Task:
 
 
 def compute(task: Task, *, threads: int | None = 1) -> bytes:
-    """The result of a task, packed.
-
-    Args:
-        task: what to compute.
-        threads: of the array engine; None: one a core.
+    """The result of a task, packed, with so many threads of the array engine; None: one a core.
 
     Raises:
         VersionError: this is not the program that made the task.

@@ -305,13 +305,7 @@ def _shown(measure: str, value: float | None) -> str:
 
 
 def bonett_price(only_a: int, only_b: int, n: int) -> tuple[float, float]:
-    """The 95 % adjusted Wald interval of a difference of paired shares (Bonett and Price 2012).
-
-    Args:
-        only_a: pairs in which only the first has it.
-        only_b: pairs in which only the second has it.
-        n: pairs.
-    """
+    """The 95 % adjusted Wald interval of a difference of shares in n pairs (Bonett and Price 2012)."""
     from scipy.special import ndtri
 
     p, q = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)

@@ -39,8 +39,6 @@ Notice = Callable[[str], None]
 ATTEMPT_S: Final = {"process": 2.5e-6, "fleet": 2e-8}
 """About what each engine takes for an attempt to synchronize, in processor time."""
 
-MANY_DEVICES: Final = 250_000
-"""From here on the process engine says what it will take."""
 DEVICE_BYTES: Final = {"process": 4_000, "fleet": 170}
 """About what each engine takes for a device."""
 
@@ -92,19 +90,18 @@ class Experiment:
         runs: int | None = None,
         policy: Policy | None = None,
     ) -> Experiment:
-        """Choose an engine.
+        """One of an engine, `auto` being the one that is done first with so many runs.
 
         Args:
             prepared: what to run.
-            engine: `auto` takes the one that is done first.
+            engine: which engine.
             part: devices at a time, where nothing couples them; a multiple of `BLOCK`.
-            runs: how many will be asked for, by which `auto` goes; default: the replications.
+            runs: how many will be asked for; default: the replications.
             policy: is asked during the runs, which the process engine alone can do.
 
         Raises:
             ValueError: there is no such part.
-            InputError: there is no such engine.
-            PolicyError: the policy is none, or the array engine is asked for with it.
+            InputError: there is no such engine, or the policy is none.
         """
         if policy is not None:
             from sim.processes.policy import PolicyError, check
@@ -151,11 +148,7 @@ class Experiment:
 
     @property
     def timeline(self) -> Timeline:
-        """The server's life, which no device changes.
-
-        Raises:
-            PolicyError: a policy decides on it during the run.
-        """
+        """The server's life, which no device changes; a PolicyError where a policy decides on it."""
         if self.policy is not None:
             from sim.processes.policy import PolicyError
 
@@ -229,11 +222,7 @@ class Experiment:
         return fleet if self.threads is None else partial(fleet, threads=self.threads)
 
     def notify(self, notice: Notice | None) -> None:
-        """A sentence for each wait that needs a reason.
-
-        Raises:
-            InputError: the devices that are simulated at a time do not fit into memory.
-        """
+        """A sentence for a wait that has a reason; an InputError where the devices do not fit into memory."""
         at_a_time = min(self.size, self.part)
         needed_gb = at_a_time * DEVICE_BYTES[self.engine] / 1e9
         if needed_gb > memory_gb():
@@ -243,11 +232,7 @@ class Experiment:
                 f"{memory_gb():,.0f}: choose the fleet engine, run the groups apart, or leave out what "
                 "couples the devices (a help desk, a gate, a chase)"
             )
-        if notice is None:
-            return
-        if self.engine == "process" and self.size >= MANY_DEVICES:
-            notice(f"{self.size:,} devices: the process engine takes about {needed_gb:,.0f} GB")
-        if self.engine == "fleet":
+        if notice is not None and self.engine == "fleet":
             from sim.fleet.compiled import needs_compilation
 
             if needs_compilation(has_desk=self.plan.recovery is not None):
@@ -300,13 +285,7 @@ def share_of(progress: Progress | None, done: int, of: int) -> Progress | None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replications:
-    """What became of a scenario, as columns and counts.
-
-    Attributes:
-        experiment: what was run.
-        tallies: one a replication.
-        took_s: wall-clock seconds.
-    """
+    """What became of an experiment, with a tally for each replication, and the wall-clock time it took."""
 
     experiment: Experiment
     tallies: tuple[Tally, ...]

@@ -67,12 +67,9 @@ def with_options(scenario: Scenario, options: Options) -> Scenario:
 def computing(
     options: Options, experiments: Sequence[Experiment] = (), *, default: Executor | None = None
 ) -> Iterator[Resources | None]:
-    """What a study computes with; None where nothing is asked for: this process, which keeps nothing.
+    """What a study of experiments computes with: as its options say, else `default`.
 
-    Args:
-        options: of the study.
-        experiments: what will be run.
-        default: computes where the options do not say who does.
+    None where neither says who computes: this process, which keeps nothing.
 
     Raises:
         InputError: `workers` and `cluster` are both given, or the devices do not fit into memory.

@@ -18,7 +18,7 @@ from sim.results.measures import ALL, NUMBERS, Selected, Selection
 from sim.results.summary import mean_of, summary_of
 from sim.results.tally import Tally
 from sim.scenario.prepare import prepare
-from sim.scenario.problems import Problem, ScenarioError
+from sim.scenario.problems import ScenarioError
 from sim.scenario.scenario import Scenario
 from sim.scenario.values import parse_duration
 from sim.scenario.yaml_text import read_tree, to_line
@@ -221,36 +221,24 @@ def _experiments(scenario: Scenario, points: Sequence[Point], engine: Engine) ->
         VaryError: some are no scenarios; every mistake once, with the first point at which it shows.
     """
     made: list[Experiment] = []
-    mistakes: dict[str, list[int]] = {}
-    for place, point in enumerate(points):
+    mistakes: dict[str, str] = {}
+    for point in points:
         try:
             prepared = prepare(scenario.changed(point))
         except ScenarioError as error:
+            where = ", ".join(f"{visible(key)}={shortened(str(value))}" for key, value in point.items())
             for problem in error.problems:
-                mistakes.setdefault(_told(problem, point), []).append(place)
+                is_varied = problem.file.startswith("changed(")  # that is the point itself
+                told = f"{visible(problem.key)}: {problem.message}" if is_varied else str(problem)
+                mistakes.setdefault(told, f"{where}: {told}")
         else:
             runs = len(points) * prepared.scenario.replications
             made.append(Experiment.of(prepared, engine=engine, runs=runs))
     if mistakes:
-        raise VaryError("\n".join(_lines(mistakes, points)))
+        more = [f"and {len(mistakes) - _MOST_MISTAKES:,} more mistakes: correct these first"]
+        lines = [*mistakes.values()]
+        raise VaryError("\n".join(lines[:_MOST_MISTAKES] + more * (len(lines) > _MOST_MISTAKES)))
     return made
-
-
-def _lines(mistakes: dict[str, list[int]], points: Sequence[Point]) -> Iterator[str]:
-    for told, where in list(mistakes.items())[:_MOST_MISTAKES]:
-        more = len(where) - 1
-        others = f" (and at {more:,} more point{'s' if more > 1 else ''})" if more else ""
-        pairs = (f"{visible(key)}={shortened(str(value))}" for key, value in points[where[0]].items())
-        yield f"{', '.join(pairs)}: {told}{others}"
-    if len(mistakes) > _MOST_MISTAKES:
-        yield f"and {len(mistakes) - _MOST_MISTAKES:,} more mistakes: correct these first"
-
-
-def _told(problem: Problem, point: Point) -> str:
-    """A mistake without the place, where that is only the value of the point."""
-    is_varied = any(problem.file == f"changed({key})" for key in point)
-    told = (visible(problem.key), problem.message) if is_varied else (str(problem),)
-    return ": ".join(each for each in told if each)
 
 
 # --- the grid ------------------------------------------------------------------------------------------

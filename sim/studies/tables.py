@@ -163,9 +163,6 @@ class DevicesAtRisk:
     Args:
         start: the date of second 0.
         samples_s: instants of the time series; shape (samples,).
-
-    Attributes:
-        lost: how many devices the first replication lost.
     """
 
     def __init__(self, start: datetime, samples_s: Ints) -> None:

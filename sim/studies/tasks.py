@@ -45,10 +45,7 @@ T = TypeVar("T")
 
 
 class Quantity(Protocol[T]):
-    """What is wanted of each part of a replication; a frozen dataclass that its fields describe.
-
-    Quantities of the parts of a fleet add up to that of the fleet.
-    """
+    """What is wanted of each part of a replication: a frozen dataclass; those of parts add up."""
 
     def value(
         self, experiment: Experiment, replication: int, within: range, progress: Progress | None = None
@@ -67,11 +64,7 @@ class Quantity(Protocol[T]):
 
 @dataclass(frozen=True, slots=True)
 class Tallies:
-    """What a replication amounts to; profiles are not packed, since the fleet tells them.
-
-    Attributes:
-        columns, series: names of what is counted, in the order of the arrays.
-    """
+    """What a replication amounts to: these columns and time series; the fleet tells the profiles."""
 
     columns: tuple[str, ...] = tuple(COLUMNS)
     series: tuple[str, ...] = SERIES
@@ -135,13 +128,9 @@ def values(
     *,
     progress: Progress | None = None,
 ) -> Iterator[T]:
-    """The quantity in each replication, in the order asked for; the same ones whoever computes.
+    """The quantity in each replication, counted from 0, in the order asked for; the same whoever computes.
 
-    Args:
-        jobs: experiments and their replications, counted from 0.
-        quantity: what is wanted.
-        resources: who computes, and where results are kept; None: this process, and nowhere.
-        progress: called with the share of what is computed now.
+    Without `resources` this process does, and keeps nothing. Only what is computed now counts as progress.
     """
     wanted = [(experiment, replication) for experiment, numbers in jobs for replication in numbers]
     if resources is None:
@@ -179,12 +168,9 @@ def values(
 def replicated(
     experiments: Sequence[Experiment], resources: Resources | None, *, progress: Progress | None = None
 ) -> list[tuple[Experiment, tuple[Tally, ...]]]:
-    """Each experiment with the tallies of its replications, and what it keeps of them.
+    """Experiments of as many replications each, with their tallies.
 
-    Args:
-        experiments: with as many replications each.
-        resources: who computes; None: this process, which keeps the outcomes where they are few.
-        progress: called with the share that is done.
+    Without `resources` this process computes, and an experiment keeps its outcomes where they are few.
     """
     if resources is None:
         experiments = [each.keeping(KEPT // (each.size + _REPLICATION)) for each in experiments]
@@ -217,10 +203,7 @@ def split(experiment: Experiment) -> Experiment:
 class World:
     """What the tasks of an experiment have in common; no private key and no password is in it.
 
-    Attributes:
-        content: plan, scenario and lists of devices, compressed.
-        digest: of all that can change a number.
-        engine: which one computes; the numbers do not depend on it.
+    `content`: plan, scenario and lists of devices, compressed; `digest`: of all that can change a number.
     """
 
     content: bytes
@@ -248,11 +231,7 @@ class World:
 def compute_part(
     world: World, quantity: Quantity[Any], replication: int, ends: tuple[int, int], *, threads: int | None
 ) -> Arrays:
-    """What a task computes; see `World.task`.
-
-    Raises:
-        EngineUnavailableError: the array engine is asked for, and numba is not installed.
-    """
+    """What a task computes; see `World.task`."""
     experiment = _experiment(world, threads)
     counted = replication - experiment.scenario.first_replication
     return quantity.pack(quantity.value(experiment, counted, range(*ends)))

@@ -51,14 +51,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """Lost devices of a group, over all replications, beside their law.
+    """Lost devices of a group, over all replications, beside their mean without simulation.
 
-    Attributes:
-        group: its name.
-        lost: simulated.
-        mean: expected, without simulation.
-        z: how many standard deviations lie between; 0 where nothing is left to chance.
-        is_explained: whether a number as far out is likelier than the false-alarm rate allows.
+    `z`: how many standard deviations lie between, 0 where nothing is left to chance; `is_explained`: whether
+    a number as far out is likelier than the false-alarm rate.
     """
 
     group: str
@@ -72,11 +68,8 @@ class Witness:
 class Verification(Answer):
     """Whether the engines agree, with each other and with probabilities that take no draw.
 
-    Attributes:
-        fingerprint: of the process engine's outcome.
-        difference: the first; None where the outcomes are equal.
-        witnesses: one for each group; none where the probabilities take a simulation.
-        no_witness: why there is none.
+    `difference`: the first, None where the outcomes are equal; `witnesses`: one for each group, or else
+    `no_witness` says why the probabilities take a simulation.
     """
 
     fingerprint: str
