@@ -20,6 +20,7 @@ from sim.scenario.scenario import Scenario
 from sim.scenario.values import format_share
 from sim.studies.alternatives import scaled, written_spells
 from sim.studies.delays import CurveError, Waits, critical_delays_s, step_of
+from sim.studies.exact import expected_losses
 from sim.studies.experiment import Experiment
 from sim.summary import Column, Summary, Table, notes
 from sim.summary.answer import to_html
@@ -171,10 +172,12 @@ class Answers:
     Attributes:
         devices: how many each group has, by its name.
         lost: how many of them lose the server at the activation after 1, 2, … days; int64, shape (days,).
+        expected: the same of all on average, computed; None where that takes a simulation.
     """
 
     devices: Mapping[str, int]
     lost: Mapping[str, NDArray[np.int64]]
+    expected: NDArray[np.float64] | None
 
     def summary(self, title: str, days: int) -> Summary:
         """What a delay of so many days loses, and what some others do."""
@@ -185,18 +188,22 @@ class Answers:
         counts = Column("devices", "count"), Column("lost", "count")
         shares = tuple((*row, row[2] / row[1] if row[1] else None) for row in rows)
         some = sorted({*evenly(range(1, len(curve) + 1), 9), days})
-        delays = tuple(
+        delays: tuple[tuple[Any, ...], ...] = tuple(
             (f"{day} (here)" if day == days else f"{day}", curve[day - 1], curve[day - 1] / max(*curve, 1))
             for day in some
         )
-        columns = Column("delay (days)"), Column("lost", "count"), Column("", "bar")
+        columns = [Column("delay (days)"), Column("lost", "count"), Column("", "bar")]
+        if self.expected is not None:
+            columns.insert(2, Column("computed", "tenths"))
+            means = (float(self.expected[day - 1]) for day in some)
+            delays = tuple((*row[:2], mean, row[2]) for row, mean in zip(delays, means, strict=True))
         return Summary(
             title,
             f"After {plural(days, 'day')}, {curve[days - 1]:,} of {devices:,} devices lose the server "
             f"({percent(shares[-1][3])}).",
             (
                 Table((Column("group"), *counts, Column("share", "share")), shares, has_total=len(rows) > 1),
-                Table(columns, delays),
+                Table(tuple(columns), delays),
                 notes("Losses at this activation; a help desk comes after them."),
             ),
             tone="bad" if curve[days - 1] else "good",
@@ -236,7 +243,8 @@ def answers_of(scenario: Scenario, step: int, days: int) -> Answers:
     end_s = specified_s + days * SECONDS_PER_DAY + 1  # what follows changes nothing
     experiment = Experiment.of(prepared.with_plan(plan).until(end_s), runs=_RUNS)
     experiment.notify(lambda sentence: print(sentence, file=sys.stderr, flush=True))
-    waits = Waits.of(experiment.prepared, step, np.arange(1, days + 1, dtype=np.int64) * SECONDS_PER_DAY)
+    delays_s = np.arange(1, days + 1, dtype=np.int64) * SECONDS_PER_DAY
+    waits = Waits.of(experiment.prepared, step, delays_s)
     if waits is None:
         raise CurveError(
             "something else happens to the main certificate before this reserve becomes main, so that the "
@@ -251,7 +259,8 @@ def answers_of(scenario: Scenario, step: int, days: int) -> Answers:
         for name in parts[0][0].groups
     }
     lost = {name: waits.lost(delays) for name, delays in found.items()}
-    return Answers({name: delays.size for name, delays in found.items()}, lost)
+    expected = expected_losses(experiment.prepared, step, delays_s)
+    return Answers({name: delays.size for name, delays in found.items()}, lost, expected)
 
 
 def step_meant(scenario: Scenario, number: int | None) -> tuple[Scenario, int]:

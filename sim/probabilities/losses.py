@@ -210,13 +210,15 @@ class Solver:
             if is_over or (holiday.groups is not None and profile.group not in holiday.groups):
                 continue
             if holiday.share >= 1.0:
-                certain.append((holiday.from_s, holiday.to_s))
+                certain.append((max(holiday.from_s, 0), holiday.to_s))
             elif holiday.share > 0.0 and holiday.from_s < wait.switch_s:
                 uncertain.append(holiday)
         if len(uncertain) > MOST_HOLIDAYS:
             raise NotExactError(f"more than {MOST_HOLIDAYS} holidays of shares of the devices: simulate")
         for taken in product((False, True), repeat=len(uncertain)):
-            chosen = [(h.from_s, h.to_s) for h, is_taken in zip(uncertain, taken, strict=True) if is_taken]
+            chosen = [
+                (max(h.from_s, 0), h.to_s) for h, is_taken in zip(uncertain, taken, strict=True) if is_taken
+            ]
             shares = (
                 h.share if is_taken else 1.0 - h.share for h, is_taken in zip(uncertain, taken, strict=True)
             )

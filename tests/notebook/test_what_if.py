@@ -55,6 +55,9 @@ def test_every_delay_has_the_number_of_a_run() -> None:
         panel.delay.value = days
         assert panel.lost == lost(panel.scenario)
         assert f"After {days} day" in panel.children[1].children[1].value
+        assert panel.answers.expected is not None
+        computed = sim.exact(panel.scenario).law.mean
+        assert panel.answers.expected[days - 1] == pytest.approx(computed, rel=1e-3, abs=1e-6)
 
 
 def test_even_devices_are_lost_as_counted_by_hand() -> None:

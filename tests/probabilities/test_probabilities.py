@@ -343,6 +343,17 @@ def test_hours_that_begin_with_the_reserve_or_the_switch(
     assert probability(profile, delayed(delay_s, at_s=at_s)) == pytest.approx(expected, abs=1e-4)
 
 
+def test_no_attempt_is_due_before_the_run() -> None:
+    """A holiday that is under way at its start makes nobody miss one; and of the first one, late by up to 12
+    hours of 24, a share of (144 - 25) / 576 + 5 / 24 falls between 5 and 17 o'clock."""
+    away = Holiday("long", -6 * HOUR, 6 * HOUR, 1.0)
+    plan = replace(delayed(12 * HOUR, at_s=0), holidays=(away,))
+    assert probability(phones(FOR_EVER, every_s=DAY), plan) == pytest.approx(0.5, abs=1e-6)
+    late = phones(FOR_EVER, every_s=DAY, jitter_s=12 * HOUR)
+    expected = 1 - (144 - 25) / 576 - 5 / 24
+    assert probability(late, delayed(12 * HOUR, at_s=5 * HOUR)) == pytest.approx(expected, abs=1e-4)
+
+
 # --- sums -----------------------------------------------------------------------------------------------
 
 
