@@ -38,12 +38,8 @@ class Inventory(Answer):
 
     def classes(self) -> list[tuple[int, int | None, int]]:
         """Days from, days to (None: no end) and devices of each class of ages."""
-        days = self.ages.ages_s // DAY_S
-        bounds = [*_CLASSES_DAYS, None]
-        return [
-            (low, high, int(np.count_nonzero((days >= low) & ((days < high) if high is not None else True))))
-            for low, high in zip(_CLASSES_DAYS, bounds[1:], strict=True)
-        ]
+        devices, _ = np.histogram(self.ages.ages_s // DAY_S, [*_CLASSES_DAYS, np.inf])
+        return list(zip(_CLASSES_DAYS, [*_CLASSES_DAYS[1:], None], devices.tolist(), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""

@@ -24,11 +24,6 @@ _HEAD_LINES: Final = 50
 """Among so many, blank ones not counted, the header is looked for."""
 _SLOW_ENCODINGS: Final = ("idna", "punycode")
 """No file is in one; reading takes more than linear time."""
-_QUOTES: Final = {
-    "field larger": "a field has more than 131072 characters, as if a quote was not closed: close it",
-    "unexpected end": "a quote that opens in this row is never closed: close it",
-    "expected after": 'a quoted field goes on after its closing quote: double the quotes inside a field ("")',
-}
 
 # --- headers -------------------------------------------------------------------------------------------
 
@@ -138,8 +133,8 @@ class Table:
                     for column, cell in zip(columns, cells, strict=True):
                         column.append(cell)
         except csv.Error as error:
-            such = (mend for said, mend in _QUOTES.items() if said in str(error))
-            problems.append(ListProblem(line, "", next(such, f"cannot be read ({error}): check the quotes")))
+            message = f"cannot be read ({error}): close every quote, and double quotes inside a field"
+            problems.append(ListProblem(line, "", message))
         return columns, lines, problems
 
 
@@ -166,7 +161,7 @@ def open_table(content: bytes, *, wanted: Iterable[str], encoding: str | None = 
             hits, table = max((hits, table), _table_in("\n".join(lines), name, names), key=itemgetter(0))
     if table is None:
         mend = "write a header line with a column id, then one row a device"
-        raise UnreadableError(f"is empty, or begins with {_QUOTES['field larger']}: {mend}", line=1)
+        raise UnreadableError(f"is empty, or begins with more than 131072 characters: {mend}", line=1)
     return table
 
 

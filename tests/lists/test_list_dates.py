@@ -140,6 +140,16 @@ def test_rows_written_in_two_ways_are_decided_each_for_itself() -> None:
     ]
 
 
+def test_rows_with_one_sign_decide_for_each_other() -> None:
+    cells = ("13/2/2026 10:00", "2/3/2026 1:35 PM")
+    assert moments(read(*cells)) == ["2026-02-13 10:00:00", "2026-03-02 13:35:00"]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "HST"])
+def test_a_zone_is_no_half_of_a_day_and_no_hour(zone: str) -> None:
+    assert moments(read(f"2026-02-27 01:00 {zone}")) in (["2026-02-27 06:00:00"], ["2026-02-27 11:00:00"])
+
+
 def test_rows_written_alike_with_both_orders_leave_all_open() -> None:
     dates = read("27/02/2026", "2/27/2026", "2/3/2026")
     assert dates.kind.tolist() == [WRONG] * 3
