@@ -339,9 +339,7 @@ def compare(
     Raises:
         CompareError: there is one alone, devices, start or duration differ, or there is no such measure.
         ScenarioError: a scenario cannot be run.
-        PolicyError: a policy is asked for with workers.
-        WorkersError: those who compute cannot be reached, or die.
-        CacheError: results cannot be kept.
+        InputError: of `computing`.
     """
     if isinstance(first, Mapping):
         given, names = (*first.values(), *others), names or [*first, *(each.name for each in others)]

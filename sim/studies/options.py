@@ -76,7 +76,8 @@ def computing(
         PolicyError: others should ask a policy.
         NotSplitError: a single replication with a help desk, a gate or a chase, which only one of a cluster's
             workers could compute.
-        ClusterError: the cluster cannot be used.
+        WorkersError: those who compute cannot be reached, or die.
+        CacheError: results cannot be kept.
     """
     workers, cluster, store = options.get("workers"), options.get("cluster"), options.get("store")
     if workers is not None and cluster is not None:

@@ -180,8 +180,7 @@ def sweep(scenario: Scenario, vary: Mapping[str, object], **options: Unpack[Opti
 
     Raises:
         VaryError: the values make no sense, or do not fit the scenario; all mistakes, with their point.
-        WorkersError: those who compute cannot be reached, or die.
-        CacheError: results cannot be kept.
+        InputError: of `computing`.
     """
     points = points_of(vary)
     experiments = _experiments(with_options(scenario, options), points, options.get("engine", "auto"))

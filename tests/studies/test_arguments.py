@@ -28,6 +28,16 @@ PLAN = sim.Scenario.from_document(
 )
 RESULT = sim.run(PLAN)
 LIST = pd.DataFrame({"id": ["a", "b"], "last_sync": ["2026-02-01", "2026-03-01"]})
+
+
+class Idle(typed.Policy):
+    """Does nothing."""
+
+    def decide(self, now: Any) -> None:
+        pass
+
+
+COMPUTE = {"engine", "seed", "replications", "workers", "cluster", "store", "keep", "progress", "notice"}
 STUDIES = ("compare", "curve", "exact", "plan", "rehearse", "run", "sweep", "verify", "what_if", "why")
 
 
@@ -49,6 +59,10 @@ STUDIES = ("compare", "curve", "exact", "plan", "rehearse", "run", "sweep", "ver
         (lambda: sim.curve(PLAN, 0), "too many positional arguments"),
         (lambda: sim.sweep(PLAN, vary=3), "vary is a dictionary"),
         (lambda: sim.inventory({}), "a file or a DataFrame"),
+        (lambda: sim.inventory(LIST, nonsense=1), "nonsense"),
+        (lambda: sim.run(PLAN, workers=2, cluster="tcp://127.0.0.1:1"), "give one of them"),
+        (lambda: sim.run(PLAN, policy=Idle(), workers=2), "asked in this process"),
+        (lambda: sim.compare({"a": PLAN, "b": (PLAN, Idle())}, workers=2), "asked in this process"),
         (lambda: sim.forecast(LIST, delay=28), "28 has no unit"),
         (lambda: sim.forecast(LIST, lost_at_most="x"), "not a share or a number"),
         (lambda: sim.rehearse(PLAN, devices=0), "at least one device"),
@@ -74,7 +88,9 @@ def test_every_study_checks_its_arguments_and_shows_its_own(name: str) -> None:
         study(PLAN, nonsense=1, **given)
     with pytest.raises(InputError, match="a scenario is expected here"):
         study("plan.yaml", **given)
-    assert next(iter(inspect.signature(study).parameters)) in ("scenario", "first")
+    shown = inspect.signature(study).parameters
+    assert next(iter(shown)) in ("scenario", "first")
+    assert shown.keys() >= COMPUTE or name in ("exact", "rehearse", "verify", "what_if", "why")
 
 
 def test_a_figure_that_is_not_there_is_none_for_those_who_ask_politely() -> None:
