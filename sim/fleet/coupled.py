@@ -40,23 +40,17 @@ class Question(NamedTuple):
 
 @dataclass
 class Answers:
-    """What is known of the devices; an `Onlooker` of the server.
+    """What is known of the devices; an `Onlooker` of the server."""
 
-    Attributes:
-        fleet: the devices.
-        checks: how many of a gate's devices hold a certificate at an instant, and how many there are.
-        lists: the devices to visit, by number of the chase, in the order of the visits.
-        chases: the chase, by its number.
-        members: whom a gate asks about, once it did, and how many these are.
-        asked: what had no answer when the server last lived.
-    """
-
-    fleet: Fleet
+    fleet: Fleet  # the devices
+    # how many of a gate's devices hold a certificate at an instant, and how many there are
     checks: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    # the devices to visit, by number of the chase, in the order of the visits
     lists: dict[int, Ints] = field(default_factory=dict)
-    chases: dict[int, Chase] = field(default_factory=dict)
+    chases: dict[int, Chase] = field(default_factory=dict)  # the chase, by its number
+    # whom a gate asks about, once it did, and how many these are
     members: dict[Gate, tuple[NDArray[np.bool_], int]] = field(default_factory=dict)
-    asked: list[Question] = field(default_factory=list)
+    asked: list[Question] = field(default_factory=list)  # what had no answer when the server last lived
 
     def coverage(self, gate: Gate, generation: int, now_s: int) -> tuple[int, int]:
         """As in `Onlooker`; too few where it is not known yet."""

@@ -51,20 +51,13 @@ _IN_WORK: Final = 3
 
 
 class Desk(NamedTuple):
-    """The help desk in numbers; see `Recovery`.
+    """The help desk in numbers; see `Recovery`."""
 
-    Attributes:
-        technicians, begins_s: as there.
-        laws: (2,) `LAW` of `owner_responds` and `takes`.
-        values: the values of both.
-        hours: (windows, 2) when a reinstallation may start.
-    """
-
-    technicians: int
+    technicians: int  # as there
     begins_s: int
-    laws: Records
-    values: Floats
-    hours: Ints
+    laws: Records  # (2,) `LAW` of `owner_responds` and `takes`
+    values: Floats  # the values of both
+    hours: Ints  # (windows, 2) when a reinstallation may start
 
 
 @compiled

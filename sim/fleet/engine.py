@@ -68,7 +68,7 @@ def simulate(
         raise ValueError("with a help desk, no life can be ended early: others wait in the same queue")
     threads = threads or os.cpu_count() or 1
     run = _Run(plan, fleet, threads, chunk or max(1, min(CHUNK, -(-len(fleet) // threads))))
-    timeline, answers = timeline_of(plan, fleet, run.up_to)
+    timeline, answers = timeline_of(plan, fleet, lambda *asked: run.live(*asked)[1])
     lives = run.live(
         timeline, answers.visits(), plan.horizon_s, timeline.latest_reserve, until_received, progress
     )
@@ -83,13 +83,6 @@ class _Run(NamedTuple):
     threads: int
     chunk: int
 
-    def up_to(
-        self, timeline: Timeline, visits: Ints, horizon_s: int, generation: int, until_received: bool
-    ) -> Columns:
-        """The columns as they are just before an instant; see `coupled.Prefix`."""
-        ends_early = until_received and self.plan.recovery is None
-        return self.live(timeline, visits, horizon_s, generation, ends_early, None)[1]
-
     def live(
         self,
         timeline: Timeline,
@@ -97,17 +90,18 @@ class _Run(NamedTuple):
         horizon_s: int,
         latest_reserve: int,
         until_received: bool,
-        progress: Callable[[float], None] | None,
+        progress: Callable[[float], None] | None = None,
     ) -> tuple[Tables, Columns, Ints, Ints]:
         """Let all devices live up to an instant: tables, columns, totals and coverage."""
         plan, fleet, roster = self.plan, self.fleet, self.fleet.roster
+        recovers = plan.recovery is not None
         tables = tables_of(plan, timeline, roster.profiles, fleet.draws, visits)
         samples = -(-horizon_s // plan.sample_s)
         (world,) = np.array(
             [
                 (
                     *(fleet.draws.k0, fleet.draws.k1, BATCH, plan.sample_s, 1.0 / plan.sample_s, samples),
-                    *(horizon_s, timeline.first_reserve, latest_reserve, until_received),
+                    *(horizon_s, timeline.first_reserve, latest_reserve, until_received and not recovers),
                 )
             ],
             dtype=WORLD,
@@ -118,7 +112,6 @@ class _Run(NamedTuple):
             np.zeros((len(NARROW_COLUMNS), len(fleet)), dtype=np.int8),
         )
         totals, coverage = _totals(tables, world)
-        recovers = plan.recovery is not None
         waiting: list[Records] = []
 
         def run(first: int) -> tuple[Ints, Ints, Records]:

@@ -628,15 +628,10 @@ def live(
     """Let the device live up to and including the attempts of `stop_s`.
 
     Args:
-        row: its state.
-        stock: `STOCK` of draws that were made ahead.
-        stop_s: last second; below the horizon.
         stop_on: `WAS_LOST`, `RECONNECTED` or `HAS_RESERVE` (the latest one) to come back as soon as that
             happens, else `AT_STOP`.
-        tables: the plan and the profiles.
-        totals: what it adds to.
+        totals: what it adds to; see `SYNC_COUNT`.
         coverage: (changes, profiles) devices that held the certificate about to become main.
-        world: key, sampling, horizon.
 
     Returns:
         why it came back: one of the four.

@@ -85,29 +85,17 @@ PUSH: Final = record(at_s=np.int64, lifetime_s=np.int64, success=np.float64)
 
 
 class Tables(NamedTuple):
-    """The plan and the profiles in numbers.
+    """The plan and the profiles in numbers."""
 
-    Attributes:
-        states: (states + 1,) `STATE`.
-        answered: (states, addresses) whether whoever dials an address is answered.
-        held: (generations,) `HELD`.
-        kinds: (profiles,) `KIND`.
-        laws: (profiles, 2) `LAW`: how long it is on, and off.
-        values: the values of all distributions that have some, one after the other.
-        masks: (all masks of all profiles,) `MASK`.
-        pushes: (all pushes to all profiles,) `PUSH`.
-        visits: (chases, devices) instants of the visits that find a device, `FAR_S` where there is none.
-    """
-
-    states: Records
-    answered: NDArray[np.bool_]
-    held: Records
-    kinds: Records
-    laws: Records
-    values: Floats
-    masks: Records
-    pushes: Records
-    visits: Ints
+    states: Records  # (states + 1,) `STATE`
+    answered: NDArray[np.bool_]  # (states, addresses) whether whoever dials an address is answered
+    held: Records  # (generations,) `HELD`
+    kinds: Records  # (profiles,) `KIND`
+    laws: Records  # (profiles, 2) `LAW`: how long it is on, and off
+    values: Floats  # the values of all distributions that have some, one after the other
+    masks: Records  # (all masks of all profiles,) `MASK`
+    pushes: Records  # (all pushes to all profiles,) `PUSH`
+    visits: Ints  # (chases, devices) instants of the visits that find a device, `FAR_S` where there is none
 
 
 def tables_of(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -36,19 +37,12 @@ _LONGEST_ABSENCE_S: Final = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One change of the main certificate that a device survives if it was handed the coming one before.
+    """One change of the main certificate that a device survives if it was handed the coming one before."""
 
-    Attributes:
-        generation: the coming certificate.
-        specified_s: when it became the reserve.
-        at_s: when it becomes main.
-        windows: when an attempt delivers it; sorted, disjoint, not touching.
-    """
-
-    generation: int
-    specified_s: int
-    at_s: int
-    windows: tuple[Span, ...]
+    generation: int  # the coming certificate
+    specified_s: int  # when it became the reserve
+    at_s: int  # when it becomes main
+    windows: tuple[Span, ...]  # when an attempt delivers it; sorted, disjoint, not touching
 
     @property
     def longest_window_s(self) -> int:
@@ -67,11 +61,7 @@ def deliveries_of(timeline: Timeline, platform: Platform) -> tuple[Delivery, ...
         None where a change cannot be survived by having synchronized, or the platform refuses a certificate:
         nothing is sure then.
     """
-    certificates = timeline.server.certificates
-
-    def accepts(generation: int) -> bool:
-        return platform not in certificates[generation].refused_by
-
+    accepts = partial(_accepts, timeline, platform)
     if not accepts(timeline.states[0].main):
         return None
     found = []
@@ -94,14 +84,15 @@ def loses_everybody(timeline: Timeline, platform: Platform) -> bool:
     or was before: where the certificate is replaced immediately, is not valid, or is refused by the
     platform.
     """
-
-    def accepts(generation: int) -> bool:
-        return platform not in timeline.server.certificates[generation].refused_by
-
+    accepts = partial(_accepts, timeline, platform)
     return accepts(timeline.states[0].main) and any(
         after.change == "immediate" or not after.is_valid or not accepts(after.main)
         for _, after in timeline.switches
     )
+
+
+def _accepts(timeline: Timeline, platform: Platform, generation: int) -> bool:
+    return platform not in timeline.server.certificates[generation].refused_by
 
 
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:

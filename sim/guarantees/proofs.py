@@ -28,49 +28,31 @@ from sim.world.timeline import Timeline
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is certain about a guarantee.
+    """What is certain about a guarantee."""
 
-    Attributes:
-        keeps: whether every run keeps it; else every run breaks it.
-        sentence: why, in a planner's words.
-    """
-
-    keeps: bool
-    sentence: str
+    keeps: bool  # whether every run keeps it; else every run breaks it
+    sentence: str  # why, in a planner's words
 
 
 @dataclass(slots=True)
 class _Phases:
-    """The phases of the devices of one profile, apart for those that hold the first reserve at the start.
+    """The phases of the devices of one profile, apart for those that hold the first reserve at the start."""
 
-    Attributes:
-        drawn: how many are drawn; by whether they hold it.
-        written: the others, in seconds; by whether they hold it.
-        stays_off: how many are silent for longer than their absences ever last (model 5.3).
-    """
-
-    drawn: list[int] = field(default_factory=lambda: [0, 0])
+    drawn: list[int] = field(default_factory=lambda: [0, 0])  # how many are drawn; by whether they hold it
+    # the others, in seconds; by whether they hold it
     written: list[list[NDArray[np.int64]]] = field(default_factory=lambda: [[], []])
-    stays_off: int = 0
+    stays_off: int = 0  # how many are silent for longer than their absences ever last (model 5.3)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """The devices of one profile, and what is certain about them.
+    """The devices of one profile, and what is certain about them."""
 
-    Attributes:
-        profile: of all of them.
-        devices: how many there are.
-        is_certain: whether no draw changes what becomes of them, the help desk apart.
-        at_risk: how many of them some draw can lose.
-        deliveries: what they must be handed; None where that does not save them.
-    """
-
-    profile: Profile
-    devices: int
-    is_certain: bool
-    at_risk: int
-    deliveries: tuple[Delivery, ...] | None
+    profile: Profile  # of all of them
+    devices: int  # how many there are
+    is_certain: bool  # whether no draw changes what becomes of them, the help desk apart
+    at_risk: int  # how many of them some draw can lose
+    deliveries: tuple[Delivery, ...] | None  # what they must be handed; None where that does not save them
 
 
 class Proofs:

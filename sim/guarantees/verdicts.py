@@ -34,32 +34,22 @@ ENOUGH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one guarantee.
+    """What became of one guarantee."""
 
-    Attributes:
-        guarantee: as written.
-        verdict: `proved`: no draw can break it; `exact`: kept with the stated probability, as is computed
-            (model 13); `holds`: the replications say so; `fails`; `undecided`: too
-            few replications for the stated confidence; `vacuous`: nothing exercised it.
-        observed: the measure; over several replications the one furthest from what is guaranteed.
-            None where there was nothing to measure.
-        reason: why, where the number alone does not say it.
-        witness: a device that shows the failure.
-        replication: in which it shows.
-        proof: why no draw can break it, in a sentence; or why every run breaks it.
-        replications: how many runs it was held against.
-        broken: how many of them broke it.
-    """
-
-    guarantee: Guarantee
+    guarantee: Guarantee  # as written
+    # `proved`: no draw can break it; `exact`: kept with the stated probability, as is computed (model
+    # 13); `holds`: the replications say so; `fails`; `undecided`: too few replications for the stated
+    # confidence; `vacuous`: nothing exercised it
     verdict: Answer
+    # the measure; over several replications the one furthest from what is guaranteed. None where there
+    # was nothing to measure
     observed: float | None
-    reason: str | None = None
-    witness: str | None = None
-    replication: int | None = None
-    proof: str | None = None
-    replications: int = 1
-    broken: int = 0
+    reason: str | None = None  # why, where the number alone does not say it
+    witness: str | None = None  # a device that shows the failure
+    replication: int | None = None  # in which it shows
+    proof: str | None = None  # why no draw can break it, in a sentence; or why every run breaks it
+    replications: int = 1  # how many runs it was held against
+    broken: int = 0  # how many of them broke it
 
     @property
     def passes(self) -> bool:

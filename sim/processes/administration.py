@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sim.processes.clock import Clock, Moment
-from sim.processes.tally import NOT_YET, Tally
+from sim.processes.device import NOT_YET, Device, Tally
 from sim.world.certificates import Certificate
 from sim.world.draws import Purpose
 from sim.world.order import Phase
 from sim.world.plan import Chase, Gate, Outage, Plan, Push, Reissue, concerns
 from sim.world.server import Change, Server
-
-if TYPE_CHECKING:
-    from sim.processes.device import Device
 
 Life = Generator[Moment, None, None]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, repeat
 from typing import Final
 
 from sim.processes.clock import Clock, Moment, priority
-from sim.processes.tally import Tally
 from sim.world.calendar import Mask
 from sim.world.certificates import NO_CERTIFICATE, Certificate
 from sim.world.distributions import Distribution
@@ -21,6 +22,27 @@ Life = Generator[Moment, None, None]
 
 FAR_S: Final = 1 << 62
 """Later than any instant."""
+
+
+NOT_YET: Final = -(1 << 62)
+"""The last synchronization of a device that has had none."""
+
+
+class Tally:
+    """Running totals over the fleet, which the observer reads instead of asking every device.
+
+    Attributes:
+        last_sync_at_s: per device, instant of its last synchronization, or `NOT_YET`; int64.
+        syncs: successful synchronizations of all devices.
+        holders: devices that hold a certificate in either slot, by generation.
+        lost: devices that are lost now.
+    """
+
+    def __init__(self, devices: int) -> None:
+        self.last_sync_at_s = array("q", repeat(NOT_YET, devices))
+        self.syncs = 0
+        self.holders: Counter[int] = Counter()
+        self.lost = 0
 
 
 @dataclass(slots=True)
@@ -118,10 +140,6 @@ class Device:
     def _live_always_on(self) -> Life:
         clock, in_turn = self.clock, priority(Phase.SYNC, self.index)
         attempt = self.take_turn if self.is_called_on else self.attempt
-        if self.profile.success == 1.0:
-            for due_s in self._schedule():
-                yield Moment(clock, due_s, in_turn)
-                attempt(due_s, True)
         for due_s, succeeds in zip(self._schedule(), self._successes(), strict=False):
             yield Moment(clock, due_s, in_turn)
             attempt(due_s, succeeds)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.processes.administration import Administration
-from sim.processes.clock import Clock
-from sim.processes.device import Device, masked_by
+from sim.processes.clock import Clock, Moment
+from sim.processes.device import Device, Tally, masked_by
 from sim.processes.helpdesk import HelpDesk
-from sim.processes.observer import Observer
 from sim.processes.policy import Policy, follow
-from sim.processes.tally import Tally
 from sim.world.calendar import masks_of
 from sim.world.certificates import NO_CERTIFICATE
 from sim.world.fleet import Fleet
-from sim.world.outcome import CAUSES, MEANS, NEVER, Devices, Outcome
+from sim.world.order import Phase
+from sim.world.outcome import CAUSES, MEANS, NEVER, SERIES, Devices, Outcome
 from sim.world.plan import Chase, Plan, Push
 from sim.world.server import Server
 from sim.world.timeline import play
@@ -96,6 +96,53 @@ def simulate(
     )
 
 
+class Observer:
+    """Looks at the fleet at instants 0, p, 2p, … below the horizon (`Outcome.series`); changes nothing."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        plan: Plan,
+        server: Server,
+        tally: Tally,
+        desk: HelpDesk | None,
+        *,
+        every_s: NDArray[np.int64],
+        progress: Callable[[float], None] | None,
+    ) -> None:
+        self.clock, self.plan, self.server = clock, plan, server
+        self.tally, self.desk, self.progress = tally, desk, progress
+        self.connected_for_s = 2 * every_s
+        self.rows: list[tuple[int, ...]] = []
+        self._syncs_before = 0
+
+    def watch(self) -> Generator[Moment, None, None]:
+        """Sample until the end."""
+        for at_s in range(0, self.plan.horizon_s, self.plan.sample_s):
+            yield self.clock.at(at_s, Phase.OBSERVATION)
+            self.rows.append(self._sample())
+            if self.progress is not None:
+                self.progress(at_s / self.plan.horizon_s)
+
+    def _sample(self) -> tuple[int, ...]:
+        now_s, reserve, tally = self.clock.now, self.server.reserve, self.tally
+        last_sync_at_s = np.frombuffer(tally.last_sync_at_s, dtype=np.int64)
+        since, self._syncs_before = tally.syncs - self._syncs_before, tally.syncs
+        return (
+            now_s,
+            -1 if reserve is None else tally.holders[reserve.generation],
+            int(np.count_nonzero(last_sync_at_s >= now_s - self.connected_for_s)),
+            tally.lost,
+            0 if self.desk is None else self.desk.queue_length,
+            since,
+        )
+
+    def series(self) -> dict[str, NDArray[np.int64]]:
+        """The samples, one array a column."""
+        table = np.array(self.rows, dtype=np.int64).reshape(-1, len(SERIES))
+        return dict(zip(SERIES, table.T, strict=True))
+
+
 @contextmanager
 def _without_collector() -> Iterator[None]:
     """Events are freed as they happen; looking for cycles among so many objects costs a tenth of a run."""
@@ -113,7 +160,7 @@ def _columns(
 ) -> Devices:
     latest = max(server.specified_at_s, default=NO_CERTIFICATE)
 
-    def instants(values: list[int | None]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def instants(values: list[int | None]) -> NDArray[np.int64]:
         return np.array([NEVER if value is None else value for value in values], dtype=np.int64)
 
     received_at_s = [d.received_at_s if d.received == latest else None for d in devices]

@@ -30,42 +30,28 @@ Slots = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing that happened to a device.
+    """One thing that happened to a device."""
 
-    Attributes:
-        at_s: instant.
-        device: index of the device in the fleet.
-        what: one of `What`.
-        generation: the certificate presented; for `received`, the one received.
-        detail: for `lost` the cause; for `reconnected` the means; for `reinstalled` and `probed` how the
-            server is met (`synced`, `refused`, `unreachable`); for `synced` by a reinstallation `reinstall`.
-        before: the slots before an attempt; else the slots.
-        after: the slots after it.
-    """
-
-    at_s: int
-    device: int
-    what: What
-    generation: int
+    at_s: int  # instant
+    device: int  # index of the device in the fleet
+    what: What  # one of `What`
+    generation: int  # the certificate presented; for `received`, the one received
+    # for `lost` the cause; for `reconnected` the means; for `reinstalled` and `probed` how the server is
+    # met (`synced`, `refused`, `unreachable`); for `synced` by a reinstallation `reinstall`
     detail: str
-    before: Slots
-    after: Slots
+    before: Slots  # the slots before an attempt; else the slots
+    after: Slots  # the slots after it
 
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """What recorded devices are given, and where they record.
+    """What recorded devices are given, and where they record."""
 
-    Attributes:
-        record: called with each happening, in the engine's order of events.
-        attempts_s: instants of attempts beside a device's own, which succeed if the server accepts them.
-        reinstalls_s: instants at which a reinstallation ends.
-        probes_s: instants at which it is recorded whether the server would be accepted; they change nothing.
-    """
-
-    record: Callable[[Happening], object]
+    record: Callable[[Happening], object]  # called with each happening, in the engine's order of events
+    # instants of attempts beside a device's own, which succeed if the server accepts them
     attempts_s: Sequence[int] = ()
-    reinstalls_s: Sequence[int] = ()
+    reinstalls_s: Sequence[int] = ()  # instants at which a reinstallation ends
+    # instants at which it is recorded whether the server would be accepted; they change nothing
     probes_s: Sequence[int] = ()
 
 

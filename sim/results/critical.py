@@ -12,42 +12,23 @@ from numpy.typing import NDArray
 
 from sim.results.measures import ALL, Selection
 from sim.world.fleet import Roster
-from sim.world.outcome import NEVER, Outcome
+from sim.world.outcome import NEVER
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class CriticalDelays:
-    """The critical delays of one replication.
+    """The critical delays of one replication."""
 
-    Attributes:
-        delays_s: those that occur, ascending; shape (k,), int64. A delay of at least this many seconds
-            saves the device.
-        devices: how many have each; shape (k,), int64.
-        never: devices that did not receive the reserve within the run.
-        refused: devices that are lost by any activation, since their platform refuses the certificate; they
-            are not counted elsewhere.
-    """
-
+    # those that occur, ascending; shape (k,), int64. A delay of at least this many seconds saves the
+    # device
     delays_s: Ints
-    devices: Ints
-    never: int
+    devices: Ints  # how many have each; shape (k,), int64
+    never: int  # devices that did not receive the reserve within the run
+    # devices that are lost by any activation, since their platform refuses the certificate; they are not
+    # counted elsewhere
     refused: int
-
-    @classmethod
-    def of(
-        cls, parts: Iterable[Outcome], *, refused_by: frozenset[str] = frozenset(), selection: Selection = ALL
-    ) -> CriticalDelays:
-        """Those of a replication.
-
-        Args:
-            parts: the outcomes of the fleet's parts, of a run in which one reserve was specified.
-            refused_by: platforms that refuse it.
-            selection: which devices are counted.
-        """
-        delays = ((outcome.roster, outcome.devices.critical_delay_s) for outcome in parts)
-        return cls.of_delays(delays, refused_by=refused_by, selection=selection)
 
     @classmethod
     def of_delays(
@@ -57,9 +38,14 @@ class CriticalDelays:
         refused_by: frozenset[str] = frozenset(),
         selection: Selection = ALL,
     ) -> CriticalDelays:
-        """The same from the critical delay of every device, -1 for none, of each part; at least one.
+        """From the critical delay of every device, -1 for none, of each part of the fleet; at least one.
 
         No delay loses a device that never connected (model 11.2).
+
+        Args:
+            parts: of a run in which one reserve was specified.
+            refused_by: platforms that refuse it.
+            selection: which devices are counted.
         """
         found = []
         for roster, delays_s in parts:

@@ -183,41 +183,31 @@ def _lacked(outcome: Outcome) -> Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """One measure: everything that the program knows of it. Any takes a bound on either side.
+    """One measure: everything that the program knows of it. Any takes a bound on either side."""
 
-    Attributes:
-        text: what it is, for a planner.
-        unit: what its bound is written in.
-        count: its value in one replication; None where there is nothing to measure.
-        keys: further keys of a guarantee that go with it.
-        as_share: the measure that counts the same as a share of the devices.
-        worse: which direction is bad for a planner; None: neither.
-        decided_by: `scenario`: before the run begins; `losses`: by which devices are ever lost, so that the
-            help desk does not change it, and strategies are compared device by device; `reception`: by which
-            devices hold a certificate when it becomes main; `everything`: by all that happens.
-        nothing: why there may be nothing to measure; None: there always is something.
-        counted: which devices make it greater, shape (devices,), by outcome and `within`; None: none does.
-        among: which devices could; default: all.
-        alone: what each device amounts to alone, shape (devices,); default: 1 where it counts, else 0.
-        of_devices: its value where so many devices, of so many, count to its bad side; default: their number
-            does not say.
-        most: what no run exceeds; None where that is not known.
-        least: what no run goes below if so many devices, of so many, are surely lost; default: not known.
-    """
-
-    text: str
-    unit: Unit
+    text: str  # what it is, for a planner
+    unit: Unit  # what its bound is written in
+    # its value in one replication; None where there is nothing to measure
     count: Callable[[Selected], float | int | None]
-    keys: tuple[Key, ...] = ()
-    as_share: str | None = None
-    worse: Literal["more", "less"] | None = "more"
+    keys: tuple[Key, ...] = ()  # further keys of a guarantee that go with it
+    as_share: str | None = None  # the measure that counts the same as a share of the devices
+    worse: Literal["more", "less"] | None = "more"  # which direction is bad for a planner; None: neither
+    # `scenario`: before the run begins; `losses`: by which devices are ever lost, so that the help desk
+    # does not change it, and strategies are compared device by device; `reception`: by which devices hold
+    # a certificate when it becomes main; `everything`: by all that happens
     decided_by: Literal["scenario", "losses", "reception", "everything"] = "everything"
-    nothing: str | None = None
+    nothing: str | None = None  # why there may be nothing to measure; None: there always is something
+    # which devices make it greater, shape (devices,), by outcome and `within`; None: none does
     counted: Callable[[Outcome, int | None], Bools] | None = _lost
-    among: Callable[[Outcome], Bools] | None = None
+    among: Callable[[Outcome], Bools] | None = None  # which devices could; default: all
+    # what each device amounts to alone, shape (devices,); default: 1 where it counts, else 0
     alone: Callable[[Outcome], Floats] | None = None
+    # its value where so many devices, of so many, count to its bad side; default: their number does not
+    # say
     of_devices: Callable[[int, int], float] | None = None
+    # what no run exceeds; None where that is not known
     most: Callable[[Extent], float | None] = field(default=lambda extent: None)
+    # what no run goes below if so many devices, of so many, are surely lost; default: not known
     least: Callable[[int, int], float] | None = None
 
     def in_words(self, value: float | None) -> str:
@@ -379,23 +369,15 @@ def measures_with(key: Key) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What a measure of some devices must keep to.
+    """What a measure of some devices must keep to."""
 
-    Attributes:
-        measure: its name in `MEASURES`.
-        at_most: the largest value that keeps it, in the unit of the measure, durations in seconds.
-        at_least: the smallest; one of the two is None.
-        selection: the devices that count.
-        within: seconds after its first loss within which a device counts as reconnected.
-        quantile: of the time to reconnect.
-    """
-
-    measure: str
+    measure: str  # its name in `MEASURES`
+    # the largest value that keeps it, in the unit of the measure, durations in seconds
     at_most: float | None = None
-    at_least: float | None = None
-    selection: Selection = ALL
-    within: int | None = None
-    quantile: float | None = None
+    at_least: float | None = None  # the smallest; one of the two is None
+    selection: Selection = ALL  # the devices that count
+    within: int | None = None  # seconds after its first loss within which a device counts as reconnected
+    quantile: float | None = None  # of the time to reconnect
 
     @property
     def entry(self) -> Measure:

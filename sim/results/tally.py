@@ -38,26 +38,16 @@ _PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """What became of the devices of each profile; all counts are int64.
+    """What became of the devices of each profile; all counts are int64."""
 
-    Attributes:
-        profiles: the kinds of devices.
-        counts: (columns, profiles), the sums of `COLUMNS` over the devices of each profile.
-        back: (k, 3), profile, seconds from the first loss to its end, and how many devices took them.
-        coverage_held: (changes, profiles), see `Outcome`.
-        series: time series, see `Outcome`.
-        events, certificates: of the server; the same for every part.
-        blocks: hashes of the devices, see `Outcome.blocks`.
-    """
-
-    profiles: tuple[Profile, ...]
-    counts: Ints
-    back: Ints
-    coverage_held: Ints
-    series: dict[str, Ints]
-    events: tuple[Event, ...]
+    profiles: tuple[Profile, ...]  # the kinds of devices
+    counts: Ints  # (columns, profiles), the sums of `COLUMNS` over the devices of each profile
+    back: Ints  # (k, 3), profile, seconds from the first loss to its end, and how many devices took them
+    coverage_held: Ints  # (changes, profiles), see `Outcome`
+    series: dict[str, Ints]  # time series, see `Outcome`
+    events: tuple[Event, ...]  # of the server; the same for every part
     certificates: tuple[Certificate, ...]
-    blocks: tuple[bytes, ...]
+    blocks: tuple[bytes, ...]  # hashes of the devices, see `Outcome.blocks`
 
     @classmethod
     def of(cls, outcome: Outcome) -> Tally:

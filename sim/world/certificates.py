@@ -18,24 +18,15 @@ NO_CERTIFICATE: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One certificate of the server.
+    """One certificate of the server."""
 
-    Attributes:
-        generation: its number in order of issue; 0 is the main certificate at the start.
-        issuer: `ksc` or `custom`.
-        not_before_s: first second at which it is valid, from the start (may be negative).
-        not_after_s: first second at which it is no longer valid.
-        address: the connection address that a device holding it dials once it is main.
-        refused_by: platforms that refuse it (model 5.6).
-        identity: `sha256:…` of the planner's own certificate (model 3.1); None: a made-up one.
-    """
-
-    generation: int
-    issuer: Issuer
-    not_before_s: int
-    not_after_s: int
-    address: str
-    refused_by: frozenset[str] = frozenset()
+    generation: int  # its number in order of issue; 0 is the main certificate at the start
+    issuer: Issuer  # `ksc` or `custom`
+    not_before_s: int  # first second at which it is valid, from the start (may be negative)
+    not_after_s: int  # first second at which it is no longer valid
+    address: str  # the connection address that a device holding it dials once it is main
+    refused_by: frozenset[str] = frozenset()  # platforms that refuse it (model 5.6)
+    # `sha256:…` of the planner's own certificate (model 3.1); None: a made-up one
     identity: str | None = None
 
     @property

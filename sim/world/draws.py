@@ -82,15 +82,10 @@ def unit(high: Words, low: Words) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """The random numbers of one replication.
+    """The random numbers of one replication."""
 
-    Attributes:
-        k0: low word of the key.
-        k1: high word of the key.
-    """
-
-    k0: np.uint64
-    k1: np.uint64
+    k0: np.uint64  # low word of the key
+    k1: np.uint64  # high word of the key
 
     @classmethod
     def of(cls, seed: int, replication: int) -> Draws:

@@ -45,12 +45,9 @@ class Spells:
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """On, except in written spells (model 5.3).
+    """On, except in written spells (model 5.3)."""
 
-    Attributes:
-        spells: each [from, to) in seconds from the start, sorted; none touches the next.
-    """
-
+    # each [from, to) in seconds from the start, sorted; none touches the next
     spells: tuple[tuple[int, int], ...]
 
     def __post_init__(self) -> None:
@@ -89,27 +86,16 @@ Presence = Literal["always", "never"] | Spells | Away
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What devices of one kind share; all durations in whole seconds.
+    """What devices of one kind share; all durations in whole seconds."""
 
-    Attributes:
-        group: the name they are counted under.
-        platform: `android`, `ios` or `aurora`.
-        every_s: period of the schedule.
-        jitter_s: largest delay of an attempt, below `every_s`.
-        success: probability that an attempt that reaches the server succeeds.
-        catch_up: whether a device that missed an attempt while off makes one when it comes on.
-        presence: `always`, `never`, drawn spells, or written ones.
-        hours: outside of them it is off (model 12.1); None: none are set.
-    """
-
-    group: str
-    platform: Platform
-    every_s: int
-    jitter_s: int
-    success: float
-    catch_up: bool
-    presence: Presence
-    hours: Windows | None = None
+    group: str  # the name they are counted under
+    platform: Platform  # `android`, `ios` or `aurora`
+    every_s: int  # period of the schedule
+    jitter_s: int  # largest delay of an attempt, below `every_s`
+    success: float  # probability that an attempt that reaches the server succeeds
+    catch_up: bool  # whether a device that missed an attempt while off makes one when it comes on
+    presence: Presence  # `always`, `never`, drawn spells, or written ones
+    hours: Windows | None = None  # outside of them it is off (model 12.1); None: none are set
 
     def __post_init__(self) -> None:
         """The schedule is strictly increasing, and the hours are in order."""
@@ -135,15 +121,8 @@ _AT_A_TIME: Final = 65_536
 
 
 PER_DEVICE: Final = (
-    "profile",
-    "group",
-    "identity",
-    "phase_s",
-    "silent",
-    "seen",
-    "holds_reserve",
-    "silent_for_s",
-    "never_connected",
+    *("profile", "group", "identity", "phase_s", "silent", "seen", "holds_reserve"),
+    *("silent_for_s", "never_connected"),
 )
 """Columns of a `Roster` with one row a device."""
 
@@ -262,20 +241,13 @@ class Roster:
 
 @dataclass(frozen=True, eq=False)
 class Fleet:
-    """A roster with the start of one replication drawn.
+    """A roster with the start of one replication drawn."""
 
-    Attributes:
-        roster: who there is.
-        draws: the replication's random numbers.
-        phase_s: shape (n,), int64, 0 <= phase < every.
-        starts_on: shape (n,), bool.
-        first_spell_s: shape (n,), int64: end of the spell in which the run starts; 0 without spells.
-    """
-
-    roster: Roster
-    draws: Draws
-    phase_s: NDArray[np.int64]
-    starts_on: NDArray[np.bool_]
+    roster: Roster  # who there is
+    draws: Draws  # the replication's random numbers
+    phase_s: NDArray[np.int64]  # shape (n,), int64, 0 <= phase < every
+    starts_on: NDArray[np.bool_]  # shape (n,), bool
+    # shape (n,), int64: end of the spell in which the run starts; 0 without spells
     first_spell_s: NDArray[np.int64]
 
     def __len__(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -23,27 +23,6 @@ CAUSES: Final = ("", "not_delivered", "replaced_reserve", "expired", "immediate"
 MEANS: Final = ("", "sync", "reinstall")
 """How a device reconnected; the column holds the index."""
 
-COLUMNS: Final = (
-    "reserve_received_at_s",
-    "critical_delay_s",
-    "lost_at_s",
-    "lost_cause",
-    "noticed_at_s",
-    "reconnected_at_s",
-    "reconnected_by",
-    "times_lost",
-    "lost_for_s",
-    "syncs",
-    "last_sync_at_s",
-    "reinstalls",
-    "helpdesk_s",
-    "unreachable",
-    "unreachable_for_s",
-    "visits",
-    "visits_helped",
-)
-"""Columns of an outcome, one row a device: see `Devices`."""
-
 BLOCK: Final = 65_536
 """Devices that are hashed together: whole blocks of a fleet have the same hashes in any part of it."""
 
@@ -53,48 +32,28 @@ SERIES: Final = ("at_s", "holding_reserve", "connected", "lost", "queue", "syncs
 
 @dataclass(frozen=True, eq=False)
 class Devices:
-    """One row a device, in device order; instants in whole seconds from the start, -1 for never.
+    """One row a device, in device order; instants in whole seconds from the start, -1 for never."""
 
-    Attributes:
-        reserve_received_at_s: when it first held the latest reserve; int64.
-        lost_at_s: its first loss; int64.
-        lost_cause: index into `CAUSES`; int8.
-        noticed_at_s: first refusal after the first loss; int64.
-        reconnected_at_s: end of the first loss; int64.
-        reconnected_by: index into `MEANS`; int8.
-        times_lost: how often it lost the server; int32.
-        lost_for_s: seconds lost within the run, over all losses; int64.
-        syncs: successful synchronizations; int64.
-        last_sync_at_s: the last of them; int64.
-        reinstalls: finished reinstallations; int32.
-        helpdesk_s: seconds of technicians' work within the run; int64.
-        unreachable: whether an attempt was *unreachable*; bool.
-        unreachable_for_s: seconds from the first unreachable attempt of each unbroken row of them to the next
-            attempt that is not, or to the end; int64.
-        visits: how often it was visited within the run (model 10.3); int32.
-        visits_helped: how often that brought a reserve; int32.
-        latest_reserve_at_s: when the latest reserve was specified, for all.
-        held_from_start: whether it held the latest reserve from the start (model 5.1); bool.
-    """
-
-    reserve_received_at_s: NDArray[np.int64]
-    lost_at_s: NDArray[np.int64]
-    lost_cause: NDArray[np.int8]
-    noticed_at_s: NDArray[np.int64]
-    reconnected_at_s: NDArray[np.int64]
-    reconnected_by: NDArray[np.int8]
-    times_lost: NDArray[np.int32]
-    lost_for_s: NDArray[np.int64]
-    syncs: NDArray[np.int64]
-    last_sync_at_s: NDArray[np.int64]
-    reinstalls: NDArray[np.int32]
-    helpdesk_s: NDArray[np.int64]
-    unreachable: NDArray[np.bool_]
+    reserve_received_at_s: NDArray[np.int64]  # when it first held the latest reserve
+    lost_at_s: NDArray[np.int64]  # its first loss
+    lost_cause: NDArray[np.int8]  # index into `CAUSES`
+    noticed_at_s: NDArray[np.int64]  # first refusal after the first loss
+    reconnected_at_s: NDArray[np.int64]  # end of the first loss
+    reconnected_by: NDArray[np.int8]  # index into `MEANS`
+    times_lost: NDArray[np.int32]  # how often it lost the server
+    lost_for_s: NDArray[np.int64]  # seconds lost within the run, over all losses
+    syncs: NDArray[np.int64]  # successful synchronizations
+    last_sync_at_s: NDArray[np.int64]  # the last of them
+    reinstalls: NDArray[np.int32]  # finished reinstallations
+    helpdesk_s: NDArray[np.int64]  # seconds of technicians' work within the run
+    unreachable: NDArray[np.bool_]  # whether an attempt was *unreachable*
+    # seconds from the first unreachable attempt of each unbroken row of them to the next attempt that is
+    # not, or to the end
     unreachable_for_s: NDArray[np.int64]
-    visits: NDArray[np.int32]
-    visits_helped: NDArray[np.int32]
-    latest_reserve_at_s: int
-    held_from_start: NDArray[np.bool_]
+    visits: NDArray[np.int32]  # how often it was visited within the run (model 10.3)
+    visits_helped: NDArray[np.int32]  # how often that brought a reserve
+    latest_reserve_at_s: int  # when the latest reserve was specified, for all
+    held_from_start: NDArray[np.bool_]  # whether it held the latest reserve from the start (model 5.1)
 
     @property
     def critical_delay_s(self) -> NDArray[np.int64]:
@@ -114,30 +73,26 @@ class Devices:
         return ((name, getattr(self, name)) for name in COLUMNS)
 
 
+_NAMES: Final = tuple(column.name for column in fields(Devices))[:-2]
+COLUMNS: Final = (_NAMES[0], "critical_delay_s", *_NAMES[1:])
+"""Columns of an outcome, one row a device: see `Devices`."""
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What happened in one replication.
+    """What happened in one replication."""
 
-    Attributes:
-        roster: the devices.
-        horizon_s: length of the run.
-        devices: one row a device.
-        is_lost: shape (n,), whether it is lost at the end.
-        coverage_held: shape (changes, profiles), devices that held the certificate about to become main
-            just before each change of the main certificate.
-        events: what the server and the operator did.
-        certificates: by generation.
-        series: samples by the names of `SERIES`; `holding_reserve` is -1 while there is no reserve,
-            `connected` counts devices that synced within 2 x every, `syncs` those since the last sample.
-    """
-
-    roster: Roster
-    horizon_s: int
-    devices: Devices
-    is_lost: NDArray[np.bool_]
+    roster: Roster  # the devices
+    horizon_s: int  # length of the run
+    devices: Devices  # one row a device
+    is_lost: NDArray[np.bool_]  # shape (n,), whether it is lost at the end
+    # shape (changes, profiles), devices that held the certificate about to become main just before each
+    # change of the main certificate
     coverage_held: NDArray[np.int64]
-    events: tuple[Event, ...]
-    certificates: tuple[Certificate, ...]
+    events: tuple[Event, ...]  # what the server and the operator did
+    certificates: tuple[Certificate, ...]  # by generation
+    # samples by the names of `SERIES`; `holding_reserve` is -1 while there is no reserve, `connected`
+    # counts devices that synced within 2 x every, `syncs` those since the last sample
     series: dict[str, NDArray[np.int64]]
 
     @property

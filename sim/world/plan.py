@@ -17,17 +17,11 @@ from sim.world.order import SECONDS_PER_DAY
 
 @dataclass(frozen=True, slots=True)
 class AddressChange:
-    """The new connection address that comes with a reissue (model 4.3).
+    """The new connection address that comes with a reissue (model 4.3)."""
 
-    Attributes:
-        address: the new address.
-        opens_s: instant at which it opens; None: at activation.
-        old_stays_s: how long after activation the old one stays open.
-    """
-
-    address: str
-    opens_s: int | None
-    old_stays_s: int
+    address: str  # the new address
+    opens_s: int | None  # instant at which it opens; None: at activation
+    old_stays_s: int  # how long after activation the old one stays open
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +29,14 @@ class Gate:
     """The reserve becomes main once enough devices hold it (model 10.1).
 
     Durations count from its specification.
-
-    Attributes:
-        coverage: least share of the devices.
-        check_every_s: period of the checks.
-        not_before_s: no check is earlier.
-        not_after_s: the last check; None: there is none.
-        otherwise: what happens at the last check if too few hold it.
-        groups: whose devices are counted; None: all.
     """
 
-    coverage: float
-    check_every_s: int
-    not_before_s: int = 0
-    not_after_s: int | None = None
-    otherwise: Literal["activate", "cancel"] = "activate"
-    groups: frozenset[str] | None = None
+    coverage: float  # least share of the devices
+    check_every_s: int  # period of the checks
+    not_before_s: int = 0  # no check is earlier
+    not_after_s: int | None = None  # the last check; None: there is none
+    otherwise: Literal["activate", "cancel"] = "activate"  # what happens at the last check if too few hold it
+    groups: frozenset[str] | None = None  # whose devices are counted; None: all
 
     def __post_init__(self) -> None:
         """The checks move on, and the last is one of them."""
@@ -78,35 +64,23 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Reissue:
-    """A new certificate is specified (model 3.4, 3.5).
+    """A new certificate is specified (model 3.4, 3.5)."""
 
-    Attributes:
-        at_s: instant.
-        activate: when it becomes main.
-        after_s: the activation delay N of `after`, in seconds.
-        issuer: who made it.
-        valid_for_s: its life; None: that of the certificate it succeeds.
-        not_before_s: from a certificate file: start of its validity; None: the instant of issue.
-        address: the change of address, if any.
-        unfit: why it breaks Kaspersky's requirements, so that the action fails (model 5.6); None if fit.
-        refused_by: platforms that refuse it.
-        identity: `sha256:…` of a certificate from a file; None: a made-up one.
-        gate: of `when covered`: from what coverage on it becomes main.
-        step: index in the strategy; None: not from a strategy. It says where the action comes from and not
-            what it does, so that it is no part of equality.
-    """
-
-    at_s: int
-    activate: Literal["immediately", "after", "at expiry", "when covered"]
-    after_s: int | None = None
-    issuer: Issuer = "ksc"
-    valid_for_s: int | None = None
+    at_s: int  # instant
+    activate: Literal["immediately", "after", "at expiry", "when covered"]  # when it becomes main
+    after_s: int | None = None  # the activation delay N of `after`, in seconds
+    issuer: Issuer = "ksc"  # who made it
+    valid_for_s: int | None = None  # its life; None: that of the certificate it succeeds
+    # from a certificate file: start of its validity; None: the instant of issue
     not_before_s: int | None = None
-    address: AddressChange | None = None
+    address: AddressChange | None = None  # the change of address, if any
+    # why it breaks Kaspersky's requirements, so that the action fails (model 5.6); None if fit
     unfit: str | None = None
-    refused_by: frozenset[str] = frozenset()
-    identity: str | None = None
-    gate: Gate | None = None
+    refused_by: frozenset[str] = frozenset()  # platforms that refuse it
+    identity: str | None = None  # `sha256:…` of a certificate from a file; None: a made-up one
+    gate: Gate | None = None  # of `when covered`: from what coverage on it becomes main
+    # index in the strategy; None: not from a strategy. It says where the action comes from and not what
+    # it does, so that it is no part of equality
     step: int | None = field(default=None, compare=False)
 
 
@@ -128,40 +102,25 @@ class RestorePrevious:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A message asks devices to synchronize (model 10.2); `step` as in `Reissue`.
+    """A message asks devices to synchronize (model 10.2); `step` as in `Reissue`."""
 
-    Attributes:
-        at_s: instant.
-        lifetime_s: how long the message waits for a device that is off.
-        success: probability that it reaches a device.
-        group, platform: whom it is sent to; None: all.
-    """
-
-    at_s: int
-    lifetime_s: int
-    success: float = 1.0
-    group: str | None = None
+    at_s: int  # instant
+    lifetime_s: int  # how long the message waits for a device that is off
+    success: float = 1.0  # probability that it reaches a device
+    group: str | None = None  # whom it is sent to; None: all
     platform: str | None = None
     step: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Chase:
-    """Somebody visits the devices that lag (model 10.3); `step` as in `Reissue`.
+    """Somebody visits the devices that lag (model 10.3); `step` as in `Reissue`."""
 
-    Attributes:
-        at_s: when the list is made.
-        silent_for_s: on it are devices whose last synchronization is at least so long ago.
-        per_day: visits a day.
-        success: probability that a visit finds the device.
-        group, platform: whose devices; None: all.
-    """
-
-    at_s: int
-    silent_for_s: int
-    per_day: int
-    success: float = 1.0
-    group: str | None = None
+    at_s: int  # when the list is made
+    silent_for_s: int  # on it are devices whose last synchronization is at least so long ago
+    per_day: int  # visits a day
+    success: float = 1.0  # probability that a visit finds the device
+    group: str | None = None  # whose devices; None: all
     platform: str | None = None
     step: int | None = field(default=None, compare=False)
 
@@ -180,53 +139,34 @@ Action = Reissue | CancelReserve | RestorePrevious | Push | Chase
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The server answers nobody in [from_s, to_s).
+    """The server answers nobody in [from_s, to_s)."""
 
-    Attributes:
-        from_s, to_s: in seconds from the start.
-        server_is_off: whether it is off, and makes no reserve by itself until it is on again (model 3.7).
-    """
-
-    from_s: int
+    from_s: int  # in seconds from the start
     to_s: int
+    # whether it is off, and makes no reserve by itself until it is on again (model 3.7)
     server_is_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Holiday:
-    """Some devices are away for all of [from_s, to_s) (model 12.2).
+    """Some devices are away for all of [from_s, to_s) (model 12.2)."""
 
-    Attributes:
-        name: keys the draws.
-        from_s, to_s: in seconds from the start.
-        share: probability that a device is away.
-        groups: whose devices; None: all.
-    """
-
-    name: str
-    from_s: int
+    name: str  # keys the draws
+    from_s: int  # in seconds from the start
     to_s: int
-    share: float
-    groups: frozenset[str] | None = None
+    share: float  # probability that a device is away
+    groups: frozenset[str] | None = None  # whose devices; None: all
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """Something that now and then takes many devices at once (model 12.3).
+    """Something that now and then takes many devices at once (model 12.3)."""
 
-    Attributes:
-        name: keys the draws.
-        share: probability that an occurrence takes a device.
-        every: from the start, or the end of an occurrence, to the next one.
-        lasts: length of an occurrence.
-        groups: whose devices; None: all.
-    """
-
-    name: str
-    share: float
-    every: Distribution
-    lasts: Distribution
-    groups: frozenset[str] | None = None
+    name: str  # keys the draws
+    share: float  # probability that an occurrence takes a device
+    every: Distribution  # from the start, or the end of an occurrence, to the next one
+    lasts: Distribution  # length of an occurrence
+    groups: frozenset[str] | None = None  # whose devices; None: all
 
 
 UNLIMITED: Final = 1 << 40
@@ -235,21 +175,13 @@ UNLIMITED: Final = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The help desk (model 6).
+    """The help desk (model 6)."""
 
-    Attributes:
-        technicians: how many reinstallations run at once; `UNLIMITED` for self-service.
-        begins_s: from the loss to the call for help.
-        owner_responds: from the call until the device's owner is ready.
-        takes: length of a reinstallation.
-        hours: when a reinstallation may start; None: at any time (model 6.3a).
-    """
-
-    technicians: int
-    begins_s: int
-    owner_responds: Distribution
-    takes: Distribution
-    hours: Windows | None = None
+    technicians: int  # how many reinstallations run at once; `UNLIMITED` for self-service
+    begins_s: int  # from the loss to the call for help
+    owner_responds: Distribution  # from the call until the device's owner is ready
+    takes: Distribution  # length of a reinstallation
+    hours: Windows | None = None  # when a reinstallation may start; None: at any time (model 6.3a)
 
     def __post_init__(self) -> None:
         """The hours are in order."""
@@ -258,35 +190,24 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the server and the operator will do.
+    """What the server and the operator will do."""
 
-    Attributes:
-        horizon_s: the run covers [0, horizon_s).
-        first: the main certificate at the start.
-        automatic_lead_s: how long before expiry the server makes a reserve by itself; None: never.
-        activation: which wins, the date or the expiry (model 3.5).
-        actions: the operator's, in the order of (instant, as written).
-        outages: of the server.
-        recovery: the help desk; None: nobody reinstalls.
-        sample_s: period of the time series.
-        valid_from: the instant from which a new certificate is valid (model 3.6).
-        previous_certificate: whether the previous one can be restored: `kept`, `invalid`, or as its issuer
-            says, where those of Kaspersky Security Center cannot and custom ones can (model 3.9).
-        holidays: when shares of the devices are away (model 12.2); every name once.
-        disturbances: what takes many devices at once (model 12.3); every name once.
-    """
-
-    horizon_s: int
-    first: Certificate
+    horizon_s: int  # the run covers [0, horizon_s)
+    first: Certificate  # the main certificate at the start
+    # how long before expiry the server makes a reserve by itself; None: never
     automatic_lead_s: int | None = None
-    activation: Literal["earliest", "date"] = "earliest"
-    actions: tuple[Action, ...] = ()
-    outages: tuple[Outage, ...] = ()
-    recovery: Recovery | None = None
-    sample_s: int = 3600
+    activation: Literal["earliest", "date"] = "earliest"  # which wins, the date or the expiry (model 3.5)
+    actions: tuple[Action, ...] = ()  # the operator's, in the order of (instant, as written)
+    outages: tuple[Outage, ...] = ()  # of the server
+    recovery: Recovery | None = None  # the help desk; None: nobody reinstalls
+    sample_s: int = 3600  # period of the time series
+    # the instant from which a new certificate is valid (model 3.6)
     valid_from: Literal["issue", "activation"] = "issue"
+    # whether the previous one can be restored: `kept`, `invalid`, or as its issuer says, where those of
+    # Kaspersky Security Center cannot and custom ones can (model 3.9)
     previous_certificate: Literal["default", "kept", "invalid"] = "default"
-    holidays: tuple[Holiday, ...] = ()
+    holidays: tuple[Holiday, ...] = ()  # when shares of the devices are away (model 12.2); every name once
+    # what takes many devices at once (model 12.3); every name once
     disturbances: tuple[Disturbance, ...] = ()
 
     def __post_init__(self) -> None:

@@ -24,23 +24,14 @@ Change = Literal["activated", "expired", "immediate", "restored", "valid"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something the server or the operator did (language 3, `events`).
+    """Something the server or the operator did (language 3, `events`)."""
 
-    Attributes:
-        at_s: instant.
-        name: what happened.
-        generation: the certificate it concerns.
-        by: `operator`, `automatic` or `server`.
-        detail: the address, or the certificate that is replaced, in words.
-        reason: why an action failed; None where it did not.
-    """
-
-    at_s: int
-    name: str
-    generation: int | None = None
-    by: str = "server"
-    detail: str | None = None
-    reason: str | None = None
+    at_s: int  # instant
+    name: str  # what happened
+    generation: int | None = None  # the certificate it concerns
+    by: str = "server"  # `operator`, `automatic` or `server`
+    detail: str | None = None  # the address, or the certificate that is replaced, in words
+    reason: str | None = None  # why an action failed; None where it did not
 
 
 class Onlooker(Protocol):
@@ -146,8 +137,7 @@ class Server:
     def _activate_reserve(self, now_s: int, *, by: str = "server") -> Change:
         assert self.reserve is not None
         self._replace_main(now_s, self._as_main(self.reserve, now_s), name="reserve activated", by=by)
-        self.reserve = None
-        self.reserve_date_s = None
+        self.reserve = self.reserve_date_s = None
         return "activated"
 
     def _as_main(self, reserve: Certificate, now_s: int) -> Certificate:
@@ -285,14 +275,11 @@ class Server:
             held, devices = self.onlooker.coverage(gate, generation, now_s)
         opens = held >= gate.needed(devices)
         detail = f"held by {held} of {devices} devices"
-        self._log(
-            now_s, "gate opened" if opens else "gate closed", self.reserve, by="operator", detail=detail
-        )
-        if opens:
+        self.log(now_s, "gate opened" if opens else "gate closed", detail)
+        is_last = gate.is_last(now_s, specified_s)
+        if opens or (is_last and gate.otherwise == "activate"):
             return self._activate_reserve(now_s, by="operator")
-        if gate.is_last(now_s, specified_s):
-            if gate.otherwise == "activate":
-                return self._activate_reserve(now_s, by="operator")
+        if is_last:
             self._cancel_reserve(now_s)
         return None
 
@@ -325,8 +312,7 @@ class Server:
             return self._specify_reserve(now_s, certificate, date_s, by="operator")
         if self.reserve is not None:
             self._log(now_s, "reserve discarded", self.reserve, by="operator")
-            self.reserve = None
-            self.reserve_date_s = None
+        self.reserve = self.reserve_date_s = None
         self._replace_main(now_s, certificate, name="certificate replaced immediately", by="operator")
         return "immediate"
 
@@ -374,8 +360,7 @@ class Server:
             self._log(now_s, "cancel failed", by="operator", reason="there is no reserve to cancel")
             return
         self._log(now_s, "reserve cancelled", self.reserve, by="operator")
-        self.reserve = None
-        self.reserve_date_s = None
+        self.reserve = self.reserve_date_s = None
 
     def _restore_previous(self, now_s: int) -> Change | None:
         if self.previous is None:

@@ -22,44 +22,28 @@ Doing = Callable[[int], Change | None]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What devices meet from one control instant to the next.
+    """What devices meet from one control instant to the next."""
 
-    Attributes:
-        from_s: instant from which it holds; several may share one, in order.
-        change: what happened to the presented certificate at its beginning; None: something else did.
-        main: generation presented.
-        is_valid: whether it is valid as long as this state lasts.
-        reserve: generation handed over; -1 for none.
-        is_out: whether an outage lasts.
-        open_addresses: addresses that answer when there is no outage.
-    """
-
-    from_s: int
+    from_s: int  # instant from which it holds; several may share one, in order
+    # what happened to the presented certificate at its beginning; None: something else did
     change: Change | None
-    main: int
-    is_valid: bool
-    reserve: int
-    is_out: bool
-    open_addresses: frozenset[str]
+    main: int  # generation presented
+    is_valid: bool  # whether it is valid as long as this state lasts
+    reserve: int  # generation handed over; -1 for none
+    is_out: bool  # whether an outage lasts
+    open_addresses: frozenset[str]  # addresses that answer when there is no outage
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """What the server did over the whole run, in order.
+    """What the server did over the whole run, in order."""
 
-    Attributes:
-        server: as it is just before the horizon.
-        states: one from the start, before anything happens, and one after each thing that did.
-        activated: by generation, the number of the first state in which it is or was main.
-        replaced: the same of those that were replaced while they were reserve.
-        specified: the same of those that are or were reserve.
-    """
-
-    server: Server
+    server: Server  # as it is just before the horizon
+    # one from the start, before anything happens, and one after each thing that did
     states: tuple[State, ...]
-    activated: Mapping[int, int]
-    replaced: Mapping[int, int]
-    specified: Mapping[int, int]
+    activated: Mapping[int, int]  # by generation, the number of the first state in which it is or was main
+    replaced: Mapping[int, int]  # the same of those that were replaced while they were reserve
+    specified: Mapping[int, int]  # the same of those that are or were reserve
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -166,7 +150,8 @@ def _states(server: Server, plan: Plan) -> Iterator[State]:
             looked_ahead_to.add(upcoming_s)
             at(upcoming_s, Phase.CERTIFICATE, server.pass_certificate_instant)
         for instant_s, what, address in server.take_agenda():
-            at(instant_s, Phase.SERVER, partial(_turn_address, server, what, address))
+            turn = server.open_address if what == "open" else server.close_address
+            at(instant_s, Phase.SERVER, partial(turn, address=address))
 
     def look_for_automatic() -> None:
         instant_s = server.automatic_instant_s()
@@ -176,8 +161,8 @@ def _states(server: Server, plan: Plan) -> Iterator[State]:
     yield _state(server, 0, None)
     look_for_automatic()
     for outage in plan.outages:
-        at(outage.from_s, Phase.SERVER, partial(_outage, server, True))
-        at(outage.to_s, Phase.SERVER, partial(_outage, server, False))
+        at(outage.from_s, Phase.SERVER, server.begin_outage)
+        at(outage.to_s, Phase.SERVER, server.end_outage)
 
     def act(now_s: int, action: Action, order: int) -> Change | None:
         change = server.act(action, now_s)
@@ -218,13 +203,3 @@ def _states(server: Server, plan: Plan) -> Iterator[State]:
         if server.tenure != tenure:
             look_for_automatic()
         look_ahead(now_s)
-
-
-def _turn_address(server: Server, what: str, address: str, now_s: int) -> None:
-    turn = server.open_address if what == "open" else server.close_address
-    turn(now_s, address)
-
-
-def _outage(server: Server, begins: bool, now_s: int) -> None:
-    turn = server.begin_outage if begins else server.end_outage
-    turn(now_s)

@@ -90,7 +90,7 @@ def test_receptions_are_those_of_the_whole_run(
         assert found_s.tolist() == expected_s.tolist()
         assert (expected_s > D).sum() > 5  # something is late
         assert (expected_s < 0).sum() >= 2
-        refused = CriticalDelays.of([whole], refused_by=frozenset({"ios"}))
+        refused = CriticalDelays.of_delays([(whole.roster, expected_s)], refused_by=frozenset({"ios"}))
         quantity = Delays(specified_s, frozenset({"ios"}))
         (found,) = values([(experiment, [replication])], quantity, None)
         assert np.array_equal(found.delays_s, refused.delays_s)
