@@ -136,9 +136,6 @@ def work(
     Args:
         rows: (n + 1,) `ROW`, each at its first loss; the last is room for a life that is only tried out.
         words: `words_of` these.
-        desk: technicians and laws.
-        tables, totals, coverage, world: as for `run_devices`.
-        settled: for what became of them.
         unseen, unseen_coverage: totals of lives that are only tried out; thrown away.
     """
     states, last_s, n = tables.states, world.horizon_s - 1, len(rows) - 1

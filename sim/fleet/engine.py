@@ -52,8 +52,6 @@ def simulate(
     """Run the plan on the fleet, all devices as rows of integers; equal to `processes.engine.simulate`.
 
     Args:
-        plan: what the server and the operator will do.
-        fleet: the devices, with their start drawn.
         progress: called now and then with the share of the devices that is done.
         threads: how many; default: one a core.
         chunk: devices to a task; default: `CHUNK`, less where that would leave threads idle. Neither

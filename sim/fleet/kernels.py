@@ -852,12 +852,8 @@ def run_devices(
 
     Args:
         starts: (devices,) `START`.
-        identities: of all devices of the fleet.
-        settled: for what became of those that do not call.
         paused: `words_of` one row for each device, for those that call; of none without a help desk.
         rows: see `rows_for`.
-        words: `words_of` these.
-        stock: `STOCK` to work with.
 
     Returns:
         how many rows of `paused` were filled.

@@ -56,12 +56,7 @@ class _Kind:
 
 
 class Proofs:
-    """What can be said about a scenario for all its draws.
-
-    Args:
-        timeline: of the server under the plan.
-        rosters: the parts of the fleet, in device order; all with the same profiles.
-    """
+    """What can be said about a scenario for all its draws, given the parts of its fleet, in device order."""
 
     def __init__(self, timeline: Timeline, rosters: Iterable[Roster]) -> None:
         self._timeline, self._plan = timeline, timeline.server.plan
@@ -88,12 +83,7 @@ class Proofs:
     # --- the answer ------------------------------------------------------------------------------
 
     def settle(self, bound: Bound, tally: Tally) -> Proof | None:
-        """What is certain about a bound, given one run; None where it is left to chance.
-
-        Args:
-            bound: of a guarantee that something exercised.
-            tally: of any replication.
-        """
+        """What is certain about a bound, given one run; None where it is left to chance."""
         measure, value, lost = bound.entry, bound.value(tally), tally.column("lost")
         if measure.decided_by == "scenario":
             return Proof(bound.is_kept(value), "the scenario says how many devices there are")

@@ -104,13 +104,7 @@ def judge(
 
 
 def why_vacuous(bound: Bound, tally: Tally, *, measured: bool) -> str | None:
-    """Why nothing exercised a bound; None where something did.
-
-    Args:
-        bound: of the guarantee.
-        tally: of any replication; what the server did is the same in all.
-        measured: whether there was something to measure in any of them.
-    """
+    """Why nothing exercised a bound; None where something did."""
     if Selected(tally, bound.selection).measure("devices") == 0:
         return "it is about no device"
     changed = len(tally.coverage_held) > 0
@@ -125,10 +119,6 @@ def witness_of(bound: Bound, parts: Iterable[Outcome]) -> str | None:
 
     It is the first in device order that counts where it should not, or does not where it should; of a measure
     with a quantile, the one with the greatest value, or the least where it should be greater.
-
-    Args:
-        bound: which was broken.
-        parts: the outcomes of the fleet's parts, of the replication in which it was.
     """
     if "quantile" in bound.entry.keys:
         return _extreme(bound, parts)
@@ -191,13 +181,7 @@ def _in_a_share(verdict: Verdict, probability: float, computed: tuple[float, flo
 
 
 def what_it_would_take(good: int, n: int, probability: float, judge_later: Judge) -> str:
-    """How many replications in all would decide what is open, in words.
-
-    Args:
-        good, n: how many of how many kept it.
-        probability: the promised share.
-        judge_later: what a number of good ones among more replications would be called.
-    """
+    """How many replications in all would decide what is open, in words."""
     if probability >= 1.0:
         return "no number of replications shows that something is kept in 100 % of cases"
     more = more_replications(good, n, judge_later)
@@ -271,12 +255,7 @@ def more_replications(good: int, n: int, judge: Judge) -> int | None:
 
 
 def observed(verdict: Verdict, *, first_replication: int = 0) -> str:
-    """What was measured, why that is the verdict, and a device that shows it.
-
-    Args:
-        verdict: of a guarantee.
-        first_replication: the number that a reader knows the first one by.
-    """
+    """What was measured, why that is the verdict, and a device that shows it."""
     parts = [verdict.guarantee.bound.entry.in_words(verdict.observed), verdict.proof or verdict.reason]
     if verdict.observed is not None and verdict.replications > 1:
         parts[0] = f"{parts[0]} in the worst of {verdict.replications:,} replications"

@@ -35,9 +35,6 @@ def simulate(
     """Run the plan on the fleet, one SimPy process for each thing that exists.
 
     Args:
-        plan: what the server and the operator will do.
-        fleet: the devices, with their start drawn.
-        progress: called now and then with the share of the run that is done.
         policy: is asked during the run, and changed by it.
         kind: makes a device; a subclass may watch what becomes of it.
     """

@@ -41,11 +41,6 @@ class CriticalDelays:
         """From the critical delay of every device, -1 for none, of each part of the fleet; at least one.
 
         No delay loses a device that never connected (model 11.2).
-
-        Args:
-            parts: of a run in which one reserve was specified.
-            refused_by: platforms that refuse it.
-            selection: which devices are counted.
         """
         found = []
         for roster, delays_s in parts:

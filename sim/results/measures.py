@@ -60,8 +60,6 @@ class Selected:
     """The numbers of one replication, summed over selected devices.
 
     Args:
-        tally: of the replication.
-        selection: which devices count.
         within_s: seconds after its first loss within which a device counts as reconnected; None: any.
         quantile: of the time to reconnect, in (0, 1].
     """
@@ -428,11 +426,7 @@ class Bound:
         return members & ~counts if measure.among is None else members & measure.among(outcome) & ~counts
 
     def breaking(self, outcome: Outcome) -> Bools:
-        """Devices that count against a bound that forbids losses, each judged as if it were alone.
-
-        Args:
-            outcome: of devices none of which shares its profile.
-        """
+        """Devices that count against a bound that forbids losses, each alone in its profile and judged so."""
         measure = self.entry
         if measure.alone is None:
             return self.counting(outcome)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import visible
 from sim.guarantees.verdicts import Verdict, observed
-from sim.results.causes import cause_text
 from sim.results.critical import CriticalDelays
 from sim.results.measures import Selected
 from sim.scenario import Scenario, load
@@ -24,7 +23,7 @@ from sim.studies.options import Options, with_options
 from sim.studies.run import Result, run
 from sim.studies.tasks import KEPT
 from sim.text import date, number, spaced
-from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome
+from sim.world.outcome import CAUSES, MEANS, NEVER, Outcome, cause_text
 from sim.world.plan import Reissue
 
 if TYPE_CHECKING:

@@ -176,15 +176,8 @@ class Distribution:
 
         The spell met has the length-biased distribution (density x f(x) / mean) and the instant is
         uniform within it (the inspection paradox; Cox, Renewal Theory, 1962, section 5.2), so the
-        residual has density (1 - F(x)) / mean.
-
-        Args:
-            u: uniforms on [0, 1), shape (n,), of which the spell's length is made.
-            v: a second uniform for the length.
-            w: uniforms that place the instant within the spell.
-
-        Returns:
-            shape (n,), int64.
+        residual has density (1 - F(x)) / mean. Of the uniforms on [0, 1), u and v make the length, and w
+        places the instant in it.
         """
         length = self._length_biased(u, v)
         remaining = np.minimum(np.ceil((1.0 - w) * length), LONGEST_S)
@@ -196,13 +189,6 @@ class Distribution:
         By inversion: it is longer than w with probability S(a + w) / S(a), S the survival function, at
         every whole second. Where a difference of large numbers would lose the answer, far in the tail, it
         is written without one. `LONGEST_S` where S(a) is 0, which the law cannot explain.
-
-        Args:
-            silent_s: how long it has lasted, shape (n,), not negative.
-            u: uniforms on [0, 1), shape (n,).
-
-        Returns:
-            shape (n,), int64, at least 1.
         """
         lasted = silent_s.astype(np.float64)
         with np.errstate(divide="ignore", over="ignore"):

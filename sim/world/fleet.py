@@ -131,40 +131,26 @@ PER_DEVICE: Final = (
 class Roster:
     """The devices, in device order (model 2): by group name, then position, then inventory id.
 
-    Attributes:
-        profiles: the kinds of devices.
-        groups: names that devices are counted under, sorted.
-        profile: shape (n,), int32, index into `profiles`.
-        group: shape (n,), int32, index into `groups`.
-        identity: shape (n,), uint64 (model 7.2).
-        phase_s: shape (n,), int64, phase of the schedule; -1 where it is drawn.
-        silent: shape (n,), bool: off at the start, and an attempt already missed (language 1.2).
-        seen: shape (n,), bool: known to have synchronized within its last period, so on at the start.
-        holds_reserve: shape (n,), bool: the reserve slot is filled at the start (model 5.1).
-        numbered: per group, how many numbered devices the whole fleet has.
-        ids: per group, the inventory ids that follow its numbered devices in the whole fleet.
-        first: the device of the whole fleet with which this part of it begins.
-        positions: per group, the number of its first numbered device; empty: 0 for all.
-        silent_for_s: shape (n,), int64: seconds since its last synchronization, at the start, as a list
-            tells (model 5.3, 11.1); -1 where nothing does. Left out: -1 for all.
-        never_connected: shape (n,), bool: listed, but never on: neither lost nor saved (model 11.2).
-            Left out: none.
+    Every array has one row a device.
     """
 
-    profiles: tuple[Profile, ...]
-    groups: tuple[str, ...]
-    profile: NDArray[np.int32]
-    group: NDArray[np.int32]
-    identity: NDArray[np.uint64]
-    phase_s: NDArray[np.int64]
-    silent: NDArray[np.bool_]
-    seen: NDArray[np.bool_]
-    holds_reserve: NDArray[np.bool_]
-    numbered: tuple[int, ...]
-    ids: tuple[tuple[str, ...], ...]
-    first: int = 0
-    positions: tuple[int, ...] = ()
+    profiles: tuple[Profile, ...]  # the kinds of devices
+    groups: tuple[str, ...]  # names that devices are counted under, sorted
+    profile: NDArray[np.int32]  # index into `profiles`
+    group: NDArray[np.int32]  # index into `groups`
+    identity: NDArray[np.uint64]  # model 7.2
+    phase_s: NDArray[np.int64]  # phase of the schedule; -1 where it is drawn
+    silent: NDArray[np.bool_]  # off at the start, and an attempt already missed (language 1.2)
+    seen: NDArray[np.bool_]  # known to have synchronized within its last period, so on at the start
+    holds_reserve: NDArray[np.bool_]  # the reserve slot is filled at the start (model 5.1)
+    numbered: tuple[int, ...]  # per group, how many numbered devices the whole fleet has
+    ids: tuple[tuple[str, ...], ...]  # per group, the inventory ids that follow these in the whole fleet
+    first: int = 0  # the device of the whole fleet with which this part of it begins
+    positions: tuple[int, ...] = ()  # per group, the number of its first numbered device; empty: 0 for all
+    # seconds since its last synchronization, at the start, as a list tells (model 5.3, 11.1); -1 where
+    # nothing does, and for all where it is left out
     silent_for_s: NDArray[np.int64] = None  # type: ignore[assignment]
+    # listed, but never on: neither lost nor saved (model 11.2); where it is left out: none
     never_connected: NDArray[np.bool_] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:

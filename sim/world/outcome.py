@@ -17,7 +17,18 @@ from sim.world.server import Event
 NEVER: Final = -1
 """The instant of what did not happen."""
 
-CAUSES: Final = ("", "not_delivered", "replaced_reserve", "expired", "immediate", "restored", "platform")
+PLATFORM_TEXT: Final = {"android": "Android", "ios": "iOS", "aurora": "Aurora"}
+"""Platforms as their makers write them."""
+
+_CAUSE_TEXT: Final = {
+    "not_delivered": "the certificate that became main had not reached it",
+    "replaced_reserve": "its reserve had been replaced, and the one that became main had not reached it",
+    "expired": "the main certificate is not valid",
+    "immediate": "the main certificate was replaced without having been delivered",
+    "restored": "the certificate that was put back is one it no longer holds",
+    "platform": "{platform} refuses the certificate that became main",
+}
+CAUSES: Final = ("", *_CAUSE_TEXT)
 """Why a device was lost; the column holds the index."""
 
 MEANS: Final = ("", "sync", "reinstall")
@@ -73,6 +84,11 @@ class Devices:
         return ((name, getattr(self, name)) for name in COLUMNS)
 
 
+def cause_text(cause: str, platform: str) -> str:
+    """One of `CAUSES` as it stands after a colon."""
+    return _CAUSE_TEXT[cause].format(platform=PLATFORM_TEXT.get(platform, platform))
+
+
 _NAMES: Final = tuple(column.name for column in fields(Devices))[:-2]
 COLUMNS: Final = (_NAMES[0], "critical_delay_s", *_NAMES[1:])
 """Columns of an outcome, one row a device: see `Devices`."""
@@ -121,12 +137,7 @@ def fingerprint(
     events: Sequence[Event],
     series: Mapping[str, NDArray[np.int64]],
 ) -> str:
-    """SHA-256 of an outcome from what its parts have; hexadecimal.
-
-    Args:
-        blocks: of all devices, see `Outcome.blocks`.
-        coverage_held, events, series: as in `Outcome`, of all devices.
-    """
+    """SHA-256 of an outcome from what its parts have; hexadecimal."""
     digest = hashlib.sha256(b"".join(blocks))
     digest.update(f"held {coverage_held.shape}\n".encode())
     digest.update(np.ascontiguousarray(coverage_held).data)

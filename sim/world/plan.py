@@ -258,31 +258,19 @@ class Plan:
         return action
 
     def with_action(self, step: int | None, action: Action) -> Plan:
-        """The plan in which a step of the strategy is another action; None: with one action more.
-
-        Raises:
-            LookupError: no step has this index.
-        """
+        """The plan in which a step of the strategy is another action; None: with one action more."""
         rest = self if step is None else self.without_action(step)
         actions = (*rest.actions, replace(action, step=step))
         return replace(self, actions=tuple(sorted(actions, key=_order)))
 
     def with_delay(self, step: int, delay_s: int) -> Plan:
-        """The plan in which a reissue activates its certificate so many seconds after it is specified.
-
-        Raises:
-            LookupError: no step has this index, or it is another action.
-        """
+        """The plan in which a reissue activates its certificate so many seconds after it is specified."""
         return self.with_action(
             step, replace(self.reissue(step), activate="after", after_s=delay_s, gate=None)
         )
 
     def without_action(self, step: int) -> Plan:
-        """The plan without a step of the strategy.
-
-        Raises:
-            LookupError: no step has this index.
-        """
+        """The plan without a step of the strategy."""
         left_out = self.action(step)
         return replace(self, actions=tuple(action for action in self.actions if action is not left_out))
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, Literal
 
-from sim.results.causes import PLATFORM_TEXT
 from sim.studies.why.device import SingleDevice, Trace
 from sim.text import date, spaced
+from sim.world.outcome import PLATFORM_TEXT
 from sim.world.plan import Action, Plan, Reissue, RestorePrevious
 from sim.world.timeline import State, Timeline, play
 

@@ -11,13 +11,13 @@ from typing import Final
 
 from sim.processes.device import masked_by
 from sim.processes.recording import Happening
-from sim.results.causes import PLATFORM_TEXT, cause_text
 from sim.scenario.values import format_share
 from sim.studies.why.device import SingleDevice, Trace
 from sim.text import date, plural, spaced
 from sim.world.calendar import masks_of
 from sim.world.draws import Purpose
 from sim.world.fleet import Away, Spells
+from sim.world.outcome import PLATFORM_TEXT, cause_text
 from sim.world.plan import Holiday, Recovery
 from sim.world.server import Event
 from sim.world.timeline import Timeline, play
