@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -145,26 +146,16 @@ def stream_of_pairs(
         first += 2 * batch
 
 
-def identity_of_group(name: str) -> int:
-    """The identity of a group's device 0; device i has this plus i, modulo 2**64 (model 7.2)."""
-    return _identity("group", name)
-
-
-def identity_of_id(device_id: str) -> int:
-    """The identity of an inventory's device (model 7.2)."""
-    return _identity("id", device_id)
-
-
-def identity_of_holiday(name: str) -> int:
-    """The key of a holiday, which a device's identity is combined with (model 12.2)."""
-    return _identity("holiday", name)
-
-
-def identity_of_disturbance(name: str) -> int:
-    """The key of a disturbance, and the identity that its own draws have (model 12.3)."""
-    return _identity("disturbance", name)
-
-
 def _identity(space: str, name: str) -> int:
     digest = hashlib.blake2b(name.encode(), digest_size=8, person=space.encode()).digest()
     return int.from_bytes(digest, "little")
+
+
+identity_of_group = partial(_identity, "group")
+"""The identity of a group's device 0, by its name; device i has this plus i, modulo 2**64 (model 7.2)."""
+identity_of_id = partial(_identity, "id")
+"""The identity of an inventory's device, by its id (model 7.2)."""
+identity_of_holiday = partial(_identity, "holiday")
+"""The key of a holiday, by its name, which a device's identity is combined with (model 12.2)."""
+identity_of_disturbance = partial(_identity, "disturbance")
+"""The key of a disturbance, by its name, and the identity that its own draws have (model 12.3)."""
