@@ -252,7 +252,8 @@ def _needed_s(result: Result, verdict: Verdict) -> dict[int, float]:
     needed_s: dict[int, float] = {}
     for replication in {verdict.replication or 0, *range(min(result.replications, _MOST_REPLICATIONS))}:
         outcome = experiment.outcome(replication)
-        found = CriticalDelays.of([outcome], refused_by=refused_by, selection=bound.selection)
+        parts = [(outcome.roster, outcome.devices.critical_delay_s)]
+        found = CriticalDelays.of_delays(parts, refused_by=refused_by, selection=bound.selection)
         least_s = found.least_delay_s(bound.most_lost(found.size) or 0)
         needed_s[replication] = math.inf if least_s is None else max(least_s, 1)
     return needed_s
