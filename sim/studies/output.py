@@ -19,6 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from pydantic import BaseModel, FiniteFloat, ValidationError
+
 from sim.errors import InputError, visible
 from sim.errors import OutputError as OutputError
 from sim.files import expect_folder_of, is_partial, new_folder, read_bytes, write_file
@@ -290,11 +292,20 @@ class Saved:
         return DataFrame.from_dict(self.document["groups"], orient="index").rename_axis("group")
 
 
+class _Document(BaseModel, strict=True):
+    """What is used of a `run.json`, which may be anybody's."""
+
+    fingerprint: str
+    files: dict[str, str]
+    measures: dict[str, FiniteFloat | dict[str, FiniteFloat | None] | None]
+    groups: dict[str, dict[str, FiniteFloat | None]]
+
+
 def read(directory: str | os.PathLike[str]) -> Saved:
     """A result that was saved.
 
     Raises:
-        InputError: there is none, or it was changed since.
+        InputError: there is none, or it was changed since, or its numbers are none.
     """
     path = Path(directory) / "run.json"
     try:
@@ -304,6 +315,11 @@ def read(directory: str | os.PathLike[str]) -> Saved:
         raise InputError(f"{path} cannot be read: name a folder of Result.save or run --out") from error
     if not is_sealed(content):
         raise InputError(f"{path} was changed since it was written: save the result again")
+    try:
+        _Document.model_validate(document)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise InputError(f"{path} is no result, because of {visible(where)}: save the result again") from None
     return Saved(path.parent, document)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import sim
 from sim.errors import InputError, OutputError
-from sim.studies.output import write_table
+from sim.studies.output import sealed, write_table
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,25 @@ def test_no_result_and_a_changed_one_are_told(result: sim.Result, tmp_path: Path
     path = tmp_path / "out" / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text())))
     with pytest.raises(InputError, match="was changed"):
+        sim.read(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"measures": "many"},
+        {"measures": {"lost_devices": "4"}},
+        {"groups": {"a": {"devices": 10**400}}},
+        {"fingerprint": 3},
+    ],
+)
+def test_a_document_that_was_sealed_anew_is_checked_like_any_input(
+    result: sim.Result, tmp_path: Path, change: dict[str, object]
+) -> None:
+    result.save(tmp_path / "out")
+    path = tmp_path / "out" / "run.json"
+    path.write_bytes(sealed({**json.loads(path.read_text()), **change}, path.parent))
+    with pytest.raises(InputError, match=f"is no result, because of {next(iter(change))}"):
         sim.read(tmp_path / "out")
 
 
