@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import (
@@ -118,6 +118,7 @@ class Section(BaseModel):
         return [name for name in super().__dir__() if name.startswith("__") or not hasattr(Section, name)]
 
     @classmethod
+    @cache
     def attributes(cls) -> dict[str, str]:
         """The keys as written, each with the name of its attribute."""
         return {field.alias or name: name for name, field in cls.model_fields.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache
 from typing import Final, Literal
 from zoneinfo import available_timezones
 
@@ -59,12 +60,7 @@ class Instant:
         return self.anchor == "expiry"
 
     def resolve(self, *, start: datetime, expiry_s: int | None, zone: tzinfo = UTC) -> int:
-        """Seconds from `start`, negative before it (model 1.1).
-
-        Args:
-            start: the scenario's start, aware.
-            expiry_s: when the first certificate expires, in seconds from the start.
-            zone: of dates without an offset.
+        """Seconds from `start`, negative before it (model 1.1); `zone` is of dates without an offset.
 
         Raises:
             ValueError: the instant is counted from the expiry, and `expiry_s` is None.
@@ -121,12 +117,15 @@ def parse_instant(text: str) -> Instant:
 
 def read_zone(value: object) -> str:
     """The name of a time zone of the IANA database."""
-    names = available_timezones()
+    names = _zones()
     if isinstance(value, str) and value in names:
         return value
     meant = closest(value, names, likeness=0.75) if isinstance(value, str) else None
     advice = f"did you mean {meant}?" if meant else "write a name of the IANA database, such as Europe/Berlin"
     raise ValueError(f"{kind_of(value)} is no time zone: {advice}")
+
+
+_zones: Final = cache(available_timezones)
 
 
 def read_days(value: object) -> tuple[int, ...]:
