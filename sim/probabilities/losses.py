@@ -29,7 +29,7 @@ MOST_HOLIDAYS: Final = 4
 MOST_PHASES: Final = 8
 """Written phases of one kind of life that are each solved; of more, one is interpolated among all."""
 MOST_DOUBT: Final = 0.02
-"""Error of an interpolated probability that at most half of the devices may have."""
+"""Error of a probability that at most half of the devices may have."""
 MOST_PERIODS_BEFORE: Final = 3
 """Periods before the reserve that matter: an attempt of the last but one may have been missed."""
 
@@ -172,11 +172,9 @@ class Solver:
                 chance, error = chance + weight * value, error + abs(weight) * doubt
                 by_switch[at_s] += n * weight * value
             rows.append((kind, n, min(max(chance, 0.0), 1.0), error))
-        in_doubt = sum(n for kind, n, _, error in rows if error > MOST_DOUBT)
+        in_doubt = sum(n for _, n, _, error in rows if error > MOST_DOUBT)
         if in_doubt > len(self._row_of) / 2:
-            raise NotExactError(
-                "attempts of most devices are due close to a change of the certificate: simulate"
-            )
+            raise NotExactError("no grid is fine enough for most of the devices: simulate")
         return Losses(tuple(rows), dict(sorted(by_switch.items())))
 
     def _parts(self, kind: Kind, timeline: Timeline) -> Iterator[tuple[int, float, _Wait | None, Stretches]]:
@@ -386,9 +384,7 @@ def _kinds(roster: Roster) -> tuple[list[Kind], NDArray[np.int64], list[int]]:
 
 
 def _of_phase(chance: Chance, kind: Kind, wait: _Wait, masks: Stretches) -> tuple[float, float]:
-    """The probability of a phase, and its error; where masks are, it may jump from one phase to the next."""
-    if kind.phase_s == PHASE_IS_DRAWN:
-        return chance.mean, chance.error
+    """The probability of a phase among many, and its error: it may jump from one phase to the next."""
     every_s = kind.profile.every_s
     place = (wait.switch_s - kind.phase_s) % every_s / every_s
     half = 0.5 / len(chance.by_phase)
