@@ -16,7 +16,7 @@ from typing import Final
 from sim.errors import UnreadableError
 from sim.files import position
 from sim.lists.devices import ListProblem
-from sim.text import closest, quoted
+from sim.text import closest, quoted, visible
 
 MOST_BYTES: Final = 256_000_000
 MOST_ROWS: Final = 2_000_000
@@ -133,8 +133,8 @@ class Table:
                     for column, cell in zip(columns, cells, strict=True):
                         column.append(cell)
         except csv.Error as error:
-            message = f"cannot be read ({error}): close every quote, and double quotes inside a field"
-            problems.append(ListProblem(line, "", message))
+            mend = "close every quote, and double quotes inside a field"
+            problems.append(ListProblem(line, "", f"cannot be read ({visible(str(error))}): {mend}"))
         return columns, lines, problems
 
 

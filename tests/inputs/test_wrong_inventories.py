@@ -48,6 +48,7 @@ CASES = [
     case("a period in words", "id,sync_every\n|1,6 hours\n", "6h"),
     case("perhaps a reserve", "id,holds_reserve\n|1,maybe\n", "write yes or no"),
     case("text after a quote", 'id,group\n|1,"a"b\n', "expected after", "double quotes"),
+    case("text after a quote and a tab", 'id\tgroup\n|1\t"a"b\n', "expected after"),
     case("an open quote", 'id,group\n|1,"a\n2,b\n', "unexpected end", "close every quote"),
     case("a line break in an id", 'id\n|"a\nb"\n', "one line"),
     case("a control character in an id", "id\n|a\x1b[2J\n", "control character"),
