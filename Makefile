@@ -53,7 +53,7 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@ $(VENV)/.run
 
 $(VENV)/.browser: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,browser]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,browser,notebook]'
 	touch $@ $(VENV)/.run
 
 $(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt

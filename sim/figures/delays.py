@@ -42,13 +42,11 @@ def curve(
     Args:
         name: a line below the title; anybody's text.
         delays_s: ascending; shape (k,).
-        lost: devices, or the middle of several runs or fleets; shape (k,).
+        lost: devices, or the `middle` of several runs or fleets; shape (k,).
         band: from 5 to 95 % of them; None where one run is drawn.
         expected: how many are lost on average, computed; a line under them.
-        own_s: the scenario's own delay, to be marked.
-        needed_s: the recommended delay, to be marked.
-        middle: what that is.
-        of: how many runs, or which fleets, these are; empty for one run.
+        own_s, needed_s: the scenario's own delay, and the recommended one, to be marked.
+        middle, of: what the middle is, and of which runs or fleets; empty for one run.
         is_sample: days lie between the delays, whose losses are between theirs: lines instead of steps.
         place: where it is drawn.
     """
@@ -98,14 +96,8 @@ def forecast(
     confidence: float = 0.95,
     place: Place = style.NEW,
 ) -> Figure:
-    """Above: devices that a delay does not reach, with the band. Below: devices by weeks of silence.
-
-    Args:
-        name: a line below the title; anybody's text.
-        reaches: by delay; the last one is marked.
-        weeks: devices by whole weeks since their last contact.
-        confidence: of the band.
-        place: where it is drawn.
+    """Above: devices that a delay does not reach, in a band; the last of `reaches` is marked. Below: devices
+    by whole weeks since their last contact.
     """
     *curve, own = reaches
     above, below = style.stacked("Forecast from the list", name, place, height_in=4.6, ratios=(3, 2))
@@ -171,15 +163,8 @@ def against(
     measure: str,
     place: Place = style.NEW,
 ) -> Figure:
-    """A measure at each value of a key; a line for each setting of the others, with 95 % intervals.
-
-    Args:
-        name: a line below the title; anybody's text.
-        key: what was varied.
-        values: of the key, in order; shape (k,).
-        lines: by setting: mean, low and high at each value, NaN where there is none; shape (k, 3).
-        measure: what was measured.
-        place: where it is drawn.
+    """A measure at each value of a key, with 95 % intervals; a line for each setting of the others, NaN where
+    there is none; each of the shape (values, 3).
     """
     (axes,) = style.stacked(f"{measure.capitalize()} by {key}", name, place)
     at, label = np.arange(len(values)), measure

@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from numpy.typing import NDArray
 
 from sim.figures import style
 from sim.figures.style import BLUE, GREY, PALE, SKY, VERMILION, Floats, Ints, Place, Timespan
@@ -24,8 +23,6 @@ MOST_POINTS: Final = 2_000
 """Instants that a line has room for."""
 _MOST_BAND_POINTS: Final = 400
 _MOST_SWITCHES: Final = 3
-_LAGGING: Final = style.LINES[1:4]
-"""Colours and dashes of the groups that lag most; others have no line of their own."""
 _FEW_DAYS: Final = 14
 
 Switches = tuple[tuple[int, tuple[int, ...]], ...]
@@ -86,8 +83,12 @@ def delivery(
     Beside each instant of `switches` at which it becomes main stands how many held it just before.
     """
     axes = _axes(timespan, "coverage", place)
-    waits = np.asarray(~np.isnan(series.coverage).all(axis=0), dtype=np.bool_)
-    lagging = _lagging(series, waits) if len(switches) == 1 and waits.any() else {}
+    waits = ~np.isnan(series.coverage).all(axis=0)
+    lagging: dict[str, Floats] = {}
+    if len(switches) == 1 and waits.any():
+        fleet = float(np.nanmean(series.coverage[:, waits][:, -1]))
+        reached = {name: share[waits] for name, share in series.groups.items()}
+        lagging = {name: share for name, share in reached.items() if share[-1] < fleet}
     _line(axes, timespan, series.at_s, series.coverage, BLUE, "-")
     style.mark_changes(timespan, axes)
     if not waits.any():
@@ -100,26 +101,19 @@ def delivery(
     if len(switches) > _MOST_SWITCHES:  # of many the one that fewest held
         switches = (min(switches, key=lambda switch: min(switch[1])),)
     for at_s, held in switches:
-        at, share = timespan.date(at_s), float(np.median(held)) / max(series.devices, 1)
+        at, middle = timespan.date(at_s), float(np.median(held)) / max(series.devices, 1)
         missing = [series.devices - each for each in held]
-        axes.plot([at], [share], "o", color=BLUE, markersize=5, zorder=5)
-        words = f"{'all: ' if lagging else ''}{100 * share:.3g} % hold it, {counts_in_words(missing)} do not"
-        style.label(axes, at, share, words if max(missing) else "all hold it", BLUE)
+        axes.plot([at], [middle], "o", color=BLUE, markersize=5, zorder=5)
+        words = f"{'all: ' if lagging else ''}{100 * middle:.3g} % hold it, {counts_in_words(missing)} do not"
+        style.label(axes, at, middle, words if max(missing) else "all hold it", BLUE)
     dates = timespan.dates(series.at_s[waits])
-    for (name, reached), (colour, dashes) in zip(lagging.items(), _LAGGING, strict=False):
-        axes.plot(dates, reached, color=colour, linewidth=1.6, linestyle=dashes, drawstyle="steps-post")
-        words = f"{style.plain(name, 24)}: {100 * reached[-1]:.3g} %"
-        style.label(axes, float(dates[-1]), float(reached[-1]), words, colour)
+    for (name, share), (colour, dashes) in zip(lagging.items(), style.LINES[1:4], strict=False):
+        axes.plot(dates, share, dashes, color=colour, linewidth=1.6, drawstyle="steps-post")
+        words = f"{style.plain(name, 24)}: {100 * share[-1]:.3g} %"
+        style.label(axes, float(dates[-1]), float(share[-1]), words, colour)
     held_by = held_by or "It does not become main"
     words = f"Share of devices that hold the waiting reserve. {held_by}.{series.runs}"
     return style.settle([axes], words if switches or waits.any() else "")
-
-
-def _lagging(series: TimeSeries, waits: NDArray[np.bool_]) -> dict[str, Floats]:
-    """The groups of which a smaller share holds the reserve in the end than of the fleet, while it waits."""
-    fleet = float(np.nanmean(series.coverage[:, waits][:, -1]))
-    shares = {name: share[waits] for name, share in series.groups.items()}
-    return {name: share for name, share in shares.items() if share[-1] < fleet}
 
 
 def devices(timespan: Timespan, series: TimeSeries, *, place: Place = style.NEW) -> Figure:

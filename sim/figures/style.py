@@ -349,10 +349,7 @@ def as_it_comes() -> Iterator[None]:
 def svg_bytes(figure: Figure, *, name: str, is_transparent: bool = False) -> bytes:
     """The figure as SVG with its text as text; the same figure gives the same bytes.
 
-    Args:
-        figure: what is written.
-        name: the beginning of every id in it, so that several can stand in one page.
-        is_transparent: without a background.
+    Every id in it begins with `name`, so that several can stand in one page.
     """
     stream = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "reissue", "svg.fonttype": "none"}):

@@ -51,10 +51,12 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._days = min(up_to_days, longest_days(self._scenario, self._step))
         self._habits = {number: habits_of(self._scenario, number) for number in range(len(scenario.fleet))}
         self.answers = self._answers(self._scenario.seed, self._habits)
+        written = self._scenario.strategy[self._step].reissue
+        own_s = (written.activate.after if written is not None else None) or self._days * SECONDS_PER_DAY
         style, wide = {"description_width": "9.5em"}, widgets.Layout(width="26em")
         slow: dict[str, Any] = {"continuous_update": False, "style": style, "layout": wide}
         self.delay = widgets.IntSlider(
-            value=self._own_delay(),
+            value=min(max(1, own_s // SECONDS_PER_DAY), self._days),
             min=1,
             max=self._days,
             description="delay (days)",
@@ -105,19 +107,11 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         """Devices that lose the server at this activation."""
         return sum(int(lost[self.delay.value - 1]) for lost in self.answers.lost.values())
 
-    def _own_delay(self) -> int:
-        written = self._scenario.strategy[self._step].reissue
-        assert written is not None
-        after_s = written.activate.after
-        return self._days if after_s is None else min(max(1, after_s // SECONDS_PER_DAY), self._days)
-
     def _answers(self, seed: int, habits: dict[int, Habits]) -> Answers:
         return answers_of(with_habits(self._scenario, habits, seed), self._step, self._days)
 
     def _show_habits(self) -> None:
         """Put the habits of the chosen group into the controls, which is not a question."""
-        if self.group.value is None:
-            return
         habits, self._is_showing = self._habits[self.group.value], True
         for name, control in self._controls.items():
             control.value = 0.1 if habits[name] is None else habits[name]
@@ -127,7 +121,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def _ask(self) -> None:
         """Run again with what the controls say; where that is wrong, say so and keep the last answer."""
-        if self._is_showing or self.group.value is None:
+        if self._is_showing:
             return
         number = self.group.value
         values = {name: control.value for name, control in self._controls.items()}

@@ -46,19 +46,10 @@ MARK: Final = b"<!doctype html>\n<!-- reissue report -->"
 """How a page begins, by which it is known again."""
 MOST_SHOWN: Final = 1_000
 """Devices at risk in the table; those after them are saved with it."""
-_FIGURES: Final = (
-    "curve",
-    "forecast",
-    "delivery",
-    "devices",
-    "certificates",
-    "queue",
-    "syncs",
-    "histories",
-)
+_FIGURES: Final = ("curve", "forecast", "delivery", "devices", "certificates", "queue", "syncs", "histories")
 _MOVES: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Control characters and direction marks, which a reader must see."""
-_DATE: Final = re.compile(r"((?:[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?(?: [A-Z]{3,4}\b)?)")
+_DATE: Final = re.compile(r"(\d{4}-\d\d-\d\d)")
 
 
 class DrawnFigure(NamedTuple):
@@ -81,11 +72,9 @@ class Page:
         self.result, self._with_figures = result, with_figures
         self.at_risk = DevicesAtRisk(result.scenario.start, result.series()["at_s"])
         self._chase = Chase(result)
-        self._has_seen = False
 
     def see(self, replication: int, outcome: Outcome, rows: pd.DataFrame) -> None:
         """Look at a part of a replication, counted from 0, and at its rows of the table of devices."""
-        self._has_seen = True
         if replication < MOST_REPLICATIONS:
             self.at_risk.add(rows)
             self._chase.add(replication, outcome)
@@ -103,7 +92,7 @@ class Page:
     @cached_property
     def plots(self) -> Plots:
         """The figures, of the first replications, which are simulated again if nobody showed them."""
-        if not self._has_seen:
+        if not len(self.at_risk.reconnected):
             for replication in range(min(self.result.replications, MOST_REPLICATIONS)):
                 for outcome in self.result.outcomes(replication):
                     self.see(replication, outcome, devices_part(self.result, replication, outcome))

@@ -23,9 +23,7 @@ _SOURCES: Final = {
 
 def calendar_of(found: Decision) -> bytes:
     """An iCalendar file: the last day for the reserve, a reminder a week before, activation, expiry, and when
-    the next reserve is due; each with an alarm a day before.
-
-    The same recommendation gives the same bytes.
+    the next reserve is due; each with an alarm a day before. The same recommendation gives the same bytes.
 
     Raises:
         ValueError: there is no plan to write down.
@@ -111,7 +109,5 @@ def _steps(scenario: Scenario, found: Decision) -> Iterator[tuple[str, str]]:
         the previous certificate: the documentation says that it is no longer valid.""",
     )
     yield "then", "On each device that lost the server: a new certificate, and the app reinstalled."
-    yield (
-        f"by {found.shown(found.choice.expires - _ADVISED)}",
-        f"The next reserve is specified: this certificate expires on {expires}.",
-    )
+    due = found.shown(found.choice.expires - _ADVISED)
+    yield f"by {due}", f"The next reserve is specified: this certificate expires on {expires}."

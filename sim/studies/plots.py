@@ -134,9 +134,7 @@ class Plots:
     ) -> Figure:
         """A row for each device: on and off, synchronizations, the reserve, lost and back.
 
-        Args:
-            devices: names as in results, or one; default: a few lost ones, and one that was nearly lost.
-            ax, figsize: as for the others.
+        `devices`: names as in results, or one; None: a few lost ones, and one that was nearly lost.
 
         Raises:
             UnknownDeviceError: the scenario has no such device.
@@ -278,10 +276,7 @@ def most_shown(result: Replications) -> int:
 def series_of(result: Replications, most: int, at_risk: DevicesAtRisk | None = None) -> series.TimeSeries:
     """The time series of the first replications: of many samples every how-manieth, and the load between.
 
-    Args:
-        result: of a run.
-        most: how many of them.
-        at_risk: who came back and who was reached by each sample; None: nobody counted them.
+    `at_risk`: who came back and who was reached by each sample; None: nobody counted them.
     """
     samples = [result.series(each) for each in range(most)]
     at_s, devices = samples[0]["at_s"], result.tallies[0].size

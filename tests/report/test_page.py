@@ -16,7 +16,7 @@ import pytest
 import sim
 from sim.cli.commands import cli
 from sim.errors import InputError, OutputError
-from sim.report.page import Page, page_in
+from sim.report.page import Page, page_in, visits_of
 from sim.studies import tables as at_risk
 from sim.studies.output import write
 
@@ -37,6 +37,8 @@ PLAN = {
     ],
 }
 """Ten phones, one synchronization every hour at the half hour; the first five have the reserve after 5 h."""
+
+ISSUED = {"at": "day 5", "reissue": {"activate": "after 14d"}}
 
 
 class Parsed(HTMLParser):
@@ -145,6 +147,38 @@ def test_how_long_devices_stay_away_is_told_in_words() -> None:
         in told
     )
     assert told.count("when away") == 1
+
+
+def test_the_page_says_who_is_visited_when() -> None:
+    """Last seen on days 3, 1 and 2; the list of day 10 is visited from day 11 on, the longest silent first.
+    That of day 12 at noon has the one device that is not visited yet, a day later.
+    """
+    fleet = [
+        {"name": f"seen on day {day}", "devices": 1, "sync": {"every": "30d", "phase": f"{day}d"}}
+        for day in (3, 1, 2)
+    ]
+    chases = [
+        {"at": at, "chase": {"silent_for": "5d", "per_day": 1}} for at in ("day 10", "2026-03-13 12:00")
+    ]
+    scenario = sim.Scenario.from_document(
+        {**PLAN, "duration": "20d", "fleet": fleet, "strategy": [ISSUED, *chases], "guarantees": []}
+    )
+    first, second = visits_of(sim.run(scenario))
+    assert [row[:2] for row in first.rows] == [
+        ("Thu 2026-03-12 00:00", "seen on day 1/0"),
+        ("Fri 2026-03-13 00:00", "seen on day 2/0"),
+        ("Sat 2026-03-14 00:00", "seen on day 3/0"),
+    ]
+    assert [row[3] for row in first.rows] == ["9 days", "8 days", "7 days"]
+    assert [row[:2] for row in second.rows] == [("Sat 2026-03-14 12:00", "seen on day 3/0")]
+    shown = Parsed(Page(sim.run(scenario)).html)
+    assert ["Thu 2026-03-12 00:00", "seen on day 1/0", "seen on day 1", "9 days"] in shown.rows
+
+
+def test_dates_are_not_broken_at_their_hyphens(page: Parsed, content: bytes) -> None:
+    dates = [at for tag, at in page.elements if tag == "span" and at.get("class") == "date"]
+    assert len(dates) > 20
+    assert b'Specify the reserve by Wed <span class="date">2027-03-03</span> 00:00 UTC' in content
 
 
 def test_the_slider_has_the_numbers_of_the_decision(page: Parsed, result: sim.Result) -> None:
