@@ -37,6 +37,7 @@ def run(
     **choices: Any,
 ) -> int:
     """Simulate scenarios, and tell how many devices lose their server."""
+    from sim.files import write_file
     from sim.studies.output import make_folder, write
     from sim.studies.run import run as study
 
@@ -59,7 +60,8 @@ def run(
                 command = ["reissue", *sys.argv[1:]]
                 write(result, directories[place], command=command, overwrite=overwrite, beside=beside)
             if report is not None:
-                page.write_page(beside.html, report, overwrite=overwrite)
+                page.check_page(report, overwrite=overwrite)
+                write_file(report, beside.html)
                 options.show_written(report)
         if as_json:
             documents.append(result.to_json())
@@ -141,11 +143,13 @@ def report(directory: Path, page: Path | None, overwrite: bool) -> int:
 
     `reissue run FILE --out DIR` wrote it; here it is checked for changes, and copied where you want it.
     """
-    from sim.report.page import page_in, write_page
+    from sim.files import write_file
+    from sim.report.page import check_page, page_in
     from sim.studies.output import PAGE
 
     content = page_in(directory)
     if page is not None:
-        write_page(content, page, overwrite=overwrite)
+        check_page(page, overwrite=overwrite)
+        write_file(page, content)
     options.show_written(page or directory / PAGE)
     return DONE

@@ -75,7 +75,7 @@ def curve(
             continue
         x = delay_s / unit_s
         axes.axvline(x, color=colour, linewidth=1.8, linestyle=dashes)
-        words = f"{word}, {x:,.4g} {unit}"
+        words = f"{word}, {x:,.4g} {unit if x != 1 else unit[:-1]}"
         for found in lost[delays_s == delay_s].tolist():
             words += f": {found:,.4g} lost"
             axes.plot([x], [found], "D", color=colour, markersize=7, zorder=5)
@@ -84,8 +84,8 @@ def curve(
         axes.fill_between(at, *band, step=None if is_sample else "post", **_BAND)
         third = len(at) // 3
         style.label(axes, float(at[third]), float(high[third]), f"5 to 95 % of {of}", GREY)
-    words = "; ".join(f"{at[end]:,.4g} {unit}: {number(lost[end])}" for end in (0, -1) if len(at))
-    return style.settle([axes], f"Devices lost by activation delay. {words}; those between under the slider.")
+    ends = " and ".join(f"{number(lost[end])} at {at[end]:,.4g} {unit}" for end in (0, -1) if len(at))
+    return style.settle([axes], f"Devices lost by activation delay: {ends}; those between under the slider.")
 
 
 def forecast(

@@ -280,8 +280,8 @@ def _most(values: Floats) -> float:
 
 
 def counts_in_words(counts: Sequence[int]) -> str:
-    """One count, or the median of several and, in brackets, the band."""
-    if len(counts) == 1:
+    """The count, or the median of several and, in brackets, the band."""
+    if len(set(counts)) == 1:
         return f"{counts[0]:,}"
     low, middle, high = np.quantile(counts, _QUANTILES, method="inverted_cdf")
     return f"{number(middle)} ({number(low)} to {number(high)})"

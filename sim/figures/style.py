@@ -57,7 +57,7 @@ Size = tuple[float, float | None] | None
 Place = tuple[Ax, Size]
 NEW: Final[Place] = (None, None)
 
-_CHANGES: Final = {
+CHANGES: Final = {
     "reserve specified": "reserve specified",
     "reserve activated": "becomes main",
     "certificate expired": "expires",
@@ -223,8 +223,7 @@ def mark_changes(timespan: Timespan, axes: Axes, *, with_words: bool = True) -> 
     """
     at: dict[int, list[str]] = {}
     for at_s, event in timespan.changes:
-        if event in _CHANGES:
-            at.setdefault(at_s, []).append(_CHANGES[event])
+        at.setdefault(at_s, []).append(CHANGES[event])
     is_crowded = len(at) > _MOST_CHANGES
     for at_s, events in sorted(at.items(), key=lambda each: (each[1] == ["reserve specified"], each[0])):
         colour, style = (PALE, "-") if is_crowded else (GREY, (0, (2, 2)))

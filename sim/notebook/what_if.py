@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
 
 
-class WidgetsMissingError(InputError):
-    """The panel needs something that is not installed here; the message says how to install it."""
-
-
 @checked
 def what_if(scenario: Scenario, *, reissue: int | None = None, up_to_days: int = 60) -> Panel:
     """A panel that answers how many devices lose the server, while delay and habits are moved.
@@ -30,15 +26,14 @@ def what_if(scenario: Scenario, *, reissue: int | None = None, up_to_days: int =
         up_to_days: longest delay of the slider; no delay lasts beyond the expiry of the main certificate.
 
     Raises:
-        WidgetsMissingError: ipywidgets is not installed.
         CurveError: there is no such reissue, or one run does not tell all delays.
         ScenarioError: the scenario cannot be run.
-        InputError: `up_to_days` is not a number of days.
+        InputError: `up_to_days` is not a number of days, or ipywidgets is not installed.
     """
     if up_to_days < 1:
         raise InputError(f"up_to_days is a number of days from 1 on, not {up_to_days}")
     if find_spec("ipywidgets") is None:
-        raise WidgetsMissingError(
+        raise InputError(
             'the what-if panel needs ipywidgets: install the extra, python -m pip install -e ".[notebook]"'
         )
     from sim.notebook.panel import Panel

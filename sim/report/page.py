@@ -24,7 +24,7 @@ from markupsafe import Markup
 from sim.errors import InputError, OutputError, visible
 from sim.figures import FigureError
 from sim.figures.style import NARROW_IN, WIDE_IN, Drawing, as_it_comes, svg_bytes, svg_element
-from sim.files import expect_folder_of, write_file
+from sim.files import expect_folder_of
 from sim.scenario.findings import findings_of
 from sim.studies.chase import Chase
 from sim.studies.choices import Decision
@@ -318,16 +318,6 @@ def check_page(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path} cannot be read: {error.strerror or error}") from error
     if not is_page:
         raise OutputError(f"{path} is something other than a page of reissue: it is left as it is")
-
-
-def write_page(page: bytes, path: Path, *, overwrite: bool) -> None:
-    """Write a page whole or not at all.
-
-    Raises:
-        OutputError: it may not, or cannot be written.
-    """
-    check_page(path, overwrite=overwrite)
-    write_file(path, page)
 
 
 def _command(result: Result) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, NoReturn
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
 from sim.errors import InputError
 from sim.figures import FigureError, bars, delays, series
-from sim.figures.style import Ax, Place, Size, Timespan
+from sim.figures.style import CHANGES, Ax, Place, Size, Timespan
 from sim.scenario.scenario import Scenario
 from sim.studies.chase import Chase
 from sim.studies.choices import Decision
@@ -22,6 +23,7 @@ from sim.studies.experiment import MOST_REPLICATIONS, Replications
 from sim.studies.tables import DevicesAtRisk, devices_part
 from sim.studies.why.device import SingleDevice, Trace, find, reinstalls_of
 from sim.world.order import SECONDS_PER_HOUR
+from sim.world.timeline import play
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,8 +32,8 @@ _MOST_SAMPLES: Final = 5_000_000
 """Samples, over all replications, that fit into memory."""
 _OWN_WORDS: Final = ("name", "description", "seed", "replications", "guarantees")
 """Keys whose change shows nowhere in a figure, or by itself."""
-_CHANGES: Final = ("activated", "immediate", "restored")
-"""Changes of the main certificate, before each of which is counted who holds the new one."""
+_CHANGES: Final = ("reserve activated", "certificate replaced immediately", "previous restored")
+"""Events before each of which is counted who holds the new main certificate."""
 _MOST_PERIODS: Final = 100_000
 """Of a device that has more of them, no history is drawn unless it is named: that takes a gigabyte."""
 
@@ -204,15 +206,15 @@ class Plots:
 
     @property
     def switches(self) -> series.Switches:
-        """Each activation of a reserve, and how many devices held it just before."""
-        changes = [s for _, s in self._result.experiment.timeline.switches if s.change in _CHANGES]
+        """Each activation of a reserve in the first replication, and how many devices held it just before."""
+        changes = [event for event in self._result.tallies[0].events if event.name in _CHANGES]
         held = [t.coverage_held.sum(axis=1).tolist() for t in self._result.tallies[:MOST_REPLICATIONS]]
         if any(len(each) != len(changes) for each in held):
             return ()
         return tuple(
-            (state.from_s, its)
-            for state, its in zip(changes, zip(*held, strict=True), strict=True)
-            if state.change == "activated"
+            (event.at_s, its)
+            for event, its in zip(changes, zip(*held, strict=True), strict=True)
+            if event.name == "reserve activated"
         )
 
     def _timespan(self, shown: int | None = None) -> Timespan:
@@ -222,7 +224,8 @@ class Plots:
         name = name_of(scenario)
         if shown < min(runs, MOST_REPLICATIONS):
             name = f"{'first' if shown == 1 else shown} of {runs} replications: {name}"
-        changes = tuple((event.at_s, event.name) for event in self._result.tallies[0].events)
+        events = self._result.tallies[0].events
+        changes = tuple((event.at_s, event.name) for event in events if event.name in CHANGES)
         return Timespan(name, scenario.at(0), scenario.duration, changes)
 
     def _together(self, quantity: series.Quantity, place: Place) -> Figure:
@@ -300,8 +303,20 @@ def series_of(result: Replications, most: int, at_risk: DevicesAtRisk | None = N
 
 
 def lives_of(result: Replications) -> tuple[bars.Row, ...]:
-    """The life of each certificate, from the server's timeline, which no device changes."""
+    """The life of each certificate in the first replication.
+
+    Raises:
+        PolicyError: a policy decided on it during the run.
+    """
     timeline = result.experiment.timeline
+    opened = [event.at_s for event in result.tallies[0].events if event.name == "gate opened"]
+    if opened:  # when a gate opens depends on the devices
+        known: Any = SimpleNamespace(
+            coverage=lambda gate, generation, now_s: (1 if now_s in opened else -1, 1),
+            chase=lambda number, chase, generation: 0,
+            push=lambda push: None,
+        )
+        timeline = play(result.plan, known)
     ends_s = [state.from_s for state in timeline.states[1:]] + [result.plan.horizon_s]
     spans = list(zip(timeline.states, ends_s, strict=True))
     found: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)

@@ -10,7 +10,6 @@ import pytest
 
 import sim
 from sim.errors import InputError
-from sim.notebook.what_if import WidgetsMissingError
 from sim.studies.delays import CurveError
 
 
@@ -167,7 +166,7 @@ def test_without_ipywidgets_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(
         "sim.notebook.what_if.find_spec", lambda name: None if name == "ipywidgets" else found(name)
     )
-    with pytest.raises(WidgetsMissingError, match=r"\[notebook\]"):
+    with pytest.raises(InputError, match=r"\[notebook\]"):
         sim.what_if(scenario())
 
 

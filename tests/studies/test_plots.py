@@ -330,3 +330,15 @@ def test_a_decision_plots_what_it_says(result: sim.Result) -> None:
     assert "5 to 95 % of fleets like this" in words(result.decision.plot())
     with pytest.raises(FigureError, match="vary=True"):
         sim.plan(result.scenario, vary=False).plot()
+
+
+def test_a_gate_opens_in_the_figures_when_it_opened_in_the_run() -> None:
+    """Ten phones over 10 h, one an hour: after eight hours 80 % hold it, which the next check sees."""
+    gate = {"when_coverage": "80%", "check_every": "1h", "not_after": "30h", "otherwise": "activate"}
+    steps = [{"at": "start", "reissue": {"activate": gate}}]
+    result = sim.run(sim.Scenario.from_document({**HALF, "recovery": "none", "strategy": steps}))
+    (opened,) = [event.at_s for event in result.tallies[0].events if event.name == "gate opened"]
+    assert [at_s for at_s, _ in result.plot.switches] == [opened]
+    old, new = plots.lives_of(result)
+    assert old.bars["is main"] == [(0, opened)]
+    assert (new.bars["waits as reserve"], new.bars["is main"]) == ([(0, opened)], [(opened, 2 * 86_400)])
