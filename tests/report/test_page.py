@@ -154,8 +154,8 @@ def test_the_page_says_who_is_visited_when() -> None:
     That of day 12 at noon has the one device that is not visited yet, a day later.
     """
     fleet = [
-        {"name": f"seen on day {day}", "devices": 1, "sync": {"every": "30d", "phase": f"{day}d"}}
-        for day in (3, 1, 2)
+        {"name": f"{name}, day {day}", "devices": 1, "sync": {"every": "30d", "phase": f"{day}d"}}
+        for name, day in (("a", 3), ("b", 1), ("c", 2))
     ]
     chases = [
         {"at": at, "chase": {"silent_for": "5d", "per_day": 1}} for at in ("day 10", "2026-03-13 12:00")
@@ -165,14 +165,14 @@ def test_the_page_says_who_is_visited_when() -> None:
     )
     first, second = visits_of(sim.run(scenario))
     assert [row[:2] for row in first.rows] == [
-        ("Thu 2026-03-12 00:00", "seen on day 1/0"),
-        ("Fri 2026-03-13 00:00", "seen on day 2/0"),
-        ("Sat 2026-03-14 00:00", "seen on day 3/0"),
+        ("Thu 2026-03-12 00:00", "b, day 1/0"),
+        ("Fri 2026-03-13 00:00", "c, day 2/0"),
+        ("Sat 2026-03-14 00:00", "a, day 3/0"),
     ]
     assert [row[3] for row in first.rows] == ["9 days", "8 days", "7 days"]
-    assert [row[:2] for row in second.rows] == [("Sat 2026-03-14 12:00", "seen on day 3/0")]
+    assert [row[:2] for row in second.rows] == [("Sat 2026-03-14 12:00", "a, day 3/0")]
     shown = Parsed(Page(sim.run(scenario)).html)
-    assert ["Thu 2026-03-12 00:00", "seen on day 1/0", "seen on day 1", "9 days"] in shown.rows
+    assert ["Thu 2026-03-12 00:00", "b, day 1/0", "b, day 1", "9 days"] in shown.rows
 
 
 def test_dates_are_not_broken_at_their_hyphens(page: Parsed, content: bytes) -> None:
