@@ -22,7 +22,7 @@ result.plot.delivery().savefig("delivery.png")
 result.save("out")
 saved: sim.Saved = sim.read("out")
 answers: list[sim.Curve | sim.Sweep] = [sim.curve(plan), sim.sweep(plan, {"fleet.0.sync.every": ["6h"]})]
-found: sim.Recommendation = sim.plan(plan, lost_at_most="2%")
+found: sim.Decision = sim.plan(plan, lost_at_most="2%")
 story: sim.Story = sim.why(plan, "phones/1")
 version: str = sim.__version__
 assert_guarantee(result, measure="lost_devices", at_most=0)

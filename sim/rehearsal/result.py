@@ -161,7 +161,7 @@ class Rehearsal(Answer):
             parts=(
                 self._table(),
                 notes(*([left_out] if self.not_judged else [])),
-                notes(*sentences, title="Disagreements", is_list=True),
+                *([notes(*sentences, title="Disagreements", is_list=True)] if wrong else []),
             ),
             about=(
                 f"{len(self.devices):,} of {self.fleet_devices:,} devices; {self.connections:,} TLS "
