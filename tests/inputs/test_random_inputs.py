@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from anew import write_anew
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -61,7 +62,7 @@ def refusal(path: Path, overrides: Sequence[tuple[str, str]] = ()) -> ScenarioEr
 
 
 def check(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+    write_anew(path, content)
     error = refusal(path)
     if error is None:
         return
@@ -95,8 +96,8 @@ def test_random_bytes_as_an_inventory_raise_nothing_but_scenario_error(
     tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "s.yaml"
-    path.write_text("name: n\nstart: 2026-03-01\nduration: 1d\nfleet: [{name: g, inventory: d.csv}]\n")
-    (tmp_path / "d.csv").write_bytes(b"id,platform,last_sync\n" + content)
+    write_anew(path, b"name: n\nstart: 2026-03-01\nduration: 1d\nfleet: [{name: g, inventory: d.csv}]\n")
+    write_anew(tmp_path / "d.csv", b"id,platform,last_sync\n" + content)
     error = refusal(path)
     if error is not None:
         assert {each.file for each in error.problems} == {str(tmp_path / "d.csv")}
@@ -107,7 +108,7 @@ def test_random_bytes_as_an_inventory_raise_nothing_but_scenario_error(
 @RELAXED
 def test_random_overrides_raise_nothing_but_scenario_error(tmp_path: Path, key: str, value: str) -> None:
     path = tmp_path / "s.yaml"
-    path.write_text("name: n\nstart: 2026-03-01\nduration: 1d\nfleet: [{name: g, devices: 1}]\n")
+    write_anew(path, b"name: n\nstart: 2026-03-01\nduration: 1d\nfleet: [{name: g, devices: 1}]\n")
     error = refusal(path, overrides=[(key, value)])
     if error is not None:
         assert all(each.file.startswith("--set ") for each in error.problems)

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from anew import write_anew
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -363,7 +364,7 @@ def files(draw: st.DrawFn) -> bytes:
 def assert_calm(content: bytes, folder: Path) -> None:
     """Whatever a file holds, it is read and told, or refused in one line of our own."""
     path = folder / "file"
-    path.write_bytes(content)
+    write_anew(path, content)
     own = {"password": b"abc"}
     for file, options in ((path, {}), (path, own), (MOBILE, {**own, "key_path": path})):
         try:
