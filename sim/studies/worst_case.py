@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from operator import itemgetter
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -32,12 +33,11 @@ from sim.world.fleet import Away, Fleet, Profile, Roster
 from sim.world.order import SECONDS_PER_DAY
 from sim.world.timeline import play
 
-Kind = Literal["absence", "outage"]
-KINDS: Final[tuple[Kind, ...]] = ("absence", "outage")
-
 MOST_TRIED: Final = 400_000
 """Absences that are compared, those that can be shortest first; the answer says what is left out."""
 
+_BATCH: Final = 1024
+"""Absences that are run together."""
 _LONGEST_NAME: Final = 200
 
 
@@ -60,38 +60,22 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """The shortest absence or outage that breaks a guarantee, or that there is none.
+    """The shortest absence of devices or outage of the server that breaks a guarantee, if there is one."""
 
-    Attributes:
-        guarantee: index of the guarantee in the scenario.
-        kind: who is away, devices or the server.
-        found: None: there is none.
-        profile: the devices, always on.
-        devices: how many devices it takes.
-        reason: why there is none.
-        is_proved: whether the guarantee is proved, so that nothing was searched.
-        searched_s: everything shorter was searched; None: everything was.
-    """
-
-    guarantee: int
-    kind: Kind
+    guarantee: int  # its index in the scenario
+    kind: Literal["absence", "outage"]
     found: Absence | None = None
-    profile: Profile | None = None
-    devices: int = 1
-    reason: str = ""
-    is_proved: bool = False
-    searched_s: int | None = None
+    profile: Profile | None = None  # of the devices, always on
+    devices: int | None = None  # how many it takes
+    reason: str = ""  # why there is none
+    is_proved: bool = False  # so nothing was searched
+    searched_s: int | None = None  # everything shorter was searched; None: everything was
 
 
-def worst_cases(
-    scenario: Scenario, *, progress: Progress | None = None, most: int = MOST_TRIED
-) -> list[Attack]:
+def worst_cases(scenario: Scenario, *, progress: Progress | None = None) -> list[Attack]:
     """For every guarantee of a scenario, the shortest absence and the shortest outage that break it.
 
-    Args:
-        scenario: one replication is run, to tell which of its guarantees are proved.
-        progress: called with the share that is done.
-        most: how many absences are compared for each kind and guarantee.
+    One replication is run, to tell which guarantees are proved.
 
     Raises:
         ScenarioError: the scenario cannot be run.
@@ -106,26 +90,25 @@ def worst_cases(
     attacks: list[Attack] = []
     for number, guarantee in enumerate(scenario.guarantees):
         verdict = judge(guarantee, [tally], lambda _: (), proofs=proofs)
-        for kind in KINDS:
-            if verdict.verdict == "proved":
-                reason = f"proved, so nothing was searched: {verdict.proof}"
-                attacks.append(Attack(number, kind, reason=reason, is_proved=True))
-            else:
-                attack = _Search(experiment, guarantee, most).attack(kind)
-                attacks.append(replace(attack, guarantee=number))
-            if progress is not None:
-                progress(len(attacks) / (len(scenario.guarantees) * len(KINDS)))
+        if verdict.verdict == "proved":
+            reason = f"proved, so nothing was searched: {verdict.proof}"
+            proved = Attack(number, "absence", reason=reason, is_proved=True)
+            attacks += [proved, replace(proved, kind="outage")]
+        else:
+            search = _Search(experiment, guarantee)
+            attacks += [search.attack(number, "absence"), search.attack(number, "outage")]
+        if progress is not None:
+            progress((number + 1) / len(scenario.guarantees))
     return attacks
 
 
 class _Search:
     """For one guarantee."""
 
-    def __init__(self, experiment: Experiment, guarantee: Guarantee, most: int) -> None:
+    def __init__(self, experiment: Experiment, guarantee: Guarantee) -> None:
         plan = experiment.plan
         self.plan = replace(plan, sample_s=plan.horizon_s, recovery=None, holidays=(), disturbances=())
-        self.bound, self.most, self.draws = guarantee.bound, most, experiment.draws(0)
-        self.simulate = experiment.simulate
+        self.bound, self.draws, self.simulate = guarantee.bound, experiment.draws(0), experiment.simulate
         counts: Counter[Profile] = Counter()
         for roster in experiment.rosters():
             for kind, count in enumerate(np.bincount(roster.profile).tolist()):
@@ -140,23 +123,23 @@ class _Search:
         )
         self.profiles = list(dict.fromkeys(searched))
 
-    def attack(self, kind: Kind) -> Attack:
+    def attack(self, guarantee: int, kind: Literal["absence", "outage"]) -> Attack:
         """The shortest of a kind. An outage is what an absence without catch-up is."""
-        none = Attack(
-            0, kind, reason=self._why_not() or f"no {kind} breaks it, even if it lasts the whole run"
-        )
-        best, limit_s = none, None
+        hits: list[tuple[Absence, Profile]] = []
+        limits_s: list[int] = []
         for profile in self.profiles:
             found, left_s = self._shortest(profile if kind == "absence" else replace(profile, catch_up=False))
-            if left_s is not None:
-                limit_s = left_s if limit_s is None else min(left_s, limit_s)
-            if found is not None and (best.found is None or found < best.found):
-                best = replace(none, found=found, profile=profile, devices=self.needed or 1)
-        if limit_s is None or (best.found is not None and best.found.length_s <= limit_s):
-            return best
-        if best.found is None:
-            best = replace(none, reason=f"no {kind} that was tried breaks it")
-        return replace(best, searched_s=limit_s)
+            hits += [] if found is None else [(found, profile)]
+            limits_s += [] if left_s is None else [left_s]
+        limit_s = min(limits_s, default=None)
+        if not hits:
+            none = "that was tried breaks it" if limits_s else "breaks it, even if it lasts the whole run"
+            reason = self._why_not() or f"no {kind} {none}"
+            return Attack(guarantee, kind, reason=reason, searched_s=limit_s)
+        best, profile = min(hits, key=itemgetter(0))
+        if limit_s is not None and best.length_s <= limit_s:
+            limit_s = None
+        return Attack(guarantee, kind, best, profile, self.needed, searched_s=limit_s)
 
     def _why_not(self) -> str | None:
         if not self.bound.forbids_losses:
@@ -204,7 +187,7 @@ class _Search:
             for j in range(i, len(edges) - 1)
             if catches_up or (bits[i] and bits[j])
         )
-        within = spans[: max(1, self.most // len(phases_s))]
+        within = spans[: max(1, MOST_TRIED // len(phases_s))]
         shortest: dict[int, Absence] = {}
         for phase_s in phases_s:
             due_s = np.arange(phase_s, edges[-1], every_s, dtype=np.int64)
@@ -223,7 +206,8 @@ class _Search:
                 absence = Absence(end_s - first_s, first_s, phase_s)
                 shortest[left] = min(absence, shortest.get(left, absence))
         limit_s = None if len(within) == len(spans) else spans[len(within)][0]
-        for batch in _batches(sorted(shortest.values())):
+        absences = sorted(shortest.values())
+        for batch in (absences[first : first + _BATCH] for first in range(0, len(absences), _BATCH)):
             broken = self._broken(profile, batch)
             if broken.any():
                 return batch[int(np.argmax(broken))], limit_s
@@ -267,14 +251,6 @@ def _thresholds_s(bound: Bound) -> list[int]:
     return times_s
 
 
-def _batches(absences: Sequence[Absence]) -> Iterator[Sequence[Absence]]:
-    """All of them in order: 16 of them, then four times as many, and so on, up to 16,384."""
-    first, size = 0, 16
-    while first < len(absences):
-        yield absences[first : first + size]
-        first, size = first + size, min(4 * size, 16_384)
-
-
 # --- words and scenarios -------------------------------------------------------------------------------
 
 
@@ -315,24 +291,24 @@ def as_scenario(scenario: Scenario, attack: Attack) -> Scenario:
 
 def sentence(scenario: Scenario, attack: Attack) -> str:
     """An attack as a planner says it."""
-    promise, found = scenario.guarantees[attack.guarantee].promise, attack.found
-    limit = (
-        "" if attack.searched_s is None else f"; only what is shorter than {spaced(attack.searched_s)} was"
-    )
-    limit = limit and f"{limit} searched in full"
-    if found is None or attack.profile is None:
+    promise, found, profile = scenario.guarantees[attack.guarantee].promise, attack.found, attack.profile
+    limit = ""
+    if attack.searched_s is not None:
+        limit = f"; only what is shorter than {spaced(attack.searched_s)} was searched in full"
+    if found is None or profile is None:
         return f"'{promise}': {attack.reason}{limit}."
     one = attack.devices == 1
-    who = f"{'one device' if one else plural(attack.devices, 'device')} of '{attack.profile.group}'"
+    who = f"{'one device' if one else plural(attack.devices or 0, 'device')} of '{profile.group}'"
     breaks = f"enough to break '{promise}'"
-    if found.length_s == 0:
-        every, phase = spaced(attack.profile.every_s), spaced(found.phase_s)
-        schedule = f"whose synchronizations, every {every}, begin {phase} after the start"
-        return f"{who[0].upper()}{who[1:]} {schedule}: {breaks}, as the plan is."
     long = f"{spaced(found.length_s)} from {date(scenario.at(found.from_s))} on"
-    if attack.kind == "outage":
-        return f"An outage of the server for {long}: with {who}, {breaks}{limit}."
-    return f"{who[0].upper()}{who[1:]} that {'is' if one else 'are'} away for {long}: {breaks}{limit}."
+    if found.length_s == 0:
+        who += f" whose synchronizations, every {spaced(profile.every_s)}, begin {spaced(found.phase_s)}"
+        text = f"{who} after the start: {breaks}, as the plan is."
+    elif attack.kind == "outage":
+        text = f"An outage of the server for {long}: with {who}, {breaks}{limit}."
+    else:
+        text = f"{who} that {'is' if one else 'are'} away for {long}: {breaks}{limit}."
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def lines(scenario: Scenario, attacks: Sequence[Attack]) -> Iterator[str]:

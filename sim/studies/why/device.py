@@ -6,9 +6,11 @@ help desk couples them: its reinstallations come from a run of the whole fleet.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
+from itertools import chain, islice
 from typing import Final
 
 import numpy as np
@@ -22,7 +24,7 @@ from sim.text import closest, quoted
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose
 from sim.world.fleet import Fleet, Profile, Roster
-from sim.world.outcome import NEVER, Outcome
+from sim.world.outcome import Outcome
 from sim.world.plan import Plan
 
 _MOST_NAMES: Final = 100_000
@@ -34,23 +36,16 @@ class UnknownDeviceError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What became of a single device in one run.
-
-    Attributes:
-        plan: the plan of the run.
-        happenings: everything that happened to it, in order.
-        outcome: the outcome of this one device.
-    """
+    """What became of a single device in one run."""
 
     plan: Plan
-    happenings: tuple[Happening, ...]
-    outcome: Outcome
+    happenings: tuple[Happening, ...]  # in order
+    outcome: Outcome  # of this one device
 
     @property
     def lost_at_s(self) -> int | None:
         """Its first loss; None: it was never lost."""
-        at_s = int(self.outcome.devices.lost_at_s[0])
-        return None if at_s == NEVER else at_s
+        return next(iter(self.instants_s("lost")), None)
 
     def instants_s(self, what: str) -> list[int]:
         """When something of a kind happened."""
@@ -64,16 +59,10 @@ class Trace:
 
 @dataclass(frozen=True, eq=False)
 class SingleDevice:
-    """A device that can be run under one plan after the other.
+    """A device that can be run under one plan after the other."""
 
-    Attributes:
-        plan: the scenario's plan, without the help desk.
-        roster: this one device.
-        draws: the random numbers of the replication.
-    """
-
-    plan: Plan
-    roster: Roster
+    plan: Plan  # the scenario's, without the help desk
+    roster: Roster  # this one device
     draws: Draws
 
     @classmethod
@@ -106,14 +95,7 @@ class SingleDevice:
         attempts_s: Sequence[int] = (),
         reinstalls_s: Sequence[int] = (),
     ) -> Trace:
-        """Run it, with whatever is changed.
-
-        Args:
-            plan: instead of the scenario's.
-            profile: instead of its own.
-            attempts_s: instants of attempts beside its own.
-            reinstalls_s: instants at which reinstallations end.
-        """
+        """Run it under another plan, with another profile, more attempts, or where reinstallations end."""
         plan, roster = plan or self.plan, self.roster
         if profile is not None:
             profiles = [profile if each is self.profile else each for each in roster.profiles]
@@ -140,14 +122,7 @@ def reinstalls_of(
 
     What happens before an instant does not depend on how long the run is; so a reinstallation ended in the
     last second of the shortest run that counts it. Only devices that are ever lost meet the help desk: the
-    others are left out.
-
-    Args:
-        experiment: of a scenario with a help desk.
-        outcome: the outcome of the whole fleet in this replication.
-        index: the device's index in device order.
-        replication: the number of the replication.
-        progress: called with the share that is done.
+    others are left out. `outcome` is that of the whole fleet.
     """
     total = int(outcome.devices.reinstalls[index])
     if total == 0:
@@ -156,28 +131,20 @@ def reinstalls_of(
     place = int(np.searchsorted(chosen, index))
     fleet = Fleet.start(outcome.roster.only(chosen), Draws.of(experiment.scenario.seed, replication))
     plan = replace(experiment.plan, sample_s=experiment.plan.horizon_s)
+
+    @cache
+    def reinstalls(horizon_s: int) -> int:
+        shorter = experiment.simulate(replace(plan, horizon_s=horizon_s), fleet)
+        return int(shorter.devices.reinstalls[place])
+
     ends_s: list[int] = []
-    back_s = int(outcome.devices.reconnected_at_s[index])
-    guesses_s = [back_s + 1, back_s]  # most often the first one reconnects
     for number in range(total):
-        low_s = ends_s[-1] if ends_s else int(outcome.devices.lost_at_s[index])
-        high_s = plan.horizon_s
-        while high_s - low_s > 1:  # at `low_s` not yet, at `high_s` it has ended
-            middle_s = (low_s + high_s) // 2
-            if guesses_s and low_s < guesses_s[-1] < high_s:
-                middle_s = guesses_s.pop()
-            shorter = experiment.simulate(replace(plan, horizon_s=middle_s), fleet)
-            if int(shorter.devices.reinstalls[place]) > number:
-                high_s = middle_s
-            else:
-                low_s = middle_s
-        ends_s.append(high_s - 1)
+        after_s = ends_s[-1] if ends_s else int(outcome.devices.lost_at_s[index])
+        enough_s = bisect_right(range(plan.horizon_s), number, lo=after_s + 1, key=reinstalls)
+        ends_s.append(enough_s - 1)
         if progress is not None:
             progress((number + 1) / total)
     return tuple(ends_s)
-
-
-# --- names ---------------------------------------------------------------------------------------------
 
 
 def find(prepared: Prepared, device: str) -> int:
@@ -196,19 +163,17 @@ def find(prepared: Prepared, device: str) -> int:
 
 def _near(roster: Roster, device: str) -> str:
     """Which device may have been meant."""
-    group, slash, position = device.rpartition("/")
-    numbered = {name: number for number, name in enumerate(roster.groups) if roster.numbered[number]}
-    group = group if slash else device
-    for meant in (group, closest(group, numbered)):
-        if meant in numbered:
-            first, n = roster.position_of(numbered[meant]), roster.numbered[numbered[meant]]
-            shown = visible(meant)
-            if meant == group:
-                return f"the devices of {shown} are {shown}/{first} to {shown}/{first + n - 1}"
-            return f"did you mean {shown}/{position if slash and position.isdigit() else first}?"
-    near = closest(device, [each for ids in roster.ids for each in ids][:_MOST_NAMES])
+    sizes = {name: size for name, size in zip(roster.groups, roster.numbered, strict=True) if size}
+    written = device.rpartition("/")[0] or device
+    group = written if written in sizes else closest(written, sizes)
+    if group is not None:
+        first, shown = roster.position_of(roster.groups.index(group)), visible(group)
+        return f"the devices of {shown} are {shown}/{first} to {shown}/{first + sizes[group] - 1}"
+    near = closest(device, islice(chain(*roster.ids), _MOST_NAMES))
     if near is not None:
         return f"did you mean {visible(near)}?"
-    if not len(roster):
-        return "it has no devices"
-    return f"names are those in results, such as {visible(roster.name(0))}"
+    return (
+        f"names are those in results, such as {visible(roster.name(0))}"
+        if len(roster)
+        else "it has no devices"
+    )
