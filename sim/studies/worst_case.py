@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, product
 from operator import itemgetter
 from typing import Any, Final, Literal
 
@@ -109,11 +109,11 @@ class _Search:
         plan = experiment.plan
         self.plan = replace(plan, sample_s=plan.horizon_s, recovery=None, holidays=(), disturbances=())
         self.bound, self.draws, self.simulate = guarantee.bound, experiment.draws(0), experiment.simulate
-        counts: Counter[Profile] = Counter()
+        concerned: Counter[Profile] = Counter()
         for roster in experiment.rosters():
-            for kind, count in enumerate(np.bincount(roster.profile).tolist()):
-                counts[roster.profiles[kind]] += count
-        concerned = {profile: n for profile, n in counts.items() if n and self.bound.selection.takes(profile)}
+            for profile, count in zip(roster.profiles, np.bincount(roster.profile).tolist(), strict=False):
+                if count and self.bound.selection.takes(profile):
+                    concerned[profile] += count
         self.size = sum(concerned.values())
         self.needed = needed_devices(self.bound, self.size)
         searched = (
@@ -125,15 +125,16 @@ class _Search:
 
     def attack(self, guarantee: int, kind: Literal["absence", "outage"]) -> Attack:
         """The shortest of a kind. An outage is what an absence without catch-up is."""
-        hits: list[tuple[Absence, Profile]] = []
-        limits_s: list[int] = []
-        for profile in self.profiles:
-            found, left_s = self._shortest(profile if kind == "absence" else replace(profile, catch_up=False))
-            hits += [] if found is None else [(found, profile)]
-            limits_s += [] if left_s is None else [left_s]
-        limit_s = min(limits_s, default=None)
+        searched = [replace(each, catch_up=each.catch_up and kind == "absence") for each in self.profiles]
+        results = [self._shortest(profile) for profile in searched]
+        hits = [(hit, each) for (hit, _), each in zip(results, self.profiles, strict=True) if hit is not None]
+        limit_s = min((left_s for _, left_s in results if left_s is not None), default=None)
         if not hits:
-            none = "that was tried breaks it" if limits_s else "breaks it, even if it lasts the whole run"
+            none = (
+                "that was tried breaks it"
+                if limit_s is not None
+                else "breaks it, even if it lasts the whole run"
+            )
             reason = self._why_not() or f"no {kind} {none}"
             return Attack(guarantee, kind, reason=reason, searched_s=limit_s)
         best, profile = min(hits, key=itemgetter(0))
@@ -161,9 +162,12 @@ class _Search:
         instants = {0, horizon_s, *(state.from_s for state in timeline.states)}
         for certificate in timeline.server.certificates:
             instants |= {certificate.not_before_s, certificate.not_after_s}
-        for _, after in timeline.switches:
-            for threshold_s in _thresholds_s(self.bound):
-                instants |= {after.from_s + threshold_s, after.from_s + threshold_s + 1}
+        limits_s = [] if self.bound.within is None else [self.bound.within]  # judged so long after a loss
+        unit_s = {"duration": 1, "days": SECONDS_PER_DAY}.get(self.bound.entry.unit)
+        if unit_s is not None and self.bound.at_most is not None:
+            limits_s.append(math.floor(self.bound.at_most * unit_s))
+        for (_, after), limit_s in product(timeline.switches, limits_s):
+            instants |= {after.from_s + limit_s, after.from_s + limit_s + 1}
         edges = sorted(instant for instant in instants if 0 <= instant <= horizon_s)
         begins_s = [state.from_s for state in timeline.states]
         states = (timeline.states[bisect_right(begins_s, edge) - 1] for edge in edges[:-1])
@@ -242,15 +246,6 @@ def needed_devices(bound: Bound, size: int) -> int | None:
     return needed if needed <= size else None
 
 
-def _thresholds_s(bound: Bound) -> list[int]:
-    """Times after a loss on which a bound depends, in seconds."""
-    times_s = [] if bound.within is None else [bound.within]
-    unit_s = {"duration": 1, "days": SECONDS_PER_DAY}.get(bound.entry.unit)
-    if unit_s is not None and bound.at_most is not None:
-        times_s.append(math.floor(bound.at_most * unit_s))
-    return times_s
-
-
 # --- words and scenarios -------------------------------------------------------------------------------
 
 
@@ -281,8 +276,7 @@ def as_scenario(scenario: Scenario, attack: Attack) -> Scenario:
         "guarantees": [{k: v for k, v in guarantee.items() if k not in ("probability", "confidence")}],
         "replications": 1,
     }
-    for key in ("recovery", "calendar"):
-        document.pop(key, None)
+    document = {key: value for key, value in document.items() if key not in ("recovery", "calendar")}
     if spells and attack.kind == "outage":
         server = document.get("server") or {}
         document["server"] = {**server, "outages": [*(server.get("outages") or ()), *spells]}

@@ -82,7 +82,8 @@ def test_an_unknown_device_is_a_wrong_input(
 ) -> None:
     code, out, err = run(monkeypatch, capsys, "why", file, "phone/1")
     assert (code, out) == (2, "")
-    assert err == 'A phone in the drawer has no device "phone/1": did you mean phones/1?\n'
+    assert err.startswith('A phone in the drawer has no device "phone/1": ')
+    assert err.endswith("such as phones/0\n")
 
 
 def test_a_name_with_blanks_needs_no_quotes(

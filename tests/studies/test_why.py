@@ -274,7 +274,7 @@ def test_an_outage() -> None:
     ("name", "said"),
     [
         ("phones/3", "the devices of phones are phones/0 to phones/0"),
-        ("phone/0", "the devices of phones are phones/0 to phones/0"),
+        ("phone/0", "names are those in results, such as phones/0"),
         ("phones", "the devices of phones are phones/0 to phones/0"),
         ("zzz", "names are those in results, such as phones/0"),
         ("\x1b[31m", "names are those in results"),

@@ -10,8 +10,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
-from itertools import chain, islice
-from typing import Final
 
 import numpy as np
 
@@ -20,18 +18,16 @@ from sim.processes.engine import simulate
 from sim.processes.recording import Happening, RecordedDevice, Recorder
 from sim.scenario.prepare import Prepared
 from sim.studies.experiment import Experiment, Progress
-from sim.text import closest, quoted
+from sim.text import quoted
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose
 from sim.world.fleet import Fleet, Profile, Roster
 from sim.world.outcome import Outcome
 from sim.world.plan import Plan
 
-_MOST_NAMES: Final = 100_000
-
 
 class UnknownDeviceError(InputError):
-    """The scenario has no device of that name; the message says which it may have meant."""
+    """The scenario has no device of that name; the message says which there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +94,7 @@ class SingleDevice:
         """Run it under another plan, with another profile, more attempts, or where reinstallations end."""
         plan, roster = plan or self.plan, self.roster
         if profile is not None:
-            profiles = [profile if each is self.profile else each for each in roster.profiles]
-            roster = replace(roster, profiles=tuple(profiles))
+            roster = replace(roster, profiles=(profile,) * len(roster.profiles))
         happenings: list[Happening] = []
         recorder = Recorder(happenings.append, attempts_s, reinstalls_s)
         outcome = simulate(plan, Fleet.start(roster, self.draws), kind=partial(RecordedDevice, recorder))
@@ -153,27 +148,14 @@ def find(prepared: Prepared, device: str) -> int:
     Raises:
         UnknownDeviceError: there is none of that name.
     """
-    roster = prepared.roster()
+    roster, name = prepared.roster(), prepared.scenario.name
     index = roster.index(device)
-    if index is None:
-        name = prepared.scenario.name
-        raise UnknownDeviceError(f"{name} has no device {quoted(device)}: {_near(roster, device)}")
-    return index
-
-
-def _near(roster: Roster, device: str) -> str:
-    """Which device may have been meant."""
-    sizes = {name: size for name, size in zip(roster.groups, roster.numbered, strict=True) if size}
-    written = device.rpartition("/")[0] or device
-    group = written if written in sizes else closest(written, sizes)
-    if group is not None:
+    if index is not None:
+        return index
+    known = f"names are those in results, such as {visible(roster.name(0))}" if len(roster) else "it has none"
+    sizes = dict(zip(roster.groups, roster.numbered, strict=True))
+    group = device.rpartition("/")[0] or device
+    if sizes.get(group):
         first, shown = roster.position_of(roster.groups.index(group)), visible(group)
-        return f"the devices of {shown} are {shown}/{first} to {shown}/{first + sizes[group] - 1}"
-    near = closest(device, islice(chain(*roster.ids), _MOST_NAMES))
-    if near is not None:
-        return f"did you mean {visible(near)}?"
-    return (
-        f"names are those in results, such as {visible(roster.name(0))}"
-        if len(roster)
-        else "it has no devices"
-    )
+        known = f"the devices of {shown} are {shown}/{first} to {shown}/{first + sizes[group] - 1}"
+    raise UnknownDeviceError(f"{name} has no device {quoted(device)}: {known}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise, zip_longest
 from typing import Any, Final
 
-from sim.errors import visible
 from sim.processes.device import masked_by
 from sim.scenario.prepare import prepare
 from sim.scenario.scenario import Scenario
@@ -48,6 +48,8 @@ _EVENTS: Final = {
     "address opened": "The address {detail} opened.",
     "address closed": "The address {detail} closed.",
 }
+
+_ACTORS: Final = {"operator": "The operator", "automatic": "Automatic reissue"}
 
 _ENDS: Final = {
     "synced": "synchronized",
@@ -98,8 +100,7 @@ class _History:
         self, device: SingleDevice, trace: Trace, row: dict[str, int], at: Callable[[int], datetime]
     ) -> None:
         self.device, self.trace, self.row, self.at = device, trace, row, at
-        self.timeline = play(trace.plan)
-        self.horizon_s = trace.plan.horizon_s
+        self.timeline, self.horizon_s = play(trace.plan), trace.plan.horizon_s
 
     def entries(self, desk: Recovery | None) -> tuple[Entry, ...]:
         """All in order of time; within a second first the server, then the device."""
@@ -125,9 +126,7 @@ class _History:
         for event in self.timeline.events:
             text = _EVENTS.get(event.name, "").format(detail=event.detail)
             if event.name == "reserve specified":
-                who = {"operator": "The operator", "automatic": "Automatic reissue"}.get(
-                    event.by, "The server"
-                )
+                who = _ACTORS.get(event.by, "The server")
                 text = f"{who} specified a reserve{self._becomes_main(event)}."
             elif not text and event.reason:
                 text = f"{event.name[0].upper()}{event.name[1:]}: {event.reason}."
@@ -254,19 +253,20 @@ class _History:
         """Attempts, counted between the instants at which something changed."""
         cuts = {0, self.horizon_s, *self.trace.instants_s("reinstalled")}
         cuts |= {event.at_s for event in self.timeline.events if event.name != "address opened"}
+        ends_s = {words: self.trace.instants_s(what) for what, words in _ENDS.items()}
         for from_s, to_s in pairwise(sorted(cuts)):
-            ends_s = {
-                words: within_s
-                for what, words in _ENDS.items()
-                if (within_s := [at_s for at_s in self.trace.instants_s(what) if from_s <= at_s < to_s])
+            within_s = {
+                words: at_s[bisect_left(at_s, from_s) : bisect_left(at_s, to_s)]
+                for words, at_s in ends_s.items()
             }
             parts = [
                 f"{words} {plural(len(at_s), 'time')}"
                 + (f", last on {self.on(at_s[-1])}" if len(at_s) > 1 else "")
-                for words, at_s in ends_s.items()
+                for words, at_s in within_s.items()
+                if at_s
             ]
             if parts:
-                first_s = min(at_s[0] for at_s in ends_s.values())
+                first_s = min(at_s[0] for at_s in within_s.values() if at_s)
                 yield Entry(first_s, "attempts", f"It {'; '.join(parts)}.")
 
     def end(self) -> Entry:
@@ -326,10 +326,6 @@ class Story(Answer):
             tone="bad" if self.is_lost else "good",
         )
 
-    def __repr__(self) -> str:
-        end = "lost" if self.is_lost else "never lost"
-        return f"<Story {visible(self.device)}: {end}, {len(self.entries)} entries>"
-
     def __str__(self) -> str:
         return to_text(self.summary())
 
@@ -380,14 +376,9 @@ def why(
 ) -> Story:
     """What became of one device, and what would have saved it.
 
-    With a help desk the whole fleet is run first, since the queue is made of all of it.
-
-    Args:
-        scenario: the scenario of the device.
-        device: its name, as in results: `group/position`, or its inventory id.
-        replication: its number, as in results; default: the scenario's first.
-        progress: called now and then with the share that is done; True: a line shows it.
-        notice: called with a sentence before a wait that needs a reason.
+    `device` is named as in results, `group/position` or its inventory id; `replication` has its number there
+    (default: the scenario's first). With a help desk the whole fleet is run first, since the queue is made of
+    all of it: `progress` is called with the share that is done, and `notice` with a reason to wait.
 
     Raises:
         UnknownDeviceError: the scenario has no such device.
