@@ -267,6 +267,11 @@ def test_an_outage() -> None:
     assert claims(story)["margin"].delay_s == 9 * DAY + 6 * 3600 + 1
 
 
+def test_a_reserve_without_a_delay_becomes_main_at_once() -> None:
+    story = sim.why(scenario({"at": "day 10", "reissue": {"activate": "after 0s"}}), "phones/0")
+    assert "03-11 00:00 The operator specified a reserve, which became main at once." in texts(story)
+
+
 # ---- names and files ----------------------------------------------------------------------------------
 
 

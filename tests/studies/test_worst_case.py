@@ -181,6 +181,14 @@ def test_what_was_not_searched_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no absence that was tried breaks it; only what is shorter than" in sentence(made, attack)
 
 
+def test_what_is_found_below_what_was_searched_is_the_shortest(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = scenario(**NIGHTS)
+    shortest = length_of(found(made)["absence"])
+    monkeypatch.setattr("sim.studies.worst_case.MOST_TRIED", 2_000)
+    attack = found(made)["absence"]
+    assert (length_of(attack), attack.searched_s) == (shortest, None)
+
+
 def test_a_proved_guarantee_is_left_alone() -> None:
     """Four days are more than 6 h; with 6 h less a second it is not proved, and falls."""
     sync = {"success": "100%"}

@@ -22,7 +22,7 @@ from sim.text import quoted
 from sim.world.distributions import Distribution
 from sim.world.draws import Draws, Purpose
 from sim.world.fleet import Fleet, Profile, Roster
-from sim.world.outcome import Outcome
+from sim.world.outcome import MEANS, Outcome
 from sim.world.plan import Plan
 
 
@@ -122,6 +122,8 @@ def reinstalls_of(
     total = int(outcome.devices.reinstalls[index])
     if total == 0:
         return ()
+    if total == 1 and MEANS[outcome.devices.reconnected_by[index]] == "reinstall":
+        return (int(outcome.devices.reconnected_at_s[index]),)
     chosen = np.flatnonzero(outcome.devices.times_lost > 0)
     place = int(np.searchsorted(chosen, index))
     fleet = Fleet.start(outcome.roster.only(chosen), Draws.of(experiment.scenario.seed, replication))

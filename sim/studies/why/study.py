@@ -115,10 +115,6 @@ class _History:
         ]
         return tuple(sorted(entries, key=lambda entry: (entry.at_s, _RANK.get(entry.what, 3))))
 
-    def on(self, instant_s: int) -> str:
-        """An instant for reading."""
-        return date(self.at(instant_s))
-
     # --- the server ------------------------------------------------------------------------------
 
     def server(self) -> Iterator[Entry]:
@@ -140,7 +136,7 @@ class _History:
             return ", which did not become main within the run"
         if main_s == event.at_s:
             return ", which became main at once"
-        return f", which became main on {self.on(main_s)}, {spaced(main_s - event.at_s)} later"
+        return f", which became main on {date(self.at(main_s))}, {spaced(main_s - event.at_s)} later"
 
     def _main_from_s(self, generation: int | None, since_s: int) -> int | None:
         """When a certificate becomes main, at an instant or later; None: it does not."""
@@ -223,7 +219,7 @@ class _History:
         decisive = [(a, b) for a, b in all_s if any(a < to_s and from_s < b for from_s, to_s in windows_s)]
         shown = sorted(decisive, key=lambda each: each[0] - each[1])[:MOST_ABSENCES]
         for from_s, to_s in shown:
-            until = f"for {spaced(to_s - from_s)}, until {self.on(to_s)}"
+            until = f"for {spaced(to_s - from_s)}, until {date(self.at(to_s))}"
             if to_s >= self.horizon_s:
                 until = "from here to the end of the run"
             yield Entry(from_s, "absence", f"It was off {until}.")
@@ -244,7 +240,7 @@ class _History:
                 kind, alone = "away with others", replace(device.plan, holidays=(), disturbances=(cause,))
             masks = masks_of(alone, profile, device.draws)
             for from_s, to_s in masked_by(masks, device.draws, identity):
-                until = f" until {self.on(to_s)}" if to_s < self.horizon_s else ""
+                until = f" until {date(self.at(to_s))}" if to_s < self.horizon_s else ""
                 yield Entry(from_s, "absence", f"It was {kind}: '{cause.name}'{until}.")
 
     # --- attempts --------------------------------------------------------------------------------
@@ -261,7 +257,7 @@ class _History:
             }
             parts = [
                 f"{words} {plural(len(at_s), 'time')}"
-                + (f", last on {self.on(at_s[-1])}" if len(at_s) > 1 else "")
+                + (f", last on {date(self.at(at_s[-1]))}" if len(at_s) > 1 else "")
                 for words, at_s in within_s.items()
                 if at_s
             ]
