@@ -1,10 +1,9 @@
 """The probability that a device does not synchronize before the switch, by a renewal equation (model 13).
 
 Time is counted backwards, by what remains until the switch. A grid has `cells` cells in each period of the
-schedule. The phase of the schedule is the middle of a cell, so an attempt falls between two points of it:
-of a phase that is drawn, anywhere in the cell; of one that is known, exactly in the middle. Lengths of spells
-are rounded to the grid. The error falls with the square of the step, so two grids give a better value and its
-error.
+schedule. The phase of the schedule is the middle of a cell, so an attempt falls between two points of it.
+Lengths of spells are rounded to the grid. The error falls with the square of the step, so two grids give a
+better value and its error.
 
 The schedule is *pending* if the attempt of a period, late by up to the jitter, is not yet made, and *made*
 otherwise. Outside the stretch in which the jitter may place an attempt, both are the same.
@@ -20,16 +19,15 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.probabilities.residuals import residual_survival
-from sim.probabilities.stretches import Floats, Places, Stretch, share_within, without
 from sim.world.distributions import Distribution
 from sim.world.fleet import Spells
 
-Rows = NDArray[np.int64] | slice
+Floats = NDArray[np.float64]
+Stretch = tuple[int, int]
+Stretches = tuple[Stretch, ...]
+
 NEGLIGIBLE: Final = 1e-18
 """A weight below which what lies behind an attempt is not followed any more."""
-SECOND: Final = 0.5
-"""What an attempt takes of the second in which it is made, to see in which stretch that lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +65,8 @@ class Grid:
     shape (habits, missed, pending or made, phases, points). `missed` tells whether an attempt was missed
     since the device went off: of an absence, or of a mask that covers it. From farther off than two periods
     all of these are in one proportion: one number a point is kept, and the sums over such points are computed
-    for a whole chunk of points. Column 0 is the point next to the switch, as if nothing changed up to it; of
-    `on`, columns 1 and 2 hold the proportions, from the beginning of the chunk and from two periods before
-    its end.
-
-    Args:
-        habits, starts, usable, masks: see `chances`.
-        cells: in a period.
-        phase_s: how long before the switch an attempt is due, if that is known; None: it is drawn.
+    for a whole chunk of points. Column 0 is the point of the switch, as if nothing changed up to it; of `on`,
+    columns 1 and 2 hold the proportions, from the beginning of the chunk and from two periods before its end.
     """
 
     def __init__(
@@ -82,52 +74,25 @@ class Grid:
         habits: Sequence[Habit],
         starts: Sequence[Start],
         usable: Sequence[Stretch],
-        masks: Sequence[Stretch],
+        masks: Sequence[tuple[int, ...]],
         cells: int,
-        phase_s: int | None = None,
     ) -> None:
         self.habits, self.starts, self.cells = habits, starts, cells
+        self.masks = [(begin, end) for begin, end in masks if begin > end]
         self.step_s = step_s = habits[0].every_s / cells
-        self.tick = SECOND / step_s
-        self.beyond = 0.0
-        """By how many steps the first point lies behind the switch."""
-        self.is_known = phase_s is not None
-        if phase_s is not None:
-            cell = math.ceil(phase_s / step_s - 0.5)
-            self.beyond = cell + 0.5 - phase_s / step_s
-            bounds = cell % cells + np.array([0.5 - self.tick, 0.5])
-        else:
-            if len({start.remaining_s for start in starts}) == 1:
-                self.beyond = -next(iter(_instants(habits[0], starts[0]))) / step_s % 1.0
-            edges_s = [at_s for each in (*usable, *masks) for at_s in each]
-            edges_s += [start.remaining_s + start.since_s for start in starts]
-            edges = {round(self._place(at_s) % cells, 6) for at_s in edges_s}
-            bounds = np.unique([*range(cells + 1), *list(edges)[: 2 * cells]])
-        self.phases, self.widths = np.floor(bounds[:-1]).astype(np.int64), np.diff(bounds)
-        self.middles = bounds[:-1] + self.widths / 2 - self.phases
-        """Each phase is due somewhere about a place in a cell: what widths lie around it."""
-        self.found = [[np.zeros(len(self.phases)) for _ in starts] for _ in habits]
-        self.wanted: dict[int, list[tuple[int, int, float, float]]] = {}
-        """Of each point, the habits and starts that need it, their share in it, and what remains at them."""
-        for row, number in np.ndindex(len(habits), len(starts)):
-            start = starts[number]
-            for remaining_s, chance in _instants(habits[row], start).items():
-                if remaining_s <= 0.0:
-                    self.found[row][number] += chance
-                    continue
-                is_back = remaining_s < start.remaining_s
-                around = self._around(self._place(remaining_s), is_back and habits[row].catch_up)
-                if start.state != "equilibrium" and not is_back:
-                    around = {math.ceil(self._place(remaining_s) - self.tick): 1.0}
-                for point, share in around.items():
-                    self.wanted.setdefault(point, []).append((row, number, share * chance, remaining_s))
-        self.points = points = max(self.wanted, default=0)
-        self.success = np.array([[habit.success] for habit in habits])
-        self.catching = self.success * np.array([[habit.catch_up] for habit in habits])
-        self.fails_at_end = np.ones_like(self.catching)
-        self._cover(usable, masks)
-        self._schedule(habits[0].jitter_s / step_s)
-        self.made = int(self.late.shape[1] > 1)
+        # A start of devices that have lived before lies between two points; the others begin with a spell.
+        self.places = [start.remaining_s / step_s for start in starts]
+        self.points = points = max(map(math.floor, self.places)) + 1
+        late = round(habits[0].jitter_s / step_s)
+        self.hazard, flags = _hazards(late)[:, None], 1 + (late > 0)
+        self.made = flags - 1
+        success = np.array([[habit.success] for habit in habits])
+        self.share = _share_of_cells(usable, points + 1, step_s)
+        self.is_masked = np.zeros(points + 1, dtype=np.bool_)
+        for begin, end in self.masks:
+            self.is_masked[max(end, 0) : max(begin, 0)] = True
+        self.fails = 1.0 - success * self.share
+        self.catching = success * np.array([[habit.catch_up] for habit in habits])
         self.chunk = chunk = chunk_of(cells)
         self.lengths_on = np.stack([_lumps(h.spells.on, points + 2 * chunk, step_s) for h in habits])
         self.lengths_off = np.stack([_lumps(h.spells.off, points + 2 * chunk, step_s) for h in habits])
@@ -137,104 +102,28 @@ class Grid:
         self.outlasts_on = np.stack([h.spells.on.survival(half_s) for h in habits])
         self.outlasts_off = np.stack([h.spells.off.survival(whole_s) for h in habits])
         self.ends_late = np.stack([h.spells.off.survival(half_s) for h in habits]) - self.outlasts_off
-        phases = len(self.phases)
-        self.on = np.ones((len(habits), 1 + bool(masks), 1 + self.made, phases, 3 + 2 * chunk))
-        self.off = np.ones((len(habits), 2, 1 + self.made, phases, 1 + 2 * chunk))
+        self.on = np.ones((len(habits), 1 + bool(self.masks), flags, cells, 3 + 2 * chunk))
+        self.off = np.ones((len(habits), 2, flags, cells, 1 + 2 * chunk))
         self.near = 1  # the first point that is near
-        self.far_on = _Far(self.lengths_on, phases, chunk)
-        self.far_off = _Far(self.lengths_off, phases, chunk)
-
-    def _place(self, before_s: float) -> float:
-        """Where an instant lies, in steps from the first point."""
-        return before_s / self.step_s + self.beyond
-
-    def _around(self, place: float, is_after: bool) -> dict[int, float]:
-        """The points between which a value at a place lies, with shares: all on one side of an attempt.
-
-        Args:
-            is_after: whether an attempt in that very second has been made.
-        """
-        point, over = math.floor(place), place % 1.0
-        if self.is_known and not self.habits[0].jitter_s and (point - self.phases[0]) % self.cells == 0:
-            if over > 0.5 + (self.tick if is_after else -self.tick):
-                return {point + 1: 2.0 - over, point + 2: over - 1.0}
-            return {point: 1.0 + over, point - 1: -over} if point else {0: 1.0}
-        return {point: 1.0 - over, point + 1: over} if over else {point: 1.0}
-
-    def _cover(self, usable: Sequence[Stretch], masks: Sequence[Stretch]) -> None:
-        """Where a synchronization counts, and what is masked: of each half of a cell."""
-        self.open, self.masked = (
-            sorted((max(self._place(end), 0.0), self._place(begin)) for begin, end in each if begin > 0)
-            for each in (usable, masks)
-        )
-        self.good = list(without(self.open, self.masked))
-        halves = np.arange(2 * self.points + 2) / 2
-        self.good_half, self.masked_half = (
-            share_within(halves, halves + 0.5, each) for each in (self.good, self.masked)
-        )
-        self.mask_ends = {math.floor(end): end for end, _ in self.masked if end > 0}
-
-    def _lies_in(self, stretches: Places, place: float) -> bool:
-        """Whether the second that begins at a place does."""
-        return any(near < place - self.tick < far for near, far in stretches)
-
-    def _schedule(self, jitter: float) -> None:
-        """When attempts are made, late by up to so many steps: in the cell in which they are due, or nearer.
-
-        `late` is the probability of each of these cells, shape (phases, cells); `hazard` that of a pending
-        attempt to be made in it; `good_at` and `masked_at` what of an interval of each cell is usable and
-        masked, shape (intervals, cells), with the `interval` of each phase and lateness.
-        """
-        begins, ends = ((1.0 - self.middles + side * self.widths / 2)[:, None] for side in (-1, 1))
-        late = np.arange(self.cells + 2.0)
-        within = self._until(late - begins, jitter) - self._until(late - ends, jitter)
-        chances = np.diff(within / self.widths[:, None]) if jitter else np.ones((len(begins), 1))
-        self.late = chances[:, : 1 + np.flatnonzero(chances.max(axis=0) > NEGLIGIBLE)[-1]]
-        left = np.cumsum(self.late[:, ::-1], axis=1)[:, ::-1]
-        self.hazard = np.where(self.late > NEGLIGIBLE, self.late / np.maximum(left, NEGLIGIBLE), 0.0)
-        late = late[: self.late.shape[1]]
-        intervals = np.stack(
-            [1.0 - np.clip(ends + jitter - late, 0.0, 1.0), 1.0 - np.clip(begins - late, 0.0, 1.0)], axis=-1
-        )
-        unlike, alike = np.unique(intervals.reshape(-1, 2).round(9), axis=0, return_inverse=True)
-        self.interval = alike.reshape(self.late.shape)
-        near, far = (np.arange(self.points) + unlike[:, side, None] for side in (0, 1))
-        self.good_at, self.masked_at = (
-            share_within(near, np.maximum(far, near + 1e-6), each) for each in (self.good, self.masked)
-        )
-        self.due = [list(self._due_in(cell)) for cell in range(self.cells)]
-
-    @staticmethod
-    def _until(steps: Floats, jitter: float) -> Floats:
-        """The integral of the probability to be late by less, from 0 on."""
-        within: Floats = np.clip(steps, 0.0, jitter) ** 2 / (2 * max(jitter, NEGLIGIBLE))
-        return within + np.clip(steps - jitter, 0.0, None)
-
-    def _due_in(self, cell: int) -> Iterator[tuple[Rows, NDArray[np.int64], Floats, Rows]]:
-        """Phases with an attempt in a cell of each period, intervals, hazards, and who is due there.
-
-        The attempt of a period may be a whole period late: it comes before the next one, in the same cell.
-        """
-        late = (self.phases - cell) % self.cells
-        for cells in (late, late + self.cells):
-            (rows,) = np.nonzero(cells < self.late.shape[1])
-            rows = rows[self.hazard[rows, cells[rows]] > 0.0]
-            if len(rows):
-                where: Rows = slice(rows[0], rows[-1] + 1) if len(rows) == rows[-1] + 1 - rows[0] else rows
-                which = rows, cells[rows]
-                yield where, self.interval[which], self.hazard[which][:, None], rows[cells[rows] == 0]
+        self.far_on = _Far(self.lengths_on, cells, chunk)
+        self.far_off = _Far(self.lengths_off, cells, chunk)
 
     def solve(self) -> list[list[Floats]]:
-        """For each habit and start an array of shape (phases,)."""
-        met = _Stationary(self)
-        self.off[:, 1, :, :, 0] = 1.0 - self.catching[:, :, None] * self.good_half[0]
+        """For each habit and start an array of shape (cells,)."""
+        ends, begins = ({mask[edge] for mask in self.masks} for edge in (1, 0))
+        found: list[list[Floats]] = [[np.zeros(self.cells)] * len(self.starts) for _ in self.habits]
+        wanted: dict[int, list[int]] = {}
+        for number, (start, place) in enumerate(zip(self.starts, self.places, strict=True)):
+            for point in range(math.floor(place), math.floor(place) + (2 if start.since_s else 1)):
+                wanted.setdefault(point, []).append(number)
+        met = _Stationary(self) if any(start.since_s for start in self.starts) else None
+        self.off[:, 1, :, :, 0] = 1.0 - (self.catching * self.share[0])[:, :, None]
+        if self.is_masked[0]:
+            self.off[:, 1, :, :, 0] = 1.0
         from_on, from_off = self.far_on.sums(), self.far_off.sums()
         for point in range(self.points + 1):
             if point:
                 self._pass_attempts(point)
-            if point in self.mask_ends:
-                self._enter_mask(point)
-            if point:
                 place = (point - 1) % self.chunk
                 if place == 0 and point > self.chunk + 1:
                     self._forget()
@@ -248,44 +137,36 @@ class Grid:
                 beta += from_off[:, None, None, :, place]
                 beta += self.off[..., 0] * self.ends_late[:, point, None, None, None]
                 beta += self.outlasts_off[:, point, None, None, None]
-                self._add(point, alpha, beta)
-            for row, number, share, remaining_s in self.wanted.get(point, ()):
-                start, over = self.starts[number], self._place(remaining_s) - point
-                since = start.since_s / self.step_s + self.is_known * (over + self.tick)
-                if remaining_s < start.remaining_s:
-                    after = (start.remaining_s - remaining_s) / self.step_s
-                    value = self._back(row, point, self._place(remaining_s), after)
-                elif start.state == "equilibrium":
-                    value = met.value(row, point, since, *self._seen(row, point, over))
-                else:
-                    value = self._listed(row, start, point, over)
-                self.found[row][number] += share * value
-        return self.found
+                self._add(point, alpha, beta, point in ends, point in begins)
+            for number in wanted.get(point, ()):
+                start = self.starts[number]
+                for row, habit in enumerate(self.habits):
+                    seen = self._seen(row, point)
+                    if met is not None and start.since_s:
+                        value = met.value(row, point, start.since_s / self.step_s, *seen)
+                        nearness = 1 - abs(self.places[number] - point)
+                        found[row][number] = found[row][number] + nearness * value
+                    else:
+                        found[row][number] = _met(habit, start, point, self.step_s, *seen)
+        return found
 
     def _pass_attempts(self, point: int) -> None:
         """Move from the point before to this one: attempts may be due between them."""
         kept = point - self.near
         on, off = self.on[..., : 3 + kept], self.off[..., : 1 + kept]
-        for phases, intervals, due, begun in self.due[(point - 1) % self.cells]:
-            good, masked = (each[intervals, point - 1, None] for each in (self.good_at, self.masked_at))
-            fails = 1.0 - masked - self.success[..., None, None] * good
-            missed = off[:, 1:, self.made, phases]
-            made = fails * on[:, :, self.made, phases]
-            if self.masked:
-                made += masked * on[:, 1:, self.made, phases]
-            if self.made:
-                missed = due * missed + (1.0 - due) * off[:, :, 0, phases]
-                made = due * made + (1.0 - due) * on[:, :, 0, phases]
-            off[:, :, 0, phases], on[:, :, 0, phases] = missed, made
-            if self.made:
-                on[:, :, 1, begun] = on[:, :, 0, begun]
-                off[:, :, 1, begun] = off[:, :, 0, begun]
-
-    def _enter_mask(self, point: int) -> None:
-        """A mask ends in the next cell: who has missed an attempt in it catches up in that second."""
-        self.fails_at_end = 1.0 - self.catching * self._lies_in(self.open, self.mask_ends[point])
-        columns = 3 + point - self.near
-        self.on[:, 1, ..., :columns] = self.fails_at_end[..., None, None] * self.on[:, 0, ..., :columns]
+        phases = (point - 1 + np.arange(len(self.hazard))) % self.cells
+        if len(phases) == 1:
+            phases = slice(phases[0], phases[0] + 1)  # type: ignore[assignment]
+        due, not_due = self.hazard, 1.0 - self.hazard
+        off[:, :, 0, phases] = due * off[:, 1:, self.made, phases] + not_due * off[:, :, 0, phases]
+        if self.is_masked[point - 1]:
+            on[:, :, 0, phases] = due * on[:, 1:, self.made, phases] + not_due * on[:, :, 0, phases]
+        else:
+            fails = self.fails[:, point - 1, None, None, None]
+            on[:, :, 0, phases] = due * fails * on[:, :, self.made, phases] + not_due * on[:, :, 0, phases]
+        if self.made:
+            on[:, :, 1, (point - 1) % self.cells] = on[:, :, 0, (point - 1) % self.cells]
+            off[:, :, 1, (point - 1) % self.cells] = off[:, :, 0, (point - 1) % self.cells]
 
     def _from_near(self, seen: Floats, lengths: Floats, column: int, point: int) -> Floats:
         """The sum over lengths of a spell that begins at a point and ends at a near one."""
@@ -294,20 +175,22 @@ class Grid:
         total: Floats = (rows @ lengths[:, n:0:-1, None]).reshape(seen.shape[:-1])
         return total
 
-    def _add(self, point: int, alpha: Floats, beta: Floats) -> None:
-        """What comes after a spell that ends within half a step of this point."""
+    def _add(self, point: int, alpha: Floats, beta: Floats, is_end: bool, is_begin: bool) -> None:
+        """What comes after a spell that ends at this point; and enter a mask that ends here."""
         lon0, loff0 = (each[:, 0, None, None, None] for each in (self.lengths_on, self.lengths_off))
         on = (alpha + lon0 * beta[:, : alpha.shape[1]]) / (1.0 - lon0 * loff0)
         off = beta[:, : alpha.shape[1]] + loff0 * on
-        good, masked = (
-            each[2 * point - 1 : 2 * point + 1].sum() / 2 for each in (self.good_half, self.masked_half)
-        )
-        returned = (1.0 - masked - self.catching[:, :, None] * good) * on[:, 0]
-        if self.masked:
-            returned += masked * on[:, 1]
-            never_on = beta[:, 1] + loff0[:, 0] * returned
-            off[:, 1] = (1.0 - masked) * self.fails_at_end[..., None] * off[:, 0] + masked * never_on
+        fails_to_catch_up = 1.0 - self.catching[:, :, None] * (self.share[point - 1] + self.share[point]) / 2
         on_column, off_column = 3 + point - self.near, 1 + point - self.near
+        returned = fails_to_catch_up * on[:, 0]
+        if is_begin:
+            returned = (returned + on[:, 1]) / 2
+        elif self.is_masked[point - 1]:
+            returned = on[:, 1]
+        if is_end:
+            never_on = beta[:, 1] + loff0[:, 0] * returned
+            off[:, 1] = (fails_to_catch_up * off[:, 0] + never_on) / 2
+            self.on[:, 1, ..., :on_column] = fails_to_catch_up[..., None] * self.on[:, 0, ..., :on_column]
         self.on[..., on_column] = off
         self.off[:, 0, ..., off_column], self.off[:, 1, ..., off_column] = on[:, 0], returned
 
@@ -322,8 +205,8 @@ class Grid:
         self.on[..., 1] = np.where(most > 0.0, self.on[..., 2] / np.where(most > 0.0, most, 1.0), 1.0)
         self.near += chunk
 
-    def _seen(self, row: int, point: int, over: float) -> tuple[Floats, Floats]:
-        """`on` and `off` from a start so far beyond a point; of what ends at it, only what comes counts."""
+    def _seen(self, row: int, point: int) -> tuple[Floats, Floats]:
+        """`on` and `off` from the point to the switch; of what ends here, only what comes counts."""
         kept = point - self.near + 1
         on, off = self.on[row], self.off[row]
         far_on, far_off = (
@@ -333,57 +216,9 @@ class Grid:
         far_off = np.broadcast_to(far_off, (*off.shape[:-1], self.near - 1))
         seen_on = np.concatenate([on[..., 2 + kept : 2 : -1], far_on, on[..., :1]], axis=-1)
         seen_off = np.concatenate([off[..., kept:0:-1], far_off, off[..., :1]], axis=-1)
-        if point and not self.masked_half[2 * point - 1]:
-            near, far = np.array([point - 0.5]), np.array([point + max(over, -0.49)])
-            seen_off[1, ..., 0] = 1.0 - self.catching[row] * share_within(near, far, self.good)
-            seen_off[1, ..., 0] *= seen_off[0, ..., 0]
+        if point and not self.is_masked[point - 1]:
+            seen_off[1, ..., 0] = (1.0 - self.catching[row] * self.share[point - 1]) * seen_off[0, ..., 0]
         return seen_on, seen_off
-
-    def _listed(self, row: int, start: Start, point: int, over: float) -> Floats:
-        """The probability of a start of a list, by phase; shape (phases,)."""
-        seen_on, seen_off = self._seen(row, point, over)
-        edges_s = self.step_s * np.concatenate([[0.0], np.arange(point) + 0.5 + over, [point + over]])
-        law = self.habits[row].spells.on if start.state == "on" else self.habits[row].spells.off
-        if start.silent_for_s is None:
-            left = residual_survival(law, edges_s)
-        else:
-            left = law.survival(start.silent_for_s + edges_s)
-            left /= left[0]
-        if start.state == "on":
-            return _followed(left, seen_on[0, -1], seen_on[0, -1, :, -1])
-        return _followed(left, seen_off[1, -1], 1.0)
-
-    def _back(self, row: int, point: int, place: float, since: float) -> Floats:
-        """Of devices that come back at an instant, after so many steps of attempts; shape (phases,)."""
-        column = 1 + point - self.near
-        is_masked = self._lies_in(self.masked, place)
-        on = self.off[row, int(is_masked), ..., column]
-        due = (self.phases - point) % self.cells
-        column = np.minimum(due, self.late.shape[1] - 1)
-        made = np.cumsum(self.late, axis=1)[np.arange(len(due)), column]
-        made = np.where(due + self.middles > since, 1.0, made)
-        value: Floats = made * on[-1] + (1.0 - made) * on[0]
-        return value if is_masked else (1.0 - self.catching[row] * self._lies_in(self.open, place)) * value
-
-
-def _instants(habit: Habit, start: Start) -> dict[float, float]:
-    """What may remain until the switch where a start is followed from, with probabilities.
-
-    That is the start itself; of an absence that lasts as long as one of some values, its end; 0 if it
-    outlasts the switch, or the law cannot explain it.
-    """
-    if start.silent_for_s is None:
-        return {start.remaining_s: 1.0}
-    law, lasted_s = habit.spells.off, start.silent_for_s
-    values = law.values if law.kind == "empirical" else () if law.is_random else (law.a,)
-    longer = [each for each in np.maximum(values, 1.0) if each > lasted_s]
-    if not longer and (values or not law.survival(np.array([float(lasted_s)]))[0]):
-        return {0.0: 1.0}
-    found: dict[float, float] = {} if values else {start.remaining_s: 1.0}
-    for lasts_s in longer:
-        remaining_s = max(0.0, start.remaining_s + lasted_s - lasts_s)
-        found[remaining_s] = found.get(remaining_s, 0.0) + 1.0 / len(longer)
-    return found
 
 
 class _Far:
@@ -437,21 +272,23 @@ class _Stationary:
     """
 
     def __init__(self, grid: Grid) -> None:
-        self._grid = grid
+        self._cells = grid.cells
+        self._lateness = _lateness(len(grid.hazard) - 1)
         halves_s = grid.step_s / 2 * np.arange(2 * (grid.points + 2 * grid.cells) + 2, dtype=np.float64)
         self._spells = [habit.spells for habit in grid.habits]
         self._left = [[residual_survival(law, halves_s) for law in (s.on, s.off)] for s in self._spells]
 
     def value(self, row: int, point: int, since: float, seen_on: Floats, seen_off: Floats) -> Floats:
-        """The probability of a habit by phase, shape (phases,), after so many steps of attempts."""
+        """The probability of a habit by phase, shape (cells,), after so many steps of attempts."""
         on_share, (left_on, left_off) = self._spells[row].on_share, self._left[row]
         ends = np.concatenate([[0], np.arange(1, 2 * point, 2), [2 * point]])  # in half steps
         begins_on = _followed(left_on[ends], seen_on, seen_on[..., -1])
         fresh = _followed(left_off[ends], seen_off[0], 1.0)
         later = seen_off[1] - seen_off[0]
-        values = np.zeros(len(self._grid.phases))
-        for phase in range(len(values)):
-            for flag, share, ages in self._ages(phase, point, since):
+        values = np.zeros(self._cells)
+        for phase in range(self._cells):
+            due = (phase - point) % self._cells  # whole steps since the last attempt was due; and half a one
+            for flag, share, ages in self._ages(due, since):
                 flag = min(flag, len(fresh) - 1)
                 on, off = share * begins_on[0, flag, phase], share * fresh[flag, phase]
                 if ages:
@@ -460,21 +297,40 @@ class _Stationary:
                 values[phase] += on_share * on + (1 - on_share) * off
         return values
 
-    def _ages(
-        self, phase: int, point: int, since: float
-    ) -> Iterator[tuple[int, float, list[tuple[int, float]]]]:
+    def _ages(self, due: int, since: float) -> Iterator[tuple[int, float, list[tuple[int, float]]]]:
         """Of pending (0) and made (1): the probability, and half steps since the last attempt, weighted."""
-        late, middle = self._grid.late[phase], self._grid.middles[phase]
-        due = int(self._grid.phases[phase] - point) % self._grid.cells  # whole steps since the last one was
-        if due + middle > since:  # there was none yet
+        late = self._lateness
+        if due + 0.5 > since:  # there was none yet
             yield 1, 1.0, []
             return
         made = [(2 * (due - n) + 1, float(weight)) for n, weight in enumerate(late[: due + 1])]
         yield 1, float(late[: due + 1].sum()), made
         if pending := float(late[due + 1 :].sum()):
-            due += self._grid.cells
+            due += self._cells
             before = [(2 * (due - n) + 1, pending * float(weight)) for n, weight in enumerate(late)]
-            yield 0, pending, before if due + middle <= since else []
+            yield 0, pending, before if due + 0.5 <= since else []
+
+
+def _met(habit: Habit, start: Start, point: int, step_s: float, seen_on: Floats, seen_off: Floats) -> Floats:
+    """The probability of a start, by phase; shape (cells,)."""
+    # What remains at the start beyond the point is part of the first spell.
+    over_s = start.remaining_s - point * step_s
+    edges_s = np.concatenate([[0.0], over_s + step_s * (np.arange(point) + 0.5), [start.remaining_s]])
+    on, off = habit.spells.on, habit.spells.off
+    if start.state == "silent":
+        if start.silent_for_s is None:
+            left = residual_survival(off, edges_s)
+        else:
+            left = off.survival(start.silent_for_s + edges_s)
+            if left[0] <= 0.0:
+                return np.ones(seen_on.shape[-2])
+            left = left / left[0]
+        return _followed(left, seen_off[1, -1], 1.0)
+    begins_on = _followed(residual_survival(on, edges_s), seen_on[0, -1], seen_on[0, -1, :, -1])
+    if start.state == "on":
+        return begins_on
+    share = habit.spells.on_share
+    return share * begins_on + (1 - share) * _followed(residual_survival(off, edges_s), seen_off[0, -1], 1.0)
 
 
 def _followed(left: Floats, seen: Floats, unchanged: Floats | float) -> Floats:
@@ -488,9 +344,92 @@ def chunk_of(cells: int) -> int:
     return max(2 * cells, 32)
 
 
+def _hazards(late: int) -> Floats:
+    """The probability that a pending attempt is made in each cell of the jitter, the earliest first."""
+    weights = _lateness(late)
+    hazards: Floats = weights / np.cumsum(weights[::-1])[::-1]
+    return hazards
+
+
+def _lateness(late: int) -> Floats:
+    """The probability of each cell of the jitter, the earliest first."""
+    weights = np.full(late + 1, 1.0 / max(late, 1))
+    if late:
+        weights[[0, -1]] /= 2
+    return weights
+
+
 def _lumps(law: Distribution, points: int, step_s: float) -> Floats:
     """The probability of each length in steps, 0 to `points`."""
     edges_s = step_s * np.clip(np.arange(points + 2) - 0.5, 0.0, None)
     left = law.survival(edges_s)
     lumps: Floats = left[:-1] - left[1:]
     return lumps
+
+
+def _share_of_cells(usable: Sequence[Stretch], cells: int, step_s: float) -> Floats:
+    """The share of each cell of the grid, nearest to the switch first, that lies in the stretches."""
+    edges_s = step_s * np.arange(cells + 1)
+    covered = np.zeros(cells)
+    for from_s, to_s in usable:
+        covered += np.diff(np.clip(edges_s, to_s, from_s))
+    return np.clip(covered / step_s, 0.0, 1.0)
+
+
+def residual_survival(law: Distribution, at_s: Floats) -> Floats:
+    """P(what remains of a spell met in equilibrium > t), at every t of `at_s` in seconds; the same shape.
+
+    It is the integral of the survival function from t on, divided by the mean.
+    """
+    match law.kind:
+        case "constant":
+            return np.clip(1.0 - at_s / max(law.a, 1.0), 0.0, 1.0)
+        case "exponential":
+            return np.exp(-at_s / law.a)
+        case "uniform":
+            low, high = law.a, law.b
+            below = np.clip(low - at_s, 0.0, None)
+            if low == high:
+                return below / law.mean_s
+            within = np.clip(high - np.maximum(at_s, low), 0.0, None) ** 2 / (2.0 * (high - low))
+            return (below + within) / law.mean_s
+        case "lognormal":
+            z = _standardized(law, at_s)
+            if law.b == 0.0:
+                return np.clip(1.0 - at_s / law.a, 0.0, 1.0)
+            return np.clip(_normal_above(z - law.b) - at_s / law.mean_s * _normal_above(z), 0.0, 1.0)
+        case "weibull":
+            from scipy.special import gammaincc
+
+            remaining: Floats = gammaincc(1.0 / law.b, (at_s / law.a) ** law.b)
+            return remaining
+        case "empirical":
+            values = np.sort(np.maximum(np.array(law.values, dtype=np.float64), 1.0))
+            above = np.concatenate([np.cumsum(values[::-1])[::-1], [0.0]])
+            first = np.searchsorted(values, at_s, side="right")
+            left: Floats = (above[first] - at_s * (len(values) - first)) / values.sum()
+            return left
+        case "still_away":
+            instants, shares = law.points
+            t, share = np.array([0.0, *instants]), np.array([1.0, *shares])
+            pieces = np.diff(t) * (share[:-1] + share[1:]) / 2
+            after = np.concatenate([np.cumsum(pieces[::-1])[::-1], [0.0]])
+            piece = np.clip(np.searchsorted(t, at_s, side="right") - 1, 0, len(pieces) - 1)
+            here = np.interp(at_s, t, share)
+            ends = np.minimum(at_s, t[-1])
+            over: Floats = (t[piece + 1] - ends) * (here + share[piece + 1]) / 2 + after[piece + 1]
+            return over / law.mean_s
+    raise ValueError(f"no survival function of {law.kind} is known here")
+
+
+def _standardized(law: Distribution, at_s: Floats) -> Floats:
+    with np.errstate(divide="ignore"):
+        deviations: Floats = np.log(at_s) - math.log(law.a)
+        return deviations / law.b if law.b else np.where(deviations < 0, -np.inf, np.inf)
+
+
+def _normal_above(z: Floats) -> Floats:
+    from scipy.special import ndtr
+
+    above: Floats = ndtr(-z)
+    return above

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
@@ -13,23 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.probabilities.grid import Habit, Start
+from sim.probabilities.grid import Habit, Start, Stretch, Stretches
 from sim.probabilities.law import Law
-from sim.probabilities.punctual import by_phase
+from sim.probabilities.punctual import by_phase, joined
 from sim.probabilities.renewal import Chance, chances
-from sim.probabilities.stretches import Floats, Stretch, Stretches, joined
 from sim.world.fleet import PHASE_IS_DRAWN, Profile, Roster, Spells
 from sim.world.plan import Holiday, Plan, Push
 from sim.world.timeline import Timeline
+
+Floats = NDArray[np.float64]
 
 MOST_SWITCHES: Final = 4
 """Changes of the main certificate: 15 sets of them are solved."""
 MOST_HOLIDAYS: Final = 4
 """Holidays of shares of the devices: each doubles what is solved."""
-MOST_PHASES: Final = 8
-"""Written phases of one kind of life that are each solved; of more, one is interpolated among all."""
 MOST_DOUBT: Final = 0.02
-"""Error of a probability that at most half of the devices may have."""
+"""Error of a probability that at most half of the devices may have: of a list, those whose schedule is due
+next to a change of the certificate."""
 MOST_PERIODS_BEFORE: Final = 3
 """Periods before the reserve that matter: an attempt of the last but one may have been missed."""
 
@@ -59,15 +59,13 @@ class Kind:
 
 @dataclass(frozen=True, eq=False)
 class Losses:
-    """Devices lost in the run.
+    """Devices lost at the switch.
 
     Attributes:
         kinds: with the number of devices of each, its probability of being lost, and the error of that.
-        by_switch: of each change of the main certificate, by its second, how many are lost in it, on average.
     """
 
     kinds: tuple[tuple[Kind, int, float, float], ...]
-    by_switch: dict[int, float]
 
     @property
     def error(self) -> float:
@@ -129,14 +127,10 @@ class Solver:
             self.kinds[kind] += n
         self._fine = fine
         self._solved: dict[_Question, Chance] = {}
-        alike: dict[Kind, list[Kind]] = {}
+        self._lives: dict[Kind, None] = {}
         for kind in self.kinds:
             if kind.state in ("unknown", "seen", "silent") and isinstance(kind.profile.presence, Spells):
-                alike.setdefault(replace(kind, phase_s=PHASE_IS_DRAWN), []).append(kind)
-        self._lives: dict[Kind, Kind] = {}
-        """Of each kind with spells, what is solved: of too many phases, one that is drawn."""
-        for drawn, kinds in alike.items():
-            self._lives |= {kind: kind if len(kinds) <= MOST_PHASES else drawn for kind in kinds}
+                self._lives[replace(kind, phase_s=PHASE_IS_DRAWN)] = None
 
     @property
     def is_one_pass(self) -> bool:
@@ -152,49 +146,51 @@ class Solver:
         """
         self.look_ahead([timeline])
         punctual: dict[tuple[Profile, _Wait, Stretches], Floats] = {}
-        rows, by_switch = [], defaultdict[int, float](float)
+        rows = []
         for kind, n in self.kinds.items():
             chance = error = 0.0
-            for at_s, weight, wait, masks in self._parts(kind, timeline):
-                value, doubt = 1.0, 0.0
-                if wait is not None and kind in self._lives:
-                    life = self._lives[kind]
-                    solved = self._solved[_question(life, wait, masks)]
-                    value, doubt = solved.mean, solved.error
-                    if life != kind:
-                        value, doubt = _of_phase(solved, kind, wait, masks)
-                elif wait is not None:
+            for weight, wait, masks in self._parts(kind, timeline):
+                if wait is None:
+                    chance = weight
+                elif isinstance(kind.profile.presence, Spells):
+                    value, doubt = _of_phase(self._solved[_question(kind, wait, masks)], kind, wait, masks)
+                    if masks and doubt > MOST_ERROR:
+                        raise NotExactError("hours or holidays are too fine for any grid: simulate")
+                    chance, error = chance + weight * value, error + abs(weight) * doubt
+                else:
                     key = kind.profile, wait, masks
                     if key not in punctual:
                         punctual[key] = _punctual(*key)
                     of = punctual[key]
-                    value = float(of.mean() if kind.phase_s == PHASE_IS_DRAWN else of[kind.phase_s])
-                chance, error = chance + weight * value, error + abs(weight) * doubt
-                by_switch[at_s] += n * weight * value
+                    is_drawn = kind.phase_s == PHASE_IS_DRAWN
+                    chance += weight * float(of.mean() if is_drawn else of[kind.phase_s])
             rows.append((kind, n, min(max(chance, 0.0), 1.0), error))
         in_doubt = sum(n for _, n, _, error in rows if error > MOST_DOUBT)
         if in_doubt > len(self._row_of) / 2:
-            raise NotExactError("no grid is fine enough for most of the devices: simulate")
-        return Losses(tuple(rows), dict(sorted(by_switch.items())))
+            raise NotExactError("attempts are due close to a change of the certificate: simulate")
+        return Losses(tuple(rows))
 
-    def _parts(self, kind: Kind, timeline: Timeline) -> Iterator[tuple[int, float, _Wait | None, Stretches]]:
-        """What a probability sums: when, the weight, what is waited for in vain, what covers the device.
+    def _parts(self, kind: Kind, timeline: Timeline) -> Iterator[tuple[float, _Wait | None, Stretches]]:
+        """What a probability is the sum of: a weight, what is waited for in vain, and what covers the device.
 
-        Lost at one of several changes: by inclusion and exclusion, and so at each, but at none before.
+        Without anything that is waited for, the weight is the probability itself.
         """
         waits = _waits(kind, timeline)
-        if sum(bool(wait.usable) for wait in waits) > MOST_SWITCHES:
+        if waits is None or kind.state == "unlisted":
+            yield float(waits is None and kind.state != "unlisted"), None, ()
+            return
+        if len(waits) > MOST_SWITCHES:
             raise NotExactError(f"the main certificate changes more than {MOST_SWITCHES} times: simulate")
-        for several in range(1, len(waits) + 1):
+        if isinstance(kind.profile.presence, Spells):
+            _check_spells(kind, waits)
+        for several in range(1, len(waits) + 1):  # lost at one of them: inclusion and exclusion
             for some in combinations(waits, several):
-                at_s, sign = some[-1].switch_s, 1.0 if several % 2 else -1.0
-                needed = [wait for wait in some if wait.usable]
-                if not needed:
-                    yield at_s, sign, None, ()
-                    continue
-                wait = _Wait(needed[-1].switch_s, tuple(each for wait in needed for each in wait.usable))
+                usable = tuple(stretch for wait in some for stretch in wait.usable)
+                wait = _Wait(some[-1].switch_s, some[0].specified_s, usable)
                 for weight, masks in self._masks(kind, wait):
-                    yield at_s, sign * weight, wait, masks
+                    if isinstance(kind.profile.presence, Spells):
+                        _check_openings(kind, wait, masks)
+                    yield (weight if several % 2 else -weight), wait, masks
 
     def _masks(self, kind: Kind, wait: _Wait) -> Iterator[tuple[float, Stretches]]:
         """What covers a device of a kind up to a switch, and how likely that is (model 12)."""
@@ -202,7 +198,7 @@ class Solver:
         if profile.hours is not None:
             edges = (0, *(edge_s for window in profile.hours for edge_s in window), self._plan.horizon_s)
             certain.extend(zip(edges[::2], edges[1::2], strict=True))
-        since_s = wait.usable[0][0] - (MOST_PERIODS_BEFORE + 1) * profile.every_s
+        since_s = wait.specified_s - (MOST_PERIODS_BEFORE + 1) * profile.every_s
         for holiday in self._plan.holidays:
             is_over = kind.state == "unknown" and holiday.to_s < since_s
             if is_over or (holiday.groups is not None and profile.group not in holiday.groups):
@@ -233,79 +229,121 @@ class Solver:
         Raises:
             NotExactError: as for `losses`.
         """
-        asked: dict[tuple[Habit, Stretches, Stretches, int | None, bool], dict[Start, Stretches]] = {}
+        asked: dict[tuple[Habit, Stretches, Stretches, bool], dict[Start, Stretches]] = {}
         for timeline in sorted(timelines, key=_waiting_s, reverse=True):
-            for kind in dict.fromkeys(self._lives.values()):
-                for _, _, wait, masks in self._parts(kind, timeline):
+            for kind in self._lives:
+                for _, wait, masks in self._parts(kind, timeline):
                     if wait is None or (question := _question(kind, wait, masks)) in self._solved:
                         continue
-                    habit, start, usable, masked, phase_s = question
-                    is_met = start.state == "equilibrium" and not masks
-                    group = usable
+                    habit, start, before, masked = question
+                    group, is_met = before, start.state == "equilibrium" and not masks
                     if is_met:  # what lies before the reserve is nothing to it
-                        alike = (b for h, b, *rest in asked if (h, *rest) == (habit, masked, phase_s, True))
-                        group = next((b for b in alike if _ends_with(b, usable, habit.every_s)), usable)
-                    asked.setdefault((habit, group, masked, phase_s, is_met), {})[start] = usable
+                        met = (b for h, b, m, is_met in asked if (h, m) == (habit, masked) and is_met)
+                        group = next((b for b in met if _clipped(b, start.remaining_s) == before), before)
+                    asked.setdefault((habit, group, masked, is_met), {})[start] = before
         together: dict[tuple[Any, ...], list[Habit]] = {}
-        for (habit, group, masked, phase_s, is_met), starts in asked.items():
-            key = habit.every_s, habit.jitter_s, group, masked, phase_s, is_met, tuple(starts.items())
+        for (habit, group, masked, is_met), starts in asked.items():
+            key = habit.every_s, habit.jitter_s, group, masked, is_met, tuple(starts.items())
             together.setdefault(key, []).append(habit)
-        for (every_s, _, (longest, *rest), masked, phase_s, is_met, starts), habits in together.items():
+        for (every_s, _, (longest, *rest), masked, is_met, starts), habits in together.items():
             stretches = [(longest[0] + is_met * every_s, longest[1]), *rest]
-            each = [start for start, _ in starts]
             try:
-                solved = chances(habits, each, stretches, masked, phase_s, fine=self._fine)
+                solved = chances(habits, [start for start, _ in starts], stretches, masked, fine=self._fine)
             except ValueError as error:
                 raise NotExactError(f"{error}: simulate") from None
             for habit, found in zip(habits, solved, strict=True):
-                for (start, usable), chance in zip(starts, found, strict=True):
-                    self._solved[_Question(habit, start, usable, masked, phase_s)] = chance
+                for (start, before), chance in zip(starts, found, strict=True):
+                    self._solved[habit, start, before, masked] = chance
 
 
 class _Wait(NamedTuple):
-    """A change of the main certificate, or several up to the last, and when what they need is brought.
-
-    Nothing brings it to devices that are surely lost.
-    """
+    """A change of the main certificate, or several up to the last, and when what they need is brought."""
 
     switch_s: int
+    specified_s: int
     usable: Stretches
 
 
-class _Question(NamedTuple):
-    """What is solved; see `chances`. What is usable and masked is in seconds before the switch."""
-
-    habit: Habit
-    start: Start
-    usable: Stretches
-    masks: Stretches
-    phase_s: int | None
+_Question = tuple[Habit, Start, Stretches, Stretches]
 
 
-def _waits(kind: Kind, timeline: Timeline) -> list[_Wait]:
-    """What devices of a kind wait for, at each change of the main certificate up to a sure loss.
+def _waits(kind: Kind, timeline: Timeline) -> list[_Wait] | None:
+    """What devices of a kind wait for, at each change of the main certificate; None: they are surely lost.
 
     Raises:
         NotExactError: devices cannot authenticate at the start, or a certificate comes back.
     """
     if timeline.server.certificates[0].refused_by or not timeline.states[0].is_valid:
         raise NotExactError("some devices refuse the main certificate from the start")
-    waits: list[_Wait] = []
+    waits = []
     for _, after in timeline.switches:
         if after.change == "restored":
             raise NotExactError("a certificate is restored, and some devices hold it still: simulate")
-        if after.change == "valid" or kind.state == "unlisted":
+        if after.change == "valid":
             continue
         refused_by = timeline.server.certificates[after.main].refused_by
-        usable: Stretches = ()
-        if after.change == "activated" and after.is_valid and kind.profile.judged_as not in refused_by:
-            if kind.holds and timeline.first_reserve == after.main:
-                continue
-            usable = () if kind.state == "gone" else tuple(timeline.handed_out(after.main))
-        waits.append(_Wait(after.from_s, usable))
-        if not usable:
-            break
+        if after.change != "activated" or not after.is_valid or kind.profile.judged_as in refused_by:
+            return None
+        if kind.holds and timeline.first_reserve == after.main:
+            continue
+        usable = tuple(timeline.handed_out(after.main))
+        if kind.state == "gone" or not usable:
+            return None
+        specified_s = timeline.server.specified_at_s.get(after.main, after.from_s)
+        waits.append(_Wait(after.from_s, specified_s, usable))
     return waits
+
+
+MOST_JITTER: Final = 0.9
+"""Share of a period up to which an attempt of devices with spells may be late."""
+SHORTEST: Final = 1 / 16
+"""Share of a period that spells last on average at least, where nothing is caught up."""
+UNBOUNDED: Final = ("exponential", "lognormal", "weibull")
+RAREST: Final = 1e-200
+"""Probability of a silence below which what remains of it cannot be computed, though the law bears it."""
+NEAR: Final = 0.125
+"""Share of a period within which a change of the certificate and an opening are not told apart by a grid."""
+MOST_ERROR: Final = 1e-3
+"""Error of a probability of devices with masks beyond which it is none."""
+
+
+def _check_spells(kind: Kind, waits: Sequence[_Wait]) -> None:
+    """Refuse what a grid blurs of devices with spells.
+
+    Raises:
+        NotExactError: it takes a simulation; the message says why.
+    """
+    profile = kind.profile
+    assert isinstance(profile.presence, Spells)
+    if any(wait.usable[0][0] > wait.specified_s for wait in waits):
+        raise NotExactError("an outage lasts while the reserve is specified: simulate")
+    if profile.jitter_s > MOST_JITTER * profile.every_s:
+        raise NotExactError("attempts are late by nearly a whole period: simulate")
+    laws = profile.presence.on, profile.presence.off
+    if not profile.catch_up and any(
+        law.kind in ("constant", "empirical") or law.mean_s < SHORTEST * profile.every_s for law in laws
+    ):
+        raise NotExactError("spells of exact lengths, or far below the period, without catching up: simulate")
+    if kind.state == "silent" and kind.silent_for_s >= 0:
+        ages_s = np.array([float(kind.silent_for_s)])
+        if profile.presence.off.kind in UNBOUNDED and profile.presence.off.survival(ages_s)[0] < RAREST:
+            raise NotExactError("a device of a list is silent for far longer than its law explains: simulate")
+    if kind.state == "silent" and profile.presence.off.kind in ("constant", "empirical"):
+        raise NotExactError("devices of a list come back after exact times: simulate")
+
+
+def _check_openings(kind: Kind, wait: _Wait, masks: Stretches) -> None:
+    """Refuse hours that begin, or a holiday that ends, close to a change; late attempts of before the run.
+
+    Raises:
+        NotExactError: it takes a simulation.
+    """
+    if not masks and kind.profile.jitter_s and wait.specified_s < kind.profile.every_s:
+        raise NotExactError("attempts are late, and the reserve comes within the first period: simulate")
+    near_s = NEAR * kind.profile.every_s
+    instants_s = wait.specified_s, wait.switch_s
+    if any(abs(to_s - at_s) <= near_s for _, to_s in masks for at_s in instants_s):
+        raise NotExactError("hours begin or a holiday ends close to a change of the certificate: simulate")
 
 
 def _punctual(profile: Profile, wait: _Wait, masks: Stretches) -> Floats:
@@ -324,34 +362,30 @@ def _waiting_s(timeline: Timeline) -> int:
 
 
 def _question(kind: Kind, wait: _Wait, masks: Stretches) -> _Question:
-    """What must be solved: how a kind lives, where it starts, what counts, and what covers it.
-
-    Attempts in an outage count as little as those before the reserve: it is as if specified when that ends.
-    """
-    switch_s, profile = wait.switch_s, kind.profile
-    assert isinstance(profile.presence, Spells)
-    usable, masked = (tuple((switch_s - a, switch_s - b) for a, b in each) for each in (wait.usable, masks))
+    """What must be solved: how a kind lives, where it starts, what counts, and what covers it."""
+    switch_s = wait.switch_s
+    before, masked = (tuple((switch_s - a, switch_s - b) for a, b in each) for each in (wait.usable, masks))
     if kind.state == "silent":
         start = Start(switch_s, "silent", kind.silent_for_s if kind.silent_for_s >= 0 else None)
     elif kind.state == "seen":
         start = Start(switch_s, "on")
     else:
-        since_s = min(wait.usable[0][0], MOST_PERIODS_BEFORE * profile.every_s)
-        start = Start(usable[0][0], since_s=since_s)
+        since_s = min(wait.specified_s, MOST_PERIODS_BEFORE * kind.profile.every_s)
+        start = Start(switch_s - wait.specified_s, since_s=since_s)
         if masks:  # they live through what is before, from when they may be on
-            start_s = wait.usable[0][0] - since_s
+            start_s = wait.specified_s - since_s
             start = Start(switch_s - next((a for a, b in masks if a <= start_s < b), start_s))
-    habit = Habit(profile.every_s, profile.jitter_s, profile.success, profile.catch_up, profile.presence)
-    is_drawn = kind.phase_s == PHASE_IS_DRAWN
-    phase_s = None if is_drawn else (switch_s - kind.phase_s) % profile.every_s
-    return _Question(habit, start, usable, masked, phase_s)
+    return _habit(kind.profile), start, before, masked
 
 
-def _ends_with(stretches: Stretches, usable: Stretches, every_s: int) -> bool:
-    """Whether what is usable is the end of these stretches, and what begins it, from a period before on."""
-    begin_s = usable[0][0]
-    last = tuple((min(begin, begin_s), end) for begin, end in stretches if end < begin_s)
-    return last == usable and not any(begin_s <= begin <= begin_s + every_s for begin, _ in stretches[1:])
+def _habit(profile: Profile) -> Habit:
+    assert isinstance(profile.presence, Spells)
+    return Habit(profile.every_s, profile.jitter_s, profile.success, profile.catch_up, profile.presence)
+
+
+def _clipped(before: tuple[Stretch, ...], from_s: int) -> tuple[Stretch, ...]:
+    """What lies within so many seconds before the switch."""
+    return tuple((min(begin_s, from_s), end_s) for begin_s, end_s in before if end_s < from_s)
 
 
 def _kinds(roster: Roster) -> tuple[list[Kind], NDArray[np.int64], list[int]]:
@@ -384,11 +418,14 @@ def _kinds(roster: Roster) -> tuple[list[Kind], NDArray[np.int64], list[int]]:
 
 
 def _of_phase(chance: Chance, kind: Kind, wait: _Wait, masks: Stretches) -> tuple[float, float]:
-    """The probability of a phase among many, and its error: it may jump from one phase to the next."""
+    """The probability of a phase, and its error; where masks are, it may jump from one phase to the next."""
+    if kind.phase_s == PHASE_IS_DRAWN:
+        return chance.mean, chance.error
     every_s = kind.profile.every_s
     place = (wait.switch_s - kind.phase_s) % every_s / every_s
     half = 0.5 / len(chance.by_phase)
-    jumps = (0.0, (wait.switch_s - wait.usable[0][0]) % every_s / every_s)
+    edges_s = (wait.specified_s, *(edge_s for stretch in wait.usable for edge_s in stretch))
+    jumps = [(wait.switch_s - edge_s) % every_s / every_s for edge_s in edges_s]
     is_near = any(min((place - each) % 1, (each - place) % 1) <= 2 * half for each in jumps)
     jump = abs(chance.at(place + 2 * half) - chance.at(place - 2 * half)) if masks or is_near else 0.0
     return chance.at(place), chance.error + jump

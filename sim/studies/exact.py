@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cache, cached_property
 from typing import Any, Final
 
@@ -13,14 +12,13 @@ from numpy.typing import NDArray
 from sim.guarantees.verdicts import Chance
 from sim.probabilities.law import Law
 from sim.probabilities.losses import Losses, NotExactError, Solver, losses
-from sim.probabilities.stretches import Floats
 from sim.results.measures import Bound
 from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.options import checked
 from sim.summary import Column, Notes, Summary, Table, notes
 from sim.summary.answer import Answer
-from sim.text import date, evenly, iso, number
+from sim.text import evenly, number
 from sim.world.timeline import play
 
 MOST_DELAYS: Final = 120
@@ -56,11 +54,6 @@ class Probabilities(Answer):
         """Lost devices that are not exceeded with a probability of 5, 50 and 95 %."""
         return {name: self.law.quantile(share) for name, share in QUANTILES.items()}
 
-    @property
-    def changes(self) -> list[tuple[datetime, float]]:
-        """Of each change of the main certificate how many lose the server in it, on average."""
-        return [(self.prepared.scenario.at(at_s), lost) for at_s, lost in self.losses.by_switch.items()]
-
     def to_json(self) -> dict[str, Any]:
         """The document that `reissue exact --json` prints."""
         return {
@@ -70,7 +63,6 @@ class Probabilities(Answer):
                 name: {"devices": law.size, "probability": law.mean / law.size if law.size else 0.0}
                 for name, law in self.groups.items()
             },
-            "changes": [{"at": iso(at), "lost_devices": lost} for at, lost in self.changes],
             "error": self.losses.error,
         }
 
@@ -94,14 +86,7 @@ class Probabilities(Answer):
         trust: Notes = notes(
             f"Computed, not simulated; the error of each chance is estimated at {self.losses.error:.1g}."
         )
-        several = self.changes if len(self.changes) > 1 else ()
-        times = Table(
-            (Column("main certificate changes"), Column("lost", "tenths")),
-            tuple((date(at), lost) for at, lost in several),
-        )
-        return Summary(
-            self.prepared.scenario.name, answer, (table, times, trust) if several else (table, trust)
-        )
+        return Summary(self.prepared.scenario.name, answer, (table, trust))
 
 
 def _chance(law: Law) -> str:
@@ -125,7 +110,7 @@ def exact(scenario: Scenario) -> Probabilities:
     return Probabilities(prepared, losses(prepared.plan, prepared.timeline, prepared.roster()))
 
 
-def expected_losses(prepared: Prepared, step: int, delays_s: NDArray[np.int64]) -> Floats | None:
+def expected_losses(prepared: Prepared, step: int, delays_s: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """Devices lost on average under each activation delay of a reissue, without simulation; shape (k,).
 
     Where one pass does not answer for all delays, a few are solved, roughly, and the others lie between.
