@@ -125,10 +125,12 @@ class _Reading:
                 self._say(key, f"{several} may be {name}: say which, such as {such}")
             if at is not None:
                 places[name] = at
-        if "id" not in self.where and not self.problems:
-            such = f"columns: {{id: {visible((table.candidates('id') or table.header)[0][:40])}}}"
-            message = f"no column is called id (there is {table.shown}): name it, such as {such}"
-            self._say("", message, line=table.line)
+        needed = {"id": 0, "last_sync": -1} if options.suggests else {"id": 0}
+        for name, place in needed.items():
+            if name not in self.where and not self.problems:
+                such = f"columns: {{{name}: {visible((table.candidates(name) or table.header)[place][:40])}}}"
+                message = f"no column is called {name} (there is {table.shown}): name it, such as {such}"
+                self._say("", message, line=table.line)
 
     # --- rows ----------------------------------------------------------------------------------------
 

@@ -38,7 +38,8 @@ _HEADERS: Final = {
     lastsynchronization lastseen lastcontact lastcontacttime lastcontacted lastinventoryupdate
     lastconnected lastconnection lastconnectiontime lastcommunication
     lastconnectedtoadministrationserver lastconnectiontoadministrationserver
-    klhstwkslastnagentconnected letztesynchronisierung letzterkontakt
+    klhstwkslastnagentconnected letztesynchronisierung letztesynchronisation letzterkontakt letzteverbindung
+    zuletztgesehen zuletztonline
     последнееподключениексерверуадминистрирования последняясинхронизация
     """,
     "platform": """

@@ -42,6 +42,10 @@ class Variant:
     delay_days: int | None
 
 
+def _percent(share: float) -> str:
+    return f"{float(f'{100 * share:.2g}'):g} %"
+
+
 def variants(outlook: Outlook, promise: Promise, needed: int | None) -> Iterator[Variant]:
     """The days that the promises need under other dormant shares and absence tails."""
     question, allowed = outlook.question, promise.allowed / max(promise.devices, 1)
@@ -50,9 +54,9 @@ def variants(outlook: Outlook, promise: Promise, needed: int | None) -> Iterator
     for share in dict.fromkeys(part * allowed for part in DORMANT_PARTS if part * allowed):
         left = [math.floor((p.allowed - share * p.devices) / (1 - share)) for p in question.promises]
         fewer = tuple(replace(p, allowed=n) for p, n in zip(question.promises, left, strict=True))
-        words = f"another {100 * share:.2g} % of the fleet never synchronize"
+        words = f"another {_percent(share)} of the fleet never synchronize"
         yield Variant(words, rough.least(fewer) if min(left) >= 0 else None)
-    more = f"more than another {100 * allowed:.2g} % of the fleet" if allowed else "any more devices"
+    more = f"more than another {_percent(allowed)} of the fleet" if allowed else "any more devices"
     yield Variant(f"{more} never synchronize", None)
     if isinstance(outlook, Computed):
         for factor, length in TAILS:

@@ -77,8 +77,9 @@ def plan(
         WorkersError: those who compute cannot be reached, or die.
         CacheError: results cannot be kept.
     """
+    prepared = prepare(scenario)
     try:
-        target = None if lost_at_most is None else read_target(lost_at_most)
+        target = None if lost_at_most is None else read_target(lost_at_most, of=prepared.size)
     except ValueError as error:
         raise PlanError(str(error)) from None
     seed = options.get("seed")
@@ -91,7 +92,7 @@ def plan(
             progress=shown(options.get("progress")),
         )
         return decide(
-            prepare(scenario),
+            prepared,
             lost_at_most=target,
             confidence=confidence,
             reissue=reissue,

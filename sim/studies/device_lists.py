@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from sim.errors import InputError, UnreadableError
 from sim.files import read_bytes
-from sim.lists.devices import DeviceList, ListOptions, Order
+from sim.lists.devices import COLUMNS, DeviceList, ListOptions, Order
 from sim.lists.forecast import Forecast, exported_text, forecast_of, points, weeks_of
 from sim.lists.history import backtest, read_history
 from sim.lists.inventory import Inventory
@@ -19,6 +19,7 @@ from sim.lists.reading import ListError, read_list
 from sim.lists.table import MOST_BYTES
 from sim.scenario.instants import parse_moment
 from sim.scenario.values import kind_of, parse_duration, read_target, written
+from sim.text import quoted
 from sim.world.order import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def forecast(
         raise InputError("delay and activates say the same: give one of them")
     try:
         delay_s: int | None = None if delay is None else parse_duration(written(delay))
-        most = None if lost_at_most is None else read_target(lost_at_most)
+        most = None if lost_at_most is None else read_target(lost_at_most, of=len(devices.ids))
         if activates is not None:
             delay_s = _moment_s(activates) - (devices.exported_s or 0)
     except ValueError as error:
@@ -124,6 +125,9 @@ def forecast(
 
 def _options(reading: Reading) -> ListOptions:
     given: dict[str, Any] = {name: value for name, value in reading.items() if value is not None}
+    for name in given.get("columns", ()):
+        if name not in COLUMNS:
+            raise InputError(f"columns: there is no {quoted(name)}: the names are {', '.join(COLUMNS)}")
     try:
         for name, read_s in (("exported", _moment_s), ("gone_after", parse_duration)):
             if name in given:

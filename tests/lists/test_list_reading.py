@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import sim
+from sim.errors import InputError
 from sim.lists.devices import GONE, KNOWN, NEVER, UNKNOWN, DeviceList, ListOptions
 from sim.lists.reading import read_list
 from sim.scenario.values import parse_duration
@@ -390,3 +393,16 @@ def test_a_byte_that_is_not_utf_8_is_found_behind_a_byte_order_mark() -> None:
     (problem,) = read(b"\xef\xbb\xbfid\n\xffabc").problems
     assert problem.line == 2
     assert "byte 0xff" in problem.message
+
+
+def test_a_list_without_a_last_contact_forecasts_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("Device name;OS;Letzter Abgleich\na;Android;2026-11-01\nb;iOS;2026-11-02\n")
+    for ask in (sim.inventory, sim.forecast):
+        with pytest.raises(InputError, match="last_sync: Letzter Abgleich"):
+            ask(path)
+        with pytest.raises(InputError, match="lastsync"):
+            ask(path, columns={"lastsync": "Letzter Abgleich"})
+        ask(path, columns={"last_sync": "Letzter Abgleich"})
+    with pytest.raises(InputError, match="98%"):
+        sim.forecast(path, columns={"last_sync": "Letzter Abgleich"}, lost_at_most=98)
