@@ -117,9 +117,17 @@ def compiled(
     return wrapped
 
 
+LINKING_TRIED: Final = "0.68."
+"""The versions of numba whose inner names `linking` rests on."""
+
+
 @cache
 def _linked() -> dict[str, Any]:
-    """How to compile what only compiled code calls; as everything else where this numba cannot."""
+    """How to compile what only compiled code calls; as everything else with a numba that was not tried."""
+    import numba
+
+    if not numba.__version__.startswith(LINKING_TRIED):
+        return {}
     try:
         from sim.fleet.linking import LinkedCompiler
     except (ImportError, AttributeError):

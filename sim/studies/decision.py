@@ -238,7 +238,8 @@ def _decision(
     looks |= {name: outlook.at(day) for day, name in names.items()}
     recommended = AS_WRITTEN if days is None and outlook.at(most).loses_more(written) else names[best]
     look, place = looks[recommended], list(looks).index(recommended)
-    deciding = look.tightest(promises)
+    short = look if needed is None or needed < 2 else outlook.at(needed - 1)
+    deciding = short.tightest(promises)
     choices = [_choice(question, name, each, deciding) for name, each in looks.items()]
     own = choices[0]
     if place == 0 and written.keeps(promises) and own.specified and own.activated:
