@@ -139,7 +139,7 @@ def curve(**given: Any) -> int:
     return DONE
 
 
-@options.command("reissue plan scenarios/delayed_30d.yaml --lost-at-most 2% --no-variants --replications 19")
+@options.command("reissue plan scenarios/delayed_30d.yaml --lost-at-most 2% --no-variants")
 @options.one_file
 @click.option(
     "--lost-at-most",

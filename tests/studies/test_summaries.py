@@ -156,7 +156,7 @@ def test_the_answer_is_counted_by_hand(objects: dict[str, object], scenario: sim
     assert "10 devices, 2 groups, 2026-03-01 to 2026-03-03, 1 action, 1 guarantee" in repr(scenario)
     assert "longer (0)" in repr(objects["comparison"])
     assert "from 0 to 5 devices" in repr(objects["sweep"])
-    assert ": lost," in repr(objects["story"])
+    assert "is an Android" in repr(objects["story"])
 
 
 def test_characters_that_cannot_be_seen_are_escaped(scenario: sim.Scenario) -> None:
