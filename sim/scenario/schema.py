@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
 from pydantic_core import PydanticKnownError
@@ -40,6 +40,9 @@ from sim.world.distributions import Distribution
 from sim.world.order import SECONDS_PER_DAY
 
 # --- the server ----------------------------------------------------------------------------------------
+
+MOST_CERTIFICATES: Final = 10_000
+"""That automatic reissue may make in a run, which takes half a second."""
 
 
 class CertificateSource(Section):
@@ -402,7 +405,7 @@ class Contents(Section):
         return read_moment(value, zone=tzinfo_of(info.data.get("timezone", "UTC")))
 
     def misfits(self) -> Iterator[Mistake]:
-        """No group, two of a name, or too many devices."""
+        """No group, two of a name, or too many devices or certificates."""
         if not self.fleet:
             yield Mistake(("fleet",), "a fleet has at least one group: write - {name: phones, devices: 100}")
         yield from names_twice(self.fleet, "fleet")
@@ -410,6 +413,10 @@ class Contents(Section):
         if total > MOST_DEVICES:
             most = f"write at most {MOST_DEVICES:,}"
             yield Mistake(("fleet",), f"{total:,} devices in all are too many: {most}")
+        lives = self.duration / self.server.certificate.valid_for
+        if self.server.automatic_reissue != "off" and lives > MOST_CERTIFICATES:
+            words = f"{lives:,.0f} certificates, one after the other, are too many: write a longer life"
+            yield Mistake(("server", "certificate", "valid_for"), words)
 
     @property
     def known_validity_s(self) -> tuple[int, int] | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from sim.scenario import Scenario, ScenarioError
+from sim.scenario import Scenario, ScenarioError, load
 from sim.scenario.fields import Activate
 from sim.scenario.fleet import Spells
 from sim.scenario.prepare import prepare
@@ -23,6 +24,8 @@ MINIMAL: dict[str, Any] = {
 }
 DAY_S = 86_400
 HOUR_S = 3_600
+
+ROOT = Path(__file__).parents[2]
 
 
 def scenario(**more: Any) -> Scenario:
@@ -265,3 +268,13 @@ def test_a_start_with_an_offset_is_kept_in_utc() -> None:
     assert scenario(start="2026-03-01T02:00:00+02:00").start == datetime(2026, 3, 1, tzinfo=UTC)
     with pytest.raises(ScenarioError, match="2101"):
         scenario(start="2100-12-31T23:59:59-05:00")
+
+
+def test_ten_thousand_certificates_of_automatic_reissue_are_enough() -> None:
+    plan = load(
+        ROOT / "scenarios" / "certificates_47_days.yaml"
+    )  # 1,095 days: a life of 9,460.8 s gives 10,000
+    plan.changed({"server.certificate.valid_for": "9461s"})
+    plan.changed({"server.certificate.valid_for": "9460s", "server.automatic_reissue": False})
+    with pytest.raises(ScenarioError, match="valid_for"):
+        plan.changed({"server.certificate.valid_for": "9460s"})
