@@ -286,7 +286,7 @@ class Result(Replications, Answer):
         runs = "" if self.replications == 1 else f", {self.replications:,} replications; counts are means"
         times = "" if scenario.timezone == "UTC" else f", times of {scenario.timezone}"
         loses, tones = bool(self.measures["lost_devices"]), {_TONES[v.verdict] for v in self.guarantees}
-        groups = list(self.groups.items())
+        groups = [(name, its) for name, its in self.groups.items() if its["devices"]]
         if len(groups) != 1:
             groups.append(("all groups" if "all" in self.groups else "all", self.measures))
         return Summary(
