@@ -171,7 +171,7 @@ def parse_share(value: object, *, above_zero: bool = False, below_one: bool = Fa
 
 
 def read_target(value: object, *, of: float = math.inf) -> float:
-    """How much may be lost: a share, `2%` or 0.02, or a number from 1 on, below that of all devices."""
+    """How much may be lost: a share, `2%` or 0.02, or a number of devices, from 1 to all of them."""
     text, number = str(value).strip(), -1.0
     with suppress(ValueError):
         number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -180,7 +180,7 @@ def read_target(value: object, *, of: float = math.inf) -> float:
     if not 0 <= number < (1 if text.endswith("%") else math.inf):
         how = "write for example 0.1% or 20"
         raise ValueError(f"{quoted(text)} is not a share or a number of devices: {how}")
-    if of and number >= max(of, 1):
+    if number > max(of, 1):
         raise ValueError(f"{number:g} of {of:,} devices may be lost: write {number:g}% if a share is meant")
     return number
 
