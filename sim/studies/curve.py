@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.results.measures import Selected
-from sim.scenario.prepare import prepare
+from sim.scenario.prepare import Prepared, prepare
 from sim.scenario.scenario import Scenario
 from sim.studies.choices import Decision
 from sim.studies.decision import computed
@@ -47,7 +47,7 @@ class Curve(Answer):
     """Devices ever lost, by activation delay.
 
     Attributes:
-        scenario: which was run.
+        prepared: the scenario that was run, made ready.
         step: index in the strategy of the reissue whose delay varies.
         delays_s: shape (k,), int64, ascending: whole days up to the scenario's own delay, or every delay at
             which the number changes.
@@ -57,7 +57,7 @@ class Curve(Answer):
         gate: when the scenario's own gate opens; None: it has none.
     """
 
-    scenario: Scenario
+    prepared: Prepared
     step: int
     delays_s: Ints
     lost: Ints
@@ -65,15 +65,20 @@ class Curve(Answer):
     runs: int
     gate: Opening | None = None
 
+    @property
+    def scenario(self) -> Scenario:
+        """Which was run."""
+        return self.prepared.scenario
+
     @cached_property
     def decision(self) -> Decision | None:
         """What `sim.plan` says, where it is computed at once; else None."""
-        return computed(prepare(self.scenario), reissue=self.step)
+        return computed(self.prepared, reissue=self.step)
 
     @cached_property
     def expected(self) -> Floats | None:
         """Devices lost on average under each delay, computed, shape (k,); None where that needs a run."""
-        return expected_losses(prepare(self.scenario), self.step, self.delays_s)
+        return expected_losses(self.prepared, self.step, self.delays_s)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -258,4 +263,4 @@ def curve(
                 lost = np.array([waits.lost(each) for each in found])
     lost = lost.reshape(replications, -1)
     runs = len(delays_s) if waits is None else 1
-    return Curve(prepared.scenario, step, delays_s, lost, prepared.size, runs, opening)
+    return Curve(prepared, step, delays_s, lost, prepared.size, runs, opening)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, zip_longest
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -340,14 +340,13 @@ def lives_of(result: Replications) -> tuple[bars.Row, ...]:
 def _history(device: SingleDevice, trace: Trace) -> bars.Row:
     """What happened to one device."""
     at_s, end_s = trace.instants_s, trace.plan.horizon_s
-    went_off = at_s("went off") if bool(device.start.starts_on[0]) else [0, *at_s("went off")]
     reinstalled = at_s("reinstalled")
     return bars.Row(
         device.name,
         {
             "on": [(0, end_s)],
-            "off": _spans(went_off, at_s("came on"), end_s),
-            "lost": _spans(at_s("lost"), at_s("reconnected"), end_s),
+            "off": device.absences_s(trace),
+            "lost": list(zip_longest(at_s("lost"), at_s("reconnected"), fillvalue=end_s)),
         },
         {
             "synchronized": at_s("synced"),
@@ -356,9 +355,3 @@ def _history(device: SingleDevice, trace: Trace) -> bars.Row:
             "back by reinstallation": reinstalled,
         },
     )
-
-
-def _spans(begin_s: list[int], end_s: list[int], horizon_s: int) -> bars.Spans:
-    """Each beginning with the end that follows it, or with the end of the run."""
-    ends = [*end_s, *[horizon_s] * (len(begin_s) - len(end_s))]
-    return tuple(zip(begin_s, ends, strict=False))

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
+from itertools import zip_longest
 
 import numpy as np
 
@@ -99,6 +100,11 @@ class SingleDevice:
         recorder = Recorder(happenings.append, attempts_s, reinstalls_s)
         outcome = simulate(plan, Fleet.start(roster, self.draws), kind=partial(RecordedDevice, recorder))
         return Trace(plan, tuple(happenings), outcome)
+
+    def absences_s(self, trace: Trace) -> list[tuple[int, int]]:
+        """From when to when it is off in a run, the last one to its end."""
+        begin_s = [*([] if self.start.starts_on[0] else [0]), *trace.instants_s("went off")]
+        return list(zip_longest(begin_s, trace.instants_s("came on"), fillvalue=trace.plan.horizon_s))
 
     def drawn_s(self, duration: Distribution, purpose: Purpose, number: int) -> int:
         """The duration that it draws for a purpose the time of this number, from 0."""

@@ -208,10 +208,7 @@ class _History:
 
     def absences(self) -> Iterator[Entry]:
         """The longest of those while a reserve waited or in which it was lost; the rest counted."""
-        instants_s = [h.at_s for h in self.trace.happenings if h.what in ("went off", "came on")]
-        if not self.device.start.starts_on[0]:
-            instants_s = [0, *instants_s]
-        all_s = list(zip_longest(instants_s[::2], instants_s[1::2], fillvalue=self.horizon_s))
+        all_s = self.device.absences_s(self.trace)
         windows_s = [(at_s, at_s + 1) for at_s in self.trace.instants_s("lost")]
         for state, after in zip_longest(self.timeline.states, self.timeline.states[1:]):
             if state.reserve >= 0:
